@@ -1,0 +1,35 @@
+"""The one family of errors that a user may meet.
+
+Every message is a single sentence that says what was given, what was expected and what to do about it. Only the
+front ends turn these into exit codes or dialogs; everything below raises them.
+"""
+
+__all__ = ["CheckpointError", "CinnError", "DataError", "DeviceError", "ImageError", "RecipeError", "TrainingError"]
+
+
+class CinnError(Exception):
+    """Something the user can mend; the message is one sentence that says how."""
+
+
+class ImageError(CinnError):
+    """A picture cannot be read, is beyond a limit, or cannot be written."""
+
+
+class RecipeError(CinnError):
+    """A recipe has an unknown key, a wrong value or sizes that do not fit together."""
+
+
+class CheckpointError(CinnError):
+    """A checkpoint is missing, damaged, foreign, or made by a newer program."""
+
+
+class DataError(CinnError):
+    """Training or evaluation data are missing or unusable."""
+
+
+class DeviceError(CinnError):
+    """The device asked for is unknown or not present."""
+
+
+class TrainingError(CinnError):
+    """Training cannot go on, for example because it diverges."""
