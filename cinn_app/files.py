@@ -14,19 +14,20 @@ __all__ = ["atomic_write"]
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Yield a binary file that takes the place of `path` only once the block has ended without an error.
 
-    The bytes go to a hidden `.NAME.XXXXXXXX.part` beside the target (a rename is atomic only inside one file system),
-    reach the disk, and are renamed over `path`. If the block raises, the temporary file is removed and whatever stood
-    at `path` before still stands there. A symbolic link is followed, so that its target is replaced and not the link.
+    The bytes go to a hidden `.NAME.XXXXXXXX.part` beside the target (a rename is atomic only inside one file
+    system), reach the disk, and are renamed over `path`. If the block raises, the temporary file is removed
+    and whatever stood at `path` before still stands there. A symbolic link is followed, so that its target is
+    replaced and not the link.
 
     Raises:
-        OSError: as the operating system gave it (no such folder, no permission, no space left); callers know what
-            was being saved and say it in their own words.
+        OSError: as the operating system gave it (no such folder, no permission, no space left); callers know
+            what was being saved and say it in their own words.
     """
     target = Path(path).resolve()
     # A long name is cut, since the temporary one is longer and a file system takes 255 bytes.
     stem = os.fsdecode(os.fsencode(target.name)[:200])
     temporary = target.with_name(f".{stem}.{secrets.token_hex(4)}.part")
-    # "x": two writers never share a temporary file. Not tempfile.mkstemp, whose files only their owner may read.
+    # "x": two writers never share a file. Not tempfile.mkstemp, whose files only their owner may read.
     with temporary.open("xb") as file:
         try:
             yield file

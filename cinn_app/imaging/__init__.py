@@ -1,0 +1,1 @@
+"""Pixels in, pixels out: decode, colour spaces, chroma upsampling, encode. Knows no model."""

@@ -1,0 +1,102 @@
+"""Between sRGB and CIE Lab, with a lightness that stays where it is.
+
+Every tensor has its channels in dimension -3, so `(3, height, width)` and `(batch, 3, height, width)` both
+fit. RGB is gamma-encoded sRGB in 0..1. Lab is CIE 1976 with the D65 white point and the 2 degree observer: L
+in 0..100, and for colours inside sRGB a in -86..98 and b in -108..94. Chroma is the length of (a, b), hue its
+angle.
+"""
+
+import kornia.color
+import torch
+from torch import Tensor
+
+from cinn_app.imaging.bands import row_bands
+
+__all__ = ["lab_to_rgb", "lightness_and_ab_to_rgb8", "rgb_to_lab", "shrink_into_gamut"]
+
+# How far outside 0..1 a channel may lie and still count as inside: a quarter of a step of 8 bits.
+GAMUT_TOLERANCE = 1e-3
+# Each halves the interval of the scale: a chroma of 180, which none exceeds, is found to within 0.05.
+BISECTIONS = 12
+
+
+def rgb_to_lab(rgb: Tensor) -> Tensor:
+    """Convert sRGB `(..., 3, height, width)` in 0..1 to Lab of the same shape."""
+    return kornia.color.rgb_to_lab(rgb)
+
+
+def lab_to_rgb(lab: Tensor) -> Tensor:
+    """Convert Lab `(..., 3, height, width)` to sRGB of the same shape, outside 0..1 for colours sRGB lacks."""
+    return kornia.color.lab_to_rgb(lab, clip=False)
+
+
+def shrink_into_gamut(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Shrink chroma, at the same lightness and hue, just until each colour is inside sRGB.
+
+    Clipping RGB instead would move lightness and hue. Of `ab' = s ab` the largest s in 0..1 inside the gamut
+    is found by bisection, for the pixels outside only: all others come back bit for bit.
+
+    Args:
+        lightness: `(..., 1, height, width)`, 0..100.
+        ab: `(..., 2, height, width)`; leading dimensions broadcast, so many colourings may share one
+            lightness.
+
+    Returns:
+        ab of the broadcast shape.
+    """
+    lightness, ab = _broadcast(lightness, ab)
+    outside = ~_inside_srgb(lightness, ab)
+    if not outside.any():
+        return ab
+
+    # Pixels outside, as a picture of one row: (1, 1, n) and (2, 1, n).
+    stray_lightness = lightness.movedim(-3, -1)[outside].T[:, None]
+    stray_ab = ab.movedim(-3, -1)[outside].T[:, None]
+    inner = torch.zeros_like(stray_lightness)  # gray is always inside
+    outer = torch.ones_like(stray_lightness)
+    for _ in range(BISECTIONS):
+        middle = (inner + outer) / 2
+        fits = _inside_srgb(stray_lightness, middle * stray_ab)
+        inner = torch.where(fits, middle, inner)
+        outer = torch.where(fits, outer, middle)
+
+    shrunk = ab.movedim(-3, -1).clone()
+    shrunk[outside] = (inner * stray_ab)[:, 0].T
+    return shrunk.movedim(-1, -3)
+
+
+def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Make 8-bit sRGB whose Lab lightness is the one given, to within the rounding of 8 bits.
+
+    Chroma that leaves the gamut shrinks first (`shrink_into_gamut`). The work goes by bands of rows, so that
+    the intermediates of a large picture do not count.
+
+    Args:
+        lightness: `(..., 1, height, width)`, 0..100.
+        ab: `(..., 2, height, width)`; leading dimensions broadcast.
+
+    Returns:
+        uint8 `(..., height, width, 3)`: channels last, as picture files and PIL have them.
+    """
+    lightness, ab = _broadcast(lightness, ab)
+    height, width = ab.shape[-2:]
+    rgb8 = torch.empty((*ab.shape[:-3], height, width, 3), dtype=torch.uint8, device=ab.device)
+    for rows in row_bands(height, width * max(1, ab.shape[:-3].numel())):
+        band_lightness, band_ab = lightness[..., rows, :], ab[..., rows, :]
+        lab = torch.cat([band_lightness, shrink_into_gamut(band_lightness, band_ab)], dim=-3)
+        rgb = lab_to_rgb(lab).clamp(0, 1).mul(255).round()
+        rgb8[..., rows, :, :] = rgb.to(torch.uint8).movedim(-3, -1)
+    return rgb8
+
+
+def _inside_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Say for each pixel, `(..., height, width)`, whether the colour is inside sRGB."""
+    rgb = lab_to_rgb(torch.cat([lightness, ab], dim=-3))
+    return (rgb - 0.5).abs().amax(dim=-3) <= 0.5 + GAMUT_TOLERANCE
+
+
+def _broadcast(lightness: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
+    """Give both the same leading dimensions, in float32."""
+    leading = torch.broadcast_shapes(lightness.shape[:-3], ab.shape[:-3])
+    lightness = lightness.float().expand(*leading, *lightness.shape[-3:])
+    return lightness, ab.float().expand(*leading, *ab.shape[-3:])
