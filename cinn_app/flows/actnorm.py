@@ -16,12 +16,13 @@ class ActNorm(Bijection):
     * inverse: :math:`x = (z - t) \odot e^{-s}`;
     * log-determinant: ``height * width *`` the sum of :math:`s` (for vectors, one pixel).
 
-    The first batch seen by ``forward`` in training mode sets :math:`s` and :math:`t`, so that each channel of it comes
-    out with mean 0 and variance 1 (a constant channel keeps its scale). From then on both are ordinary parameters.
-    Glow, Kingma and Dhariwal 2018 (arXiv 1807.03039), section 3.1.
+    The first batch seen by ``forward`` in training mode sets :math:`s` and :math:`t`, so that each channel of
+    it comes out with mean 0 and variance 1 (a constant channel keeps its scale). From then on both are
+    ordinary parameters. Glow, Kingma and Dhariwal 2018 (arXiv 1807.03039), section 3.1.
 
     Args:
-        channels: those of ``x`` of shape ``(batch, channels, ...)``; :math:`s` and :math:`t` are ``(channels,)``.
+        channels: those of ``x`` of shape ``(batch, channels, ...)``; :math:`s` and :math:`t` are
+            ``(channels,)``.
 
     Examples:
         >>> import torch

@@ -21,10 +21,11 @@ class Bijection(nn.Module):
 
     * ``inverse(forward(x)) = x`` up to rounding,
     * each direction returns the log-determinant of *the way it went*, one number per sample, in float32 (or
-      float64 for float64 input): ``forward`` gives ``log|det dz/dx|`` and ``inverse`` gives ``log|det dx/dz|``,
-      so that the two cancel.
+      float64 for float64 input): ``forward`` gives ``log|det dz/dx|`` and ``inverse`` gives ``log|det
+      dx/dz|``, so that the two cancel.
 
-    They CAN ignore the condition, and CAN change the shape as long as the number of values per sample is kept.
+    They CAN ignore the condition, and CAN change the shape as long as the number of values per sample is
+    kept.
     """
 
     def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:

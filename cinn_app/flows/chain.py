@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import cast, overload
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cinn_app.flows.base import Bijection, Condition
 from cinn_app.flows.numerics import no_stretch
@@ -17,7 +17,8 @@ class Chain(Bijection):
     * inverse: :math:`x = f_1^{-1}(f_2^{-1}(\dots f_n^{-1}(z; c)))`, the reversed list;
     * log-determinant: the sum of the members'.
 
-    Every member gets the same condition ``c``; those without use for it ignore it. The empty chain is the identity.
+    Every member gets the same condition ``c``; those without use for it ignore it. The empty chain is the
+    identity.
 
     Args:
         members: :math:`f_1, \dots, f_n`, in the order in which the data meet them.
@@ -28,10 +29,8 @@ class Chain(Bijection):
         >>> chain = Chain([OrthogonalMixing(4, seed=0), Permutation(4, seed=0)])
         >>> chain
         Chain(
-          (members): ModuleList(
-            (0): OrthogonalMixing(channels=4)
-            (1): Permutation(channels=4)
-          )
+          (0): OrthogonalMixing(channels=4)
+          (1): Permutation(channels=4)
         )
         >>> x = torch.arange(8.0).reshape(2, 4)
         >>> z, log_det = chain(x)
@@ -43,7 +42,8 @@ class Chain(Bijection):
 
     def __init__(self, members: Iterable[Bijection]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members)
+        for index, member in enumerate(members):
+            self.add_module(str(index), member)
 
     def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
         log_det = no_stretch(x)
@@ -60,10 +60,10 @@ class Chain(Bijection):
         return z, log_det
 
     def __len__(self) -> int:
-        return len(self.members)
+        return len(self._modules)
 
     def __iter__(self) -> Iterator[Bijection]:
-        return cast(Iterator[Bijection], iter(self.members))
+        return cast(Iterator[Bijection], iter(self._modules.values()))
 
     @overload
     def __getitem__(self, index: int) -> Bijection: ...

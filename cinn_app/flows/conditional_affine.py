@@ -21,15 +21,15 @@ class ConditionalAffine(Bijection):
     * inverse: :math:`x = z \odot e^s + t`;
     * log-determinant: minus the sum of :math:`s` over channels and pixels.
 
-    Read as a density it is a Gaussian of mean :math:`t(c)` and standard deviation :math:`e^{s(c)}`, so in front of a
-    chain it leaves the couplings only what the condition cannot tell. The log-scale is softly clamped,
-    :math:`s = \mathtt{clamp} \cdot \tfrac{2}{\pi} \arctan(\mathrm{raw})`. While the last layer of :math:`F` is zero
-    it is the identity.
+    Read as a density it is a Gaussian of mean :math:`t(c)` and standard deviation :math:`e^{s(c)}`, so in
+    front of a chain it leaves the couplings only what the condition cannot tell. The log-scale is softly
+    clamped, :math:`s = \mathtt{clamp} \cdot \tfrac{2}{\pi} \arctan(\mathrm{raw})`. While the last layer of
+    :math:`F` is zero it is the identity.
 
     Args:
         channels: those of ``x`` of shape ``(batch, channels, ...)``.
-        subnet: builds :math:`F`: ``subnet(condition_channels, 2 * channels)``; it gives first all raw log-scales,
-            then all shifts, at the spatial size of ``x``.
+        subnet: builds :math:`F`: ``subnet(condition_channels, 2 * channels)``; it gives first all raw
+            log-scales, then all shifts, at the spatial size of ``x``.
         condition_channels: those of ``c`` of shape ``(batch, condition_channels, ...)``.
         clamp: no value is stretched or shrunk by more than :math:`e^\mathtt{clamp}`.
 

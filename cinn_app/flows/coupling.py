@@ -79,7 +79,7 @@ class _Coupling(Bijection):
 
 
 class AffineCoupling(_Coupling):
-    r"""Scale and shift one half: :math:`z_1 = x_1`, :math:`z_2 = x_2 \odot e^s + t`, :math:`(s, t) = F(x_1, c)`.
+    r"""Scale and shift one half: :math:`z_1 = x_1, \; z_2 = x_2 \odot e^s + t, \; (s, t) = F(x_1, c)`.
 
     * inverse: :math:`x_1 = z_1`, :math:`x_2 = (z_2 - t) \odot e^{-s}`;
     * log-determinant: the sum of :math:`s` over channels and pixels.
@@ -90,9 +90,10 @@ class AffineCoupling(_Coupling):
 
     Args:
         channels: those of ``x`` of shape ``(batch, channels, ...)``, at least 2.
-        subnet: builds :math:`F`: ``subnet(in_channels, out_channels)``; it reads :math:`x_1` joined with ``c`` and
-            gives first all raw log-scales, then all shifts, at the same spatial size.
-        condition_channels: those of ``c`` of shape ``(batch, condition_channels, ...)``; 0 ignores any condition.
+        subnet: builds :math:`F`: ``subnet(in_channels, out_channels)``; it reads :math:`x_1` joined with
+            ``c`` and gives first all raw log-scales, then all shifts, at the same spatial size.
+        condition_channels: those of ``c`` of shape ``(batch, condition_channels, ...)``; 0 ignores any
+            condition.
         clamp: no value is stretched or shrunk by more than :math:`e^\mathtt{clamp}`.
         flip: let :math:`x_2` stay and :math:`x_1` move, so that chains can alternate.
 
@@ -144,8 +145,8 @@ class AdditiveCoupling(_Coupling):
     * inverse: :math:`x_1 = z_1`, :math:`x_2 = z_2 - F(z_1, c)`;
     * log-determinant: 0.
 
-    NICE, Dinh et al. 2014 (arXiv 1410.8516), section 3.2. The arguments are those of :class:`AffineCoupling`; the
-    subnet gives one shift per value that moves.
+    NICE, Dinh et al. 2014 (arXiv 1410.8516), section 3.2. The arguments are those of :class:`AffineCoupling`;
+    the subnet gives one shift per value that moves.
 
     Examples:
         >>> import torch
@@ -175,9 +176,9 @@ class AdditiveCoupling(_Coupling):
 class AffineCouplingPair(Chain):
     r"""Both halves in turn: :math:`z_1 = x_1 e^{s_2} + t_2`, then :math:`z_2 = x_2 e^{s_1} + t_1`.
 
-    Here :math:`(s_2, t_2) = F(x_2, c)` and :math:`(s_1, t_1) = G(z_1, c)`: two :class:`AffineCoupling`, the first
-    with ``flip``, each with its own subnet. The arguments are theirs. RealNVP (arXiv 1605.08803), section 3.3;
-    Glow, Kingma and Dhariwal 2018 (arXiv 1807.03039), table 1.
+    Here :math:`(s_2, t_2) = F(x_2, c)` and :math:`(s_1, t_1) = G(z_1, c)`: two :class:`AffineCoupling`, the
+    first with ``flip``, each with its own subnet. The arguments are theirs. RealNVP (arXiv 1605.08803),
+    section 3.3; Glow, Kingma and Dhariwal 2018 (arXiv 1807.03039), table 1.
     """
 
     def __init__(
@@ -191,8 +192,8 @@ class AffineCouplingPair(Chain):
 class AdditiveCouplingPair(Chain):
     r"""Both halves in turn: :math:`z_1 = x_1 + F(x_2, c)`, then :math:`z_2 = x_2 + G(z_1, c)`.
 
-    Two :class:`AdditiveCoupling`, the first with ``flip``, each with its own subnet. The arguments are theirs.
-    RevNet, Gomez et al. 2017 (arXiv 1707.04585), eq. 6.
+    Two :class:`AdditiveCoupling`, the first with ``flip``, each with its own subnet. The arguments are
+    theirs. RevNet, Gomez et al. 2017 (arXiv 1707.04585), eq. 6.
     """
 
     def __init__(self, channels: int, subnet: Subnet, condition_channels: int = 0) -> None:

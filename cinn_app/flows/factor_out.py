@@ -13,16 +13,17 @@ __all__ = ["FactorOut"]
 
 
 class FactorOut(Bijection):
-    r"""Let some channels go, and send the others on: :math:`z = (x_1, g(x_2; c))`, with :math:`x = (x_1, x_2)`.
+    r"""Let some channels go, send the others on: :math:`z = (x_1, g(x_2; c))` for :math:`x = (x_1, x_2)`.
 
     * inverse: :math:`x = (z_1, g^{-1}(z_2; c))`;
     * log-determinant: that of :math:`g`.
 
-    The latent is a flat tuple, fine to coarse: when ``rest`` ends in another :class:`FactorOut`, its latents follow.
-    RealNVP, Dinh et al. 2016 (arXiv 1605.08803), eqs. 13 to 16.
+    The latent is a flat tuple, fine to coarse: when ``rest`` ends in another :class:`FactorOut`, its latents
+    follow. RealNVP, Dinh et al. 2016 (arXiv 1605.08803), eqs. 13 to 16.
 
-    A single condition goes on to ``rest`` as it is. Of a tuple with one condition per scale, fine to coarse, the first
-    belongs to the blocks before this one, and only the others go on: inside, the first of *those* is used.
+    A single condition goes on to ``rest`` as it is. Of a tuple with one condition per scale, fine to coarse,
+    the first belongs to the blocks before this one, and only the others go on: inside, the first of *those*
+    is used.
 
     Args:
         channels_out: how many channels leave; the first ones of ``x`` of shape ``(batch, channels, ...)``.
@@ -47,8 +48,8 @@ class FactorOut(Bijection):
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         if not 0 < self.channels_out < x.shape[1]:
             raise ShapeError(
-                f"The data have {x.shape[1]} channels where more than the {self.channels_out} that leave are needed; "
-                "let fewer channels out."
+                f"The data have {x.shape[1]} channels where more than the {self.channels_out} that leave are "
+                "needed; let fewer channels out."
             )
         leaves, stays = full_precision(x).split([self.channels_out, x.shape[1] - self.channels_out], dim=1)
         z, log_det = self.rest(stays, self._tail(condition))
@@ -57,7 +58,8 @@ class FactorOut(Bijection):
     def inverse(self, z: Latent, condition: Condition = None) -> tuple[Tensor, Tensor]:
         if isinstance(z, Tensor) or len(z) < 2:
             raise ShapeError(
-                f"The latent has {len(as_tuple(z))} scale where at least 2 are needed; give a tuple, fine to coarse."
+                f"The latent has {len(as_tuple(z))} scale where at least 2 are needed; "
+                "give a tuple, fine to coarse."
             )
         leaves, *others = z
         stays, log_det = self.rest.inverse(

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -89,11 +89,11 @@ class NormalizingFlow(nn.Module):
             generator: draws on its own device, so that a seed means the same latents wherever the flow is.
 
         Returns:
-            ``x`` and its log-density, which is always the *flow's own*, at temperature 1: a low temperature draws
-            probable samples, it does not change how probable they are.
+            ``x`` and its log-density, which is always the *flow's own*, at temperature 1: a low temperature
+            draws probable samples, it does not change how probable they are.
         """
         z = self._draw(shape, condition, temperature, generator)
-        x, log_det = self.bijection.inverse(z, condition)  # type: ignore[arg-type]  # multi-scale flows take tuples
+        x, log_det = self.bijection.inverse(cast(Tensor, z), condition)  # multi-scale flows take a tuple
         return x, standard_normal_log_prob(z) - log_det
 
     def _draw(
@@ -124,11 +124,8 @@ class NormalizingFlow(nn.Module):
         return latents if several else latents[0]
 
     def _like(self, condition: Condition) -> Tensor:
-        """Return an empty tensor of the dtype and device in which to sample: the weights', else the condition's."""
+        """Return a tensor of the dtype and device to sample in: the weights', else the condition's."""
         floating = (t for t in itertools.chain(self.parameters(), self.buffers()) if t.is_floating_point())
-        steering = (
-            ()
-            if condition is None
-            else as_tuple(condition if isinstance(condition, Tensor) else tuple(condition))
-        )
-        return full_precision(next(itertools.chain(floating, steering), torch.empty(0)).detach()[..., :0])
+        steering = [condition] if isinstance(condition, Tensor) else condition or ()
+        like = next(itertools.chain(floating, steering), torch.empty(0))
+        return full_precision(like.new_empty(0))

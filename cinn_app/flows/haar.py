@@ -43,9 +43,10 @@ class HaarDownsampling(Bijection):
     * inverse: the same matrix, for it is symmetric and orthogonal;
     * log-determinant: 0.
 
-    Shapes: ``(batch, c, h, w)`` to ``(batch, 4 * c, h / 2, w / 2)`` for even ``h`` and ``w``. Channel order: first all
-    ``c`` low-pass channels, then ``c`` horizontal, ``c`` vertical and ``c`` diagonal details. The low-pass is *twice*
-    the mean of the block, which is what keeps volume: divide by 2 to come back to the units of ``x``.
+    Shapes: ``(batch, c, h, w)`` to ``(batch, 4 * c, h / 2, w / 2)`` for even ``h`` and ``w``. Channel order:
+    first all ``c`` low-pass channels, then ``c`` horizontal, ``c`` vertical and ``c`` diagonal details. The
+    low-pass is *twice* the mean of the block, which is what keeps volume: divide by 2 to come back to the
+    units of ``x``.
 
     Raises:
         ShapeError: if height or width is odd.
@@ -75,10 +76,10 @@ class Squeeze(Bijection):
     * inverse: lay them back;
     * log-determinant: 0.
 
-    Shapes: ``(batch, c, h, w)`` to ``(batch, 4 * c, h / 2, w / 2)`` for even ``h`` and ``w``. Channel order: all ``c``
-    channels of the top left pixels, then bottom right, top right, bottom left. So the two halves of the channels are
-    the two colours of a checkerboard, and a coupling that follows is masked like one: RealNVP (arXiv 1605.08803),
-    section 3.4 and figure 3.
+    Shapes: ``(batch, c, h, w)`` to ``(batch, 4 * c, h / 2, w / 2)`` for even ``h`` and ``w``. Channel order:
+    all ``c`` channels of the top left pixels, then bottom right, top right, bottom left. So the two halves of
+    the channels are the two colours of a checkerboard, and a coupling that follows is masked like one:
+    RealNVP (arXiv 1605.08803), section 3.4 and figure 3.
 
     Raises:
         ShapeError: if height or width is odd.

@@ -22,7 +22,7 @@ def _random_orthogonal(channels: int, seed: int) -> Tensor:
 
 
 def _mix(matrix: Tensor, x: Tensor) -> Tensor:
-    """Multiply every pixel's channels by ``matrix``: matmul, since convolutions may round to TF32 on a GPU."""
+    """Multiply every pixel's channels by ``matrix``; a convolution would round to TF32 on a GPU."""
     with without_autocast(x):
         matrix = matrix.to(x.dtype)
         return x @ matrix.T if x.dim() == 2 else (matrix @ x.flatten(2)).view_as(x)
@@ -38,8 +38,8 @@ class OrthogonalMixing(Bijection):
         channels: those of ``x`` of shape ``(batch, channels, ...)``; :math:`Q` is ``(channels, channels)``.
         seed: of the generator that draws :math:`Q`, uniformly from the orthogonal group.
 
-    :math:`Q` travels in the state dict. If it comes back rounded, as from a half-precision checkpoint, the nearest
-    orthogonal matrix takes its place, so that the inverse stays exact.
+    :math:`Q` travels in the state dict. If it comes back rounded, as from a half-precision checkpoint, the
+    nearest orthogonal matrix takes its place, so that the inverse stays exact.
 
     Examples:
         >>> import torch
@@ -118,9 +118,10 @@ class InvertibleLinear(Bijection):
     * inverse: :math:`x = W^{-1} z`, by two triangular solves;
     * log-determinant: ``height * width *`` the sum of :math:`\log|d|` (for vectors, one pixel).
 
-    :math:`P` is a fixed permutation, :math:`L` lower triangular with ones on its diagonal, :math:`U` strictly upper
-    triangular, and :math:`d` keeps its signs while :math:`\log|d|` is learned: :math:`W` stays invertible and its
-    determinant costs nothing. Glow, Kingma and Dhariwal 2018 (arXiv 1807.03039), eqs. 9 to 11.
+    :math:`P` is a fixed permutation, :math:`L` lower triangular with ones on its diagonal, :math:`U` strictly
+    upper triangular, and :math:`d` keeps its signs while :math:`\log|d|` is learned: :math:`W` stays
+    invertible and its determinant costs nothing. Glow, Kingma and Dhariwal 2018 (arXiv 1807.03039), eqs. 9 to
+    11.
 
     Args:
         channels: those of ``x`` of shape ``(batch, channels, ...)``; :math:`W` is ``(channels, channels)``.

@@ -25,7 +25,7 @@ Subnet: TypeAlias = Callable[[int, int], nn.Module]
 
 
 def full_precision(x: Tensor) -> Tensor:
-    """Return ``x`` in float32, or in float64 if that is what it is in: latents never live in half precision."""
+    """Return ``x`` in float32, or in float64 if it already is: latents never live in half precision."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
@@ -47,7 +47,7 @@ def no_stretch(x: Latent) -> Tensor:
 
 
 def soft_clamp(raw: Tensor, clamp: float) -> Tensor:
-    r"""Squash smoothly into :math:`(-c, c)`: :math:`s = c \, \tfrac{2}{\pi} \arctan(raw)`, with c = ``clamp``.
+    r"""Squash smoothly into :math:`(-c, c)`: :math:`s = c \, \tfrac{2}{\pi} \arctan(raw)`, c = ``clamp``.
 
     Examples:
         >>> soft_clamp(torch.tensor([-1e9, 0.0, 1.0]), clamp=2.0)
@@ -57,7 +57,7 @@ def soft_clamp(raw: Tensor, clamp: float) -> Tensor:
 
 
 def log_scale_and_shift(output: Tensor, like: Tensor, clamp: float) -> tuple[Tensor, Tensor]:
-    """Read a subnet's output as a soft-clamped log-scale and a shift, both of the shape and dtype of ``like``.
+    """Read a subnet's output as soft-clamped log-scale and shift, each of the shape and dtype of ``like``.
 
     Args:
         output: ``(batch, 2 * channels, ...)``: first all raw log-scales, then all shifts.

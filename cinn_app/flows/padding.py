@@ -16,10 +16,10 @@ class ZeroPadding(Bijection):
     * inverse: :math:`x` is all but the last ``channels`` of :math:`z`, whatever those hold;
     * log-determinant: 0.
 
-    The exception among the blocks: it is a bijection only onto its image, since the number of values is *not* kept.
-    ``inverse(forward(x)) = x`` always, but ``forward(inverse(z)) = z`` only where the padding of ``z`` is zero, so a
-    likelihood behind it is that of the padded data; an INN keeps the padding small by a term of its loss (Ardizzone
-    et al. 2019, arXiv 1808.04730, section 3.2).
+    The exception among the blocks: it is a bijection only onto its image, since the number of values is *not*
+    kept. ``inverse(forward(x)) = x`` always, but ``forward(inverse(z)) = z`` only where the padding of ``z``
+    is zero, so a likelihood behind it is that of the padded data; an INN keeps the padding small by a term of
+    its loss (Ardizzone et al. 2019, arXiv 1808.04730, section 3.2).
 
     Args:
         channels: how many channels of zeros to append.
@@ -42,8 +42,8 @@ class ZeroPadding(Bijection):
     def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
         if z.shape[1] <= self.channels:
             raise ShapeError(
-                f"The latent has {z.shape[1]} channels where more than the {self.channels} of padding are needed; "
-                "give it the shape that the forward map made."
+                f"The latent has {z.shape[1]} channels where more than the {self.channels} of padding are "
+                "needed; give it the shape that the forward map made."
             )
         return full_precision(z)[:, : z.shape[1] - self.channels], no_stretch(z)
 

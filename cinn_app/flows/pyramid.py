@@ -1,13 +1,13 @@
 """A pyramid of conditional flows over Haar wavelets."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from cinn_app.flows.base import Bijection, Condition, Latent
 from cinn_app.flows.haar import HaarDownsampling
-from cinn_app.flows.numerics import no_stretch
 from cinn_app.flows.shapes import ShapeError, as_tuple
 
 __all__ = ["HaarPyramid"]
@@ -19,27 +19,30 @@ class HaarPyramid(Bijection):
     .. math::
         (a_1, d_1) = \mathrm{Haar}(x), \quad (a_{l+1}, d_{l+1}) = \mathrm{Haar}(a_l), \quad m_l = a_l / 2^l
 
-    For the levels :math:`l = 1, \dots, n` the details :math:`d_l` go through ``details[l - 1]``; the two coarsest bands
-    together, :math:`(a_{n+1}, d_{n+1})`, go through ``base``: :math:`z_{n+1} = f_{n+1}((a_{n+1}, d_{n+1}); c_{n+1})`.
+    For the levels :math:`l = 1, \dots, n` the details :math:`d_l` go through ``details[l - 1]``; the two
+    coarsest bands together, :math:`(a_{n+1}, d_{n+1})`, go through ``base``: :math:`z_{n+1} =
+    f_{n+1}((a_{n+1}, d_{n+1}); c_{n+1})`.
 
     * inverse: the base first, then details from coarse to fine, each on the image rebuilt so far;
     * log-determinant: the sum of the flows', since Haar is orthonormal and the coupling of levels triangular.
 
     After Wavelet Flow, Yu et al. 2020 (arXiv 2010.13821), with conditions. Every scale learns at once.
 
-    Shapes: ``x`` is ``(batch, c, h, w)`` for any ``h`` and ``w`` that :math:`2^{n+1}` divides; the latent is a tuple, fine
-    to coarse, of ``n`` tensors ``(batch, 3 * c, h / 2**l, w / 2**l)`` and one ``(batch, 4 * c, h / 2**(n + 1), ...)``.
+    Shapes: ``x`` is ``(batch, c, h, w)`` for any ``h`` and ``w`` that :math:`2^{n+1}` divides; the latent is
+    a tuple, fine to coarse, of ``n`` tensors ``(batch, 3 * c, h / 2**l, w / 2**l)`` and one ``(batch, 4 * c,
+    h / 2**(n + 1), ...)``.
 
-    Units: orthonormal Haar doubles the low-pass at every level; the coarser image :math:`m_l`, the mean of ``x`` over
-    blocks of :math:`2^l` pixels, is divided back so that all scales are steered by values in the units of ``x``.
+    Units: orthonormal Haar doubles the low-pass at every level; the coarser image :math:`m_l`, the mean of
+    ``x`` over blocks of :math:`2^l` pixels, is divided back so that all scales are steered by values in the
+    units of ``x``.
 
     Args:
         base: :math:`f_{n+1}`, on ``4 * c`` channels, with the condition :math:`c_{n+1}`.
-        details: :math:`f_1, \dots, f_n`, fine to coarse, each on ``3 * c`` channels; the condition is :math:`c_l` joined
-            with :math:`m_l`, so it has ``c`` channels more than :math:`c_l`.
+        details: :math:`f_1, \dots, f_n`, fine to coarse, each on ``3 * c`` channels; the condition is
+            :math:`c_l` joined with :math:`m_l`, so it has ``c`` channels more than :math:`c_l`.
 
-    The condition is ``None`` (details then see :math:`m_l` alone), or one tensor per latent, fine to coarse, each of that
-    latent's height and width.
+    The condition is ``None`` (details then see :math:`m_l` alone), or one tensor per latent, fine to coarse,
+    each of that latent's height and width.
 
     Raises:
         ShapeError: if the sizes do not divide, or the number of conditions or latents is wrong.
@@ -61,23 +64,33 @@ class HaarPyramid(Bijection):
     def __init__(self, base: Bijection, details: Sequence[Bijection]) -> None:
         super().__init__()
         self.haar = HaarDownsampling()
-        self.details = nn.ModuleList(details)
+        self.details: Sequence[Bijection] = cast(Sequence[Bijection], nn.ModuleList(details))
         self.base = base
 
     def forward(  # type: ignore[override]  # a tuple of latents is this block's purpose
         self, x: Tensor, condition: Condition = None
     ) -> tuple[tuple[Tensor, ...], Tensor]:
+        latents, log_dets = self.forward_by_scale(x, condition)
+        return latents, torch.stack(log_dets).sum(0)
+
+    def forward_by_scale(
+        self, x: Tensor, condition: Condition = None
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Map data to latents as :meth:`forward`, but keep the log-determinants of the scales apart.
+
+        Each scale is a density of its own, of its band given all coarser ones; their log-likelihoods sum to
+        the whole.
+        """
         self.latent_shapes(x.shape)
         conditions = self._per_scale(condition)
-        latents, log_det, low = [], no_stretch(x), x
+        latents, log_dets, low = [], [], x
         for level, detail in enumerate(self.details, start=1):
-            bands, _ = self.haar(low)
-            low, high = bands.split([x.shape[1], 3 * x.shape[1]], dim=1)
+            low, high = self.haar(low)[0].split([x.shape[1], 3 * x.shape[1]], dim=1)
             z, stretch = detail(high, self._steer(conditions[level - 1], low, level))
             latents.append(z)
-            log_det = log_det + stretch
+            log_dets.append(stretch)
         z, stretch = self.base(self.haar(low)[0], conditions[-1])
-        return (*latents, z), log_det + stretch
+        return (*latents, z), (*log_dets, stretch)
 
     def inverse(self, z: Latent, condition: Condition = None) -> tuple[Tensor, Tensor]:
         latents, conditions = as_tuple(z), self._per_scale(condition)
@@ -104,8 +117,8 @@ class HaarPyramid(Bijection):
         factor = 2**self.scales
         if len(shape) != 4 or shape[2] % factor or shape[3] % factor:
             raise ShapeError(
-                f"The data have shape {tuple(shape)} where (batch, channels, height, width) with height and width "
-                f"divisible by {factor} is needed; crop or pad the image."
+                f"The data have shape {tuple(shape)} where (batch, channels, height, width) with height and "
+                f"width divisible by {factor} is needed; crop or pad the image."
             )
         batch, channels, height, width = shape
         return tuple(
@@ -132,6 +145,7 @@ class HaarPyramid(Bijection):
         if condition.shape[0] != low.shape[0] or condition.shape[2:] != low.shape[2:]:
             raise ShapeError(
                 f"The condition of scale {level} has shape {tuple(condition.shape)} where "
-                f"({low.shape[0]}, channels, {low.shape[2]}, {low.shape[3]}) is needed; resize it to its scale."
+                f"({low.shape[0]}, channels, {low.shape[2]}, {low.shape[3]}) is needed; "
+                "resize it to its scale."
             )
         return torch.cat([condition, coarser_image], dim=1)

@@ -25,16 +25,16 @@ def require_even(x: Tensor) -> None:
     """Refuse images whose height or width cannot be halved."""
     if x.dim() != 4 or x.shape[2] % 2 or x.shape[3] % 2:
         raise ShapeError(
-            f"The data have shape {tuple(x.shape)} where (batch, channels, even height, even width) is needed; "
-            "crop or pad the image to sizes that the scales divide."
+            f"The data have shape {tuple(x.shape)} where (batch, channels, even height, even width) is "
+            "needed; crop or pad the image to sizes that the scales divide."
         )
 
 
 def one_condition(condition: Condition, channels: int, like: Tensor) -> Tensor:
     """Pick the condition of this scale and refuse one that does not fit beside ``like``.
 
-    Of several conditions, one per scale from fine to coarse, a block takes the first: the outer multi-scale block
-    hands on only those that are still to be used.
+    Of several conditions, one per scale from fine to coarse, a block takes the first: the outer multi-scale
+    block hands on only those that are still to be used.
 
     Args:
         condition: one tensor ``(batch, channels, ...)``, or several, of which the first is meant.
