@@ -6,7 +6,7 @@ from typing import cast, overload
 from torch import Tensor
 
 from cinn_app.flows.base import Bijection, Condition
-from cinn_app.flows.numerics import no_stretch
+from cinn_app.flows.numerics import full_precision, no_stretch
 
 __all__ = ["Chain", "Inverse"]
 
@@ -46,7 +46,7 @@ class Chain(Bijection):
             self.add_module(str(index), member)
 
     def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
-        log_det = no_stretch(x)
+        x, log_det = full_precision(x), no_stretch(x)
         for member in self:
             x, stretch = member(x, condition)
             log_det = log_det + stretch
@@ -57,7 +57,7 @@ class Chain(Bijection):
         for member in reversed(list(self)):
             z, stretch = member.inverse(z, condition)
             log_det = log_det + stretch
-        return z, log_det
+        return full_precision(z), log_det
 
     def __len__(self) -> int:
         return len(self._modules)

@@ -1,5 +1,7 @@
 """Mixing of channels, so that couplings do not always meet the same halves."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,15 @@ def _mix(matrix: Tensor, x: Tensor) -> Tensor:
     with without_autocast(x):
         matrix = matrix.to(x.dtype)
         return x @ matrix.T if x.dim() == 2 else (matrix @ x.flatten(2)).view_as(x)
+
+
+def _straighten(module: nn.Module, _: object) -> None:
+    """After loading, put the nearest orthogonal matrix in the place of one that was rounded."""
+    matrix = cast("OrthogonalMixing", module).matrix
+    loaded = matrix.detach().cpu().double()
+    if (loaded @ loaded.T - torch.eye(len(loaded), dtype=loaded.dtype)).abs().max() > 1e-5:
+        u, _, vh = torch.linalg.svd(loaded)
+        matrix.copy_(u @ vh)
 
 
 class OrthogonalMixing(Bijection):
@@ -56,7 +67,7 @@ class OrthogonalMixing(Bijection):
         super().__init__()
         self.channels = channels
         self.register_buffer("matrix", _random_orthogonal(channels, seed).to(torch.get_default_dtype()))
-        self.register_load_state_dict_post_hook(lambda module, _: module._straighten())
+        self.register_load_state_dict_post_hook(_straighten)
 
     def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
         require_channels(x, self.channels)
@@ -65,12 +76,6 @@ class OrthogonalMixing(Bijection):
     def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
         require_channels(z, self.channels)
         return _mix(self.matrix.T, full_precision(z)), no_stretch(z)
-
-    def _straighten(self) -> None:
-        loaded = self.matrix.detach().cpu().double()
-        if (loaded @ loaded.T - torch.eye(self.channels, dtype=loaded.dtype)).abs().max() > 1e-5:
-            u, _, vh = torch.linalg.svd(loaded)
-            self.matrix.copy_(u @ vh)
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}"

@@ -1,0 +1,382 @@
+"""One harness for every block: a new block is one more entry in ``CASES``.
+
+Parameters are always randomised, so that nothing is tested at its zero start, where most mistakes vanish.
+"""
+
+import copy
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import cinn_app.flows as flows
+from cinn_app.flows import (
+    ActNorm,
+    AdditiveCoupling,
+    AdditiveCouplingPair,
+    AffineCoupling,
+    AffineCouplingPair,
+    Bijection,
+    Chain,
+    Condition,
+    ConditionalAffine,
+    FactorOut,
+    HaarDownsampling,
+    HaarPyramid,
+    Inverse,
+    InvertibleLinear,
+    OrthogonalMixing,
+    Permutation,
+    Squeeze,
+    ZeroPadding,
+    standard_normal_log_prob,
+)
+
+BATCH = 2
+DEVICES = [
+    "cpu",
+    *(["cuda"] if torch.cuda.is_available() else []),
+    *(["mps"] if torch.backends.mps.is_available() else []),
+]
+
+
+def dense(in_channels: int, out_channels: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(in_channels, 8), nn.LeakyReLU(), nn.Linear(8, out_channels))
+
+
+def conv(in_channels: int, out_channels: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, 8, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(8, out_channels, 1)
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A block with the shapes, without the batch, of its data and of its condition or conditions."""
+
+    name: str
+    build: Callable[[], Bijection]
+    data: tuple[int, ...]
+    condition: tuple[int, ...] | list[tuple[int, ...]] | None = None
+
+
+VECTOR, IMAGE, VECTOR_CONDITION, IMAGE_CONDITION = (5,), (5, 2, 3), (3,), (3, 2, 3)
+
+
+def both(name: str, build: Callable[..., Bijection], **options: bool) -> list[Case]:
+    """Return a coupling on vectors and images, without and with a condition."""
+    return [
+        Case(f"{name}-vector", lambda: build(5, dense, **options), VECTOR),
+        Case(f"{name}-vector-condition", lambda: build(5, dense, 3, **options), VECTOR, VECTOR_CONDITION),
+        Case(f"{name}-image", lambda: build(5, conv, **options), IMAGE),
+        Case(f"{name}-image-condition", lambda: build(5, conv, 3, **options), IMAGE, IMAGE_CONDITION),
+    ]
+
+
+def plain(name: str, build: Callable[[], Bijection]) -> list[Case]:
+    """Return a block that takes no condition, and once give it one that it must ignore."""
+    return [
+        Case(f"{name}-vector", build, VECTOR),
+        Case(f"{name}-image", build, IMAGE),
+        Case(f"{name}-image-ignored-condition", build, IMAGE, IMAGE_CONDITION),
+    ]
+
+
+def mixed_chain() -> Bijection:
+    """Build a chain of conditional and unconditional members."""
+    return Chain(
+        [
+            ConditionalAffine(5, conv, 3),
+            ActNorm(5),
+            AffineCouplingPair(5, conv, 3),
+            InvertibleLinear(5, seed=1),
+            AdditiveCoupling(5, conv),
+            OrthogonalMixing(5, seed=2),
+            AffineCoupling(5, conv, flip=True),
+        ]
+    )
+
+
+def two_scales() -> Bijection:
+    """Build a multi-scale flow with a condition per scale and nested factor-outs."""
+    inner = Chain([HaarDownsampling(), AffineCouplingPair(8, conv, 2), FactorOut(6, AffineCoupling(2, conv))])
+    return Chain([Squeeze(), AffineCouplingPair(4, conv, 3), FactorOut(2, inner)])
+
+
+CASES = [
+    *both("affine", AffineCoupling),
+    *both("affine-flip", AffineCoupling, flip=True),
+    *both("affine-pair", AffineCouplingPair),
+    *both("additive", AdditiveCoupling),
+    *both("additive-flip", AdditiveCoupling, flip=True),
+    *both("additive-pair", AdditiveCouplingPair),
+    Case("conditional-affine-vector", lambda: ConditionalAffine(5, dense, 3), VECTOR, VECTOR_CONDITION),
+    Case("conditional-affine-image", lambda: ConditionalAffine(5, conv, 3), IMAGE, IMAGE_CONDITION),
+    *plain("orthogonal", lambda: OrthogonalMixing(5, seed=3)),
+    *plain("permutation", lambda: Permutation(5, seed=3)),
+    *plain("linear", lambda: InvertibleLinear(5, seed=3)),
+    *plain("actnorm", lambda: ActNorm(5)),
+    *plain("empty-chain", lambda: Chain([])),
+    *plain("factor-out", lambda: FactorOut(2, InvertibleLinear(3, seed=3))),
+    Case("inverse-vector", lambda: Inverse(AffineCoupling(5, dense, 3)), VECTOR, VECTOR_CONDITION),
+    Case("inverse-image", lambda: Inverse(Chain([HaarDownsampling(), ActNorm(4)])), (4, 2, 2)),
+    Case("haar", HaarDownsampling, (2, 4, 6)),
+    Case("squeeze", Squeeze, (2, 4, 6)),
+    Case("chain-image-condition", mixed_chain, IMAGE, IMAGE_CONDITION),
+    Case("two-scales", two_scales, (1, 4, 8), [(3, 2, 4), (2, 1, 2)]),
+    Case("pyramid", lambda: HaarPyramid(AffineCoupling(4, conv), [AffineCoupling(3, conv, 1)]), (1, 4, 8)),
+    Case("pyramid-no-details", lambda: HaarPyramid(AffineCoupling(4, conv), []), (1, 4, 6)),
+    Case(
+        "pyramid-conditions",
+        lambda: HaarPyramid(
+            AffineCouplingPair(4, conv, 4),
+            [AffineCouplingPair(3, conv, 2 + 1), ConditionalAffine(3, conv, 3 + 1)],
+        ),
+        (1, 8, 8),
+        [(2, 4, 4), (3, 2, 2), (4, 1, 1)],
+    ),
+]
+
+every_block = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def randomise(block: nn.Module, seed: int = 0) -> nn.Module:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.copy_(0.25 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype))
+    return block.eval()  # so that ActNorm keeps what it was given
+
+
+def make(case: Case, dtype: torch.dtype = torch.float64) -> tuple[Bijection, Tensor, Condition]:
+    """Build a case with random parameters, data and condition, drawn in float64 and rounded to ``dtype``."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        block = randomise(case.build()).to(dtype)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    generator = torch.Generator().manual_seed(1)
+
+    def draw(shape: tuple[int, ...]) -> Tensor:
+        return torch.randn(BATCH, *shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    x = draw(case.data)
+    if isinstance(case.condition, list):
+        return block, x, tuple(draw(shape) for shape in case.condition)
+    return block, x, None if case.condition is None else draw(case.condition)
+
+
+def scales(z: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (z,) if isinstance(z, Tensor) else z
+
+
+def sample_of(condition: Condition, index: int) -> Condition:
+    """Return one sample's part of a condition, with a batch of 1."""
+    if condition is None or isinstance(condition, Tensor):
+        return condition if condition is None else condition[index : index + 1]
+    return tuple(c[index : index + 1] for c in condition)
+
+
+# ---- the checks --------------------------------------------------------------------------------------------
+
+
+def check_round_trip(block: Bijection, x: Tensor, condition: Condition, atol: float) -> None:
+    """Check that ``inverse`` undoes ``forward`` and the log-determinants cancel, with shapes and dtypes."""
+    z, log_det = block(x, condition)
+    back, log_det_back = block.inverse(z, condition)
+    assert sum(scale[0].numel() for scale in scales(z)) == x[0].numel()
+    assert all(scale.dtype == log_det.dtype for scale in scales(z))
+    assert log_det.shape == log_det_back.shape == (len(x),)
+    assert back.dtype == log_det_back.dtype == log_det.dtype
+    assert back.shape == x.shape
+    assert log_det.dtype == (torch.float64 if x.dtype == torch.float64 else torch.float32)
+    torch.testing.assert_close(back, x.to(back.dtype), atol=atol, rtol=atol)
+    torch.testing.assert_close(log_det_back, -log_det, atol=10 * atol, rtol=10 * atol)
+
+
+def check_log_det(block: Bijection, x: Tensor, condition: Condition) -> None:
+    """Check the log-determinant of each sample against that of autograd's whole Jacobian."""
+    _, log_det = block(x, condition)
+    for index in range(len(x)):
+
+        def latent(values: Tensor, index: int = index) -> Tensor:
+            z, _ = block(values.view(1, *x.shape[1:]), sample_of(condition, index))
+            return torch.cat([scale.flatten() for scale in scales(z)])
+
+        jacobian = torch.autograd.functional.jacobian(latent, x[index].flatten())
+        torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det[index])
+
+
+# ---- every block passes them -------------------------------------------------------------------------------
+
+
+@every_block
+def test_inverse_undoes_forward(case: Case) -> None:
+    block, x, condition = make(case)
+    check_round_trip(block, x, condition, atol=1e-10)
+
+
+@every_block
+def test_log_det_is_that_of_autograds_jacobian(case: Case) -> None:
+    check_log_det(*make(case))
+
+
+@every_block
+def test_float32(case: Case) -> None:
+    block, x, condition = make(case, torch.float32)
+    check_round_trip(block, x, condition, atol=2e-5)
+
+
+@every_block
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_gradients_are_finite_at_extreme_values(case: Case, direction: str) -> None:
+    block, x, condition = make(case, torch.float32)
+    x = torch.where(x > 0, 1e4, -1e4)
+    z = block(x, condition)[0] if direction == "inverse" else None
+    leaf = x.requires_grad_() if z is None else scales(z)[0].detach().requires_grad_()
+    if z is None:
+        made, log_det = block(leaf, condition)
+    else:
+        made, log_det = block.inverse(leaf if isinstance(z, Tensor) else (leaf, *z[1:]), condition)
+    (standard_normal_log_prob(made) + log_det).sum().backward()
+    used = [leaf.grad, *(p.grad for p in block.parameters() if p.grad is not None)]
+    assert all(gradient.isfinite().all() for gradient in used)
+
+
+@every_block
+@pytest.mark.parametrize("data_dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_bfloat16_autocast_reaches_only_the_subnets(case: Case, data_dtype: torch.dtype) -> None:
+    block, x, condition = make(case, torch.float32)
+    x = x.to(data_dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        # Inside one block the inverse is as exact as in float32: the subnet sees the very same half twice.
+        # In a chain its input may differ in the last bit, and round to a neighbour 2**-8 away.
+        check_round_trip(block, x, condition, atol=0.02 if isinstance(block, Chain | HaarPyramid) else 2e-5)
+        z, _ = block(x, condition)
+    exact, _ = block(x.float(), condition)
+    has_subnet = any(isinstance(module, nn.Linear | nn.Conv2d) for module in block.modules())
+    same = all(torch.equal(a, b) for a, b in zip(scales(z), scales(exact), strict=True))
+    assert same is not has_subnet
+    for scale, reference in zip(scales(z), scales(exact), strict=True):
+        torch.testing.assert_close(scale, reference, atol=0.05, rtol=0.05)
+
+
+@every_block
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_device_agrees_with_float64(case: Case, device: str) -> None:
+    block, x, condition = make(case)
+    exact, exact_log_det = block(x, condition)
+    block, x, condition = make(case, torch.float32)
+    if condition is not None:
+        condition = (
+            condition.to(device) if isinstance(condition, Tensor) else [c.to(device) for c in condition]
+        )
+    block, x = block.to(device), x.to(device)
+    check_round_trip(block, x, condition, atol=1e-4)
+    z, log_det = block(x, condition)
+    tolerance = 1e-4 if device == "cpu" else 1e-2  # accelerators may round a subnet's products to 10 bits
+    for scale, reference in zip(scales(z), scales(exact), strict=True):
+        torch.testing.assert_close(scale.cpu().double(), reference, atol=tolerance, rtol=tolerance)
+    torch.testing.assert_close(log_det.cpu().double(), exact_log_det, atol=tolerance, rtol=tolerance)
+
+
+@every_block
+def test_state_dict_restores_the_map(case: Case) -> None:
+    block, x, condition = make(case)
+    other, _, _ = make(case)
+    with torch.no_grad():
+        for tensor in other.state_dict().values():
+            tensor.copy_(tensor.flip(0) if tensor.dim() else tensor)
+    other.load_state_dict(block.state_dict())
+    torch.testing.assert_close(other(x, condition), block(x, condition), atol=0, rtol=0)
+
+
+@every_block
+def test_copies_are_independent_and_equal(case: Case) -> None:
+    block, x, condition = make(case)
+    expected = block(x, condition)
+    copies = [copy.deepcopy(block), pickle.loads(pickle.dumps(block))]  # as averaging and worker processes do
+    randomise(block, seed=5)
+    for other in copies:
+        torch.testing.assert_close(other(x, condition), expected, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(("autocast", "bound"), [(False, 1e-4), (True, 0.05)])
+def test_a_hundred_blocks_in_float32(autocast: bool, bound: float) -> None:
+    chain = Chain(
+        block
+        for seed in range(50)
+        for block in (OrthogonalMixing(6, seed), AffineCoupling(6, conv, 3, clamp=0.6))
+    )
+    x, condition = torch.randn(8, 6, 4, 4), torch.randn(8, 3, 4, 4)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        assert chain(x, condition)[1].abs().mean() > 1  # it is far from the identity
+        check_round_trip(chain, x, condition, atol=bound)
+
+
+# ---- and the harness would notice --------------------------------------------------------------------------
+
+
+def test_every_exported_block_is_among_the_cases() -> None:
+    exported = [getattr(flows, name) for name in flows.__all__]
+    blocks = {b for b in exported if isinstance(b, type) and issubclass(b, Bijection) and b is not Bijection}
+    tried = {type(module) for case in CASES for module in case.build().modules()}
+    assert blocks - tried == {ZeroPadding}  # which keeps no count of values, and has its own test
+
+
+class _NoLogDet(AffineCoupling):
+    """A coupling that claims to keep volume, both ways: its log-determinants do cancel."""
+
+    def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        z, log_det = super().forward(x, condition)
+        return z, torch.zeros_like(log_det)
+
+    def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        x, log_det = super().inverse(z, condition)
+        return x, torch.zeros_like(log_det)
+
+
+class _BatchLogDet(AffineCoupling):
+    """A coupling that gives every sample the mean log-determinant of the batch."""
+
+    def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        z, log_det = super().forward(x, condition)
+        return z, log_det.mean().expand(len(log_det))
+
+
+class _WrongSign(AffineCoupling):
+    """A coupling whose inverse gives the log-determinant of the other way."""
+
+    def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        x, log_det = super().inverse(z, condition)
+        return x, -log_det
+
+
+class _ForgetsCondition(AffineCoupling):
+    """A coupling whose inverse is steered by something else than its forward."""
+
+    def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        return super().inverse(z, torch.zeros_like(condition))
+
+
+def faulty(block: type[AffineCoupling]) -> tuple[Bijection, Tensor, Condition]:
+    return make(Case("faulty", lambda: block(5, dense, 3), VECTOR, VECTOR_CONDITION))
+
+
+@pytest.mark.parametrize("block", [_NoLogDet, _BatchLogDet])
+def test_the_harness_catches_a_wrong_log_det(block: type[AffineCoupling]) -> None:
+    with pytest.raises(AssertionError):
+        check_log_det(*faulty(block))
+
+
+def test_cancelling_alone_would_not_catch_it() -> None:
+    check_round_trip(*faulty(_NoLogDet), atol=1e-10)
+
+
+@pytest.mark.parametrize("block", [_WrongSign, _ForgetsCondition])
+def test_the_harness_catches_a_wrong_inverse(block: type[AffineCoupling]) -> None:
+    with pytest.raises(AssertionError):
+        check_round_trip(*faulty(block), atol=1e-10)

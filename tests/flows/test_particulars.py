@@ -1,0 +1,266 @@
+"""What single blocks promise beyond the common contract, and what they say about sizes that do not fit."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cinn_app.errors import CinnError
+from cinn_app.flows import (
+    ActNorm,
+    AdditiveCoupling,
+    AffineCoupling,
+    Bijection,
+    Chain,
+    ConditionalAffine,
+    FactorOut,
+    HaarDownsampling,
+    HaarPyramid,
+    InvertibleLinear,
+    OrthogonalMixing,
+    Permutation,
+    ShapeError,
+    Squeeze,
+    ZeroPadding,
+    soft_clamp,
+)
+
+
+def conv(in_channels: int, out_channels: int) -> nn.Module:
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+
+# ---- couplings ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("flip", "stays"), [(False, slice(0, 3)), (True, slice(3, 5))])
+def test_a_coupling_keeps_one_half_and_moves_the_other(flip: bool, stays: slice) -> None:
+    x = torch.randn(2, 5)
+    z, _ = AffineCoupling(5, nn.Linear, flip=flip)(x)
+    kept = torch.zeros(5, dtype=torch.bool)
+    kept[stays] = True
+    assert torch.equal(z[:, kept], x[:, kept])
+    assert (z[:, ~kept] != x[:, ~kept]).all()
+
+
+def test_no_value_is_stretched_beyond_the_clamp() -> None:
+    coupling = AffineCoupling(4, nn.Linear, clamp=0.7)
+    with torch.no_grad():
+        coupling.subnet.weight.mul_(1e6)
+    _, log_det = coupling(torch.randn(50, 4))
+    assert log_det.abs().max() <= 2 * 0.7 + 1e-6
+    assert log_det.abs().max() > 2 * 0.69
+
+
+def test_soft_clamp_is_monotonic_and_odd() -> None:
+    raw = torch.linspace(-50, 50, 1001)
+    s = soft_clamp(raw, 2.0)
+    assert (s.diff() > 0).all()
+    torch.testing.assert_close(s, -s.flip(0))
+
+
+def test_conditional_affine_starts_as_the_identity_if_its_subnet_says_zero() -> None:
+    affine = ConditionalAffine(3, conv, 2)
+    nn.init.zeros_(affine.subnet.weight)
+    nn.init.zeros_(affine.subnet.bias)
+    x = torch.randn(2, 3, 4, 4)
+    z, log_det = affine(x, torch.randn(2, 2, 4, 4))
+    assert torch.equal(z, x)
+    assert torch.equal(log_det, torch.zeros(2))
+
+
+# ---- mixing ------------------------------------------------------------------------------------------------
+
+
+def test_orthogonal_mixing_is_uniform_over_rotations_and_reflections() -> None:
+    matrices = torch.stack([OrthogonalMixing(3, seed).matrix for seed in range(600)])
+    # Were the signs of QR not mended, the first entry would have one sign; uniform is mean 0, variance 1 / 3.
+    assert matrices[:, 0, 0].mean().abs() < 4 * (1 / 3 / 600) ** 0.5
+    assert (matrices.square().mean(0) - 1 / 3).abs().max() < 0.08
+    assert 0.4 < (torch.linalg.det(matrices) > 0).float().mean() < 0.6
+
+
+@pytest.mark.parametrize("build", [OrthogonalMixing, Permutation, InvertibleLinear])
+def test_a_seed_decides_the_mixing(build: type[Bijection]) -> None:
+    x = torch.randn(2, 16)
+    torch.manual_seed(1)
+    first = build(16, seed=7)(x)[0]
+    torch.manual_seed(2)
+    assert torch.equal(build(16, seed=7)(x)[0], first)
+    assert not torch.allclose(build(16, seed=8)(x)[0], first)
+
+
+@pytest.mark.parametrize("rounded", [torch.float16, torch.bfloat16])
+def test_orthogonal_mixing_survives_a_half_precision_checkpoint(rounded: torch.dtype) -> None:
+    original, restored = OrthogonalMixing(24, seed=0), OrthogonalMixing(24, seed=1)
+    restored.load_state_dict({name: t.to(rounded) for name, t in original.state_dict().items()})
+    torch.testing.assert_close(restored.matrix, original.matrix, atol=5e-3, rtol=0)
+    x = torch.randn(4, 24)
+    torch.testing.assert_close(restored.inverse(restored(x)[0])[0], x, atol=1e-5, rtol=1e-5)
+
+
+def test_the_learned_mixing_starts_orthogonal_and_stays_invertible() -> None:
+    linear = InvertibleLinear(6, seed=0)
+    x = torch.randn(8, 6, 3, 3)
+    torch.testing.assert_close(linear(x)[0].norm(dim=1), x.norm(dim=1))
+    optimiser = torch.optim.Adam(linear.parameters(), lr=0.05)
+    for _ in range(20):
+        z, log_det = linear(2 * x)
+        optimiser.zero_grad()
+        (z.square().flatten(1).sum(1) / 2 - log_det).mean().backward()
+        optimiser.step()
+    z, log_det = linear(x)
+    assert (log_det < -1).all()  # it has learned to shrink
+    torch.testing.assert_close(linear.inverse(z)[0], x, atol=1e-4, rtol=1e-4)
+
+
+# ---- ActNorm -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(64, 3), (8, 3, 5, 7)], ids=str)
+def test_actnorm_normalises_the_first_training_batch_and_no_other(shape: tuple[int, ...]) -> None:
+    norm = ActNorm(3)
+    offset = torch.tensor([5.0, -2.0, 0.0]).view(3, *[1] * (len(shape) - 2))
+    first = torch.randn(shape) * 4 + offset
+    z, log_det = norm(first)
+    per_channel = z.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(per_channel.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(per_channel.std(1, correction=0), torch.ones(3), atol=1e-4, rtol=0)
+    assert (log_det < 0).all()
+    assert norm(first * 10)[0].std() > 5
+
+
+def test_actnorm_waits_for_training_and_remembers_it() -> None:
+    x = torch.randn(64, 3) * 4
+    norm = ActNorm(3).eval()
+    assert torch.equal(norm(x)[0], x)
+    trained = norm.train()
+    trained(x)
+    restored = ActNorm(3)
+    restored.load_state_dict(trained.state_dict())
+    assert torch.equal(restored(x * 10)[0], trained(x * 10)[0])
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_actnorm_meets_a_constant_channel(batch: int) -> None:
+    norm = ActNorm(2)
+    x = torch.full((batch, 2), 3.0)
+    z, log_det = norm(x)
+    assert torch.equal(z, torch.zeros(batch, 2))
+    assert torch.equal(log_det, torch.zeros(batch))
+
+
+# ---- from space to channels --------------------------------------------------------------------------------
+
+
+def test_haar_bands_hold_what_their_names_say() -> None:
+    stripes = torch.tensor([[1.0, -1.0] * 2] * 4).view(1, 1, 4, 4)
+    for band, picture in enumerate((torch.ones(1, 1, 4, 4), stripes, stripes.mT, stripes * stripes.mT)):
+        energy = HaarDownsampling()(picture)[0].square().sum((0, 2, 3))
+        torch.testing.assert_close(energy, 16 * torch.eye(4)[band])
+
+
+def test_squeeze_puts_the_two_colours_of_a_checkerboard_into_the_two_halves() -> None:
+    rows, columns = torch.meshgrid(torch.arange(4), torch.arange(6), indexing="ij")
+    checkerboard = ((rows + columns) % 2).float().expand(2, 3, 4, 6)
+    z, _ = Squeeze()(checkerboard)
+    assert torch.equal(z[:, :6], torch.zeros(2, 6, 2, 3))
+    assert torch.equal(z[:, 6:], torch.ones(2, 6, 2, 3))
+
+
+# ---- padding -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4, 5)], ids=str)
+def test_zero_padding_is_a_bijection_onto_its_image_only(shape: tuple[int, ...]) -> None:
+    x, padding = torch.randn(shape), ZeroPadding(2)
+    z, log_det = padding(x)
+    assert z.shape == (2, 5, *shape[2:])
+    assert torch.equal(z[:, 3:], torch.zeros_like(z[:, 3:]))
+    back, log_det_back = padding.inverse(z + 7 * (z == 0))
+    assert torch.equal(back, x)
+    assert torch.equal(log_det, torch.zeros(2))
+    assert torch.equal(log_det_back, torch.zeros(2))
+
+
+def test_zero_padding_keeps_the_volume_of_its_image() -> None:
+    jacobian = torch.autograd.functional.jacobian(
+        lambda v: ZeroPadding(2)(v.view(1, 3))[0][0], torch.randn(3)
+    )
+    torch.testing.assert_close(torch.logdet(jacobian.T @ jacobian) / 2, torch.tensor(0.0))
+
+
+def test_zero_padding_is_always_float32() -> None:
+    assert ZeroPadding(2)(torch.ones(1, 3, dtype=torch.bfloat16))[0].dtype == torch.float32
+
+
+# ---- composition -------------------------------------------------------------------------------------------
+
+
+def test_a_chain_is_a_list() -> None:
+    members = [Permutation(4, seed) for seed in range(3)]
+    chain = Chain(members)
+    assert len(chain) == 3
+    assert list(chain) == members
+    assert chain[-1] is members[-1]
+    x = torch.randn(2, 4)
+    assert torch.equal(chain[1:](x)[0], members[2](members[1](x)[0])[0])
+
+
+def test_each_scale_is_steered_by_its_own_condition() -> None:
+    flow = Chain([AffineCoupling(4, nn.Linear, 1), FactorOut(2, AffineCoupling(2, nn.Linear, 3))])
+    x, first, second = torch.randn(2, 4), torch.randn(2, 1), torch.randn(2, 3)
+    (fine, coarse), _ = flow(x, (first, second))
+    (fine_again, coarse_again), _ = flow(x, (first, second + 1))
+    assert torch.equal(fine, fine_again)
+    assert not torch.allclose(coarse, coarse_again)
+
+
+# ---- sizes that do not fit ---------------------------------------------------------------------------------
+
+PYRAMID = HaarPyramid(AffineCoupling(8, conv, 2), [AffineCoupling(6, conv, 2 + 2)])
+FINE, COARSE = torch.randn(2, 2, 4, 4), torch.randn(2, 2, 2, 2)
+IMAGE = torch.randn(2, 2, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: AffineCoupling(1, nn.Linear), ["1", "2"]),
+        (lambda: AffineCoupling(4, nn.Linear)(torch.randn(2, 5)), ["(2, 5)", "4"]),
+        (lambda: OrthogonalMixing(4, 0)(torch.randn(4)), ["(4,)", "4"]),
+        (lambda: ActNorm(4).inverse(torch.randn(2, 3, 8, 8)), ["(2, 3, 8, 8)", "4"]),
+        (lambda: AffineCoupling(4, nn.Linear, 3)(torch.randn(2, 4)), ["No condition", "3"]),
+        (lambda: AffineCoupling(4, nn.Linear, 3)(torch.randn(2, 4), ()), ["No condition", "3"]),
+        (lambda: AffineCoupling(4, nn.Linear, 3)(torch.randn(2, 4), torch.randn(2, 5)), ["(2, 5)", "(2, 3)"]),
+        (lambda: AffineCoupling(4, nn.Linear, 3)(torch.randn(2, 4), torch.randn(1, 3)), ["(1, 3)", "(2, 3)"]),
+        (lambda: AffineCoupling(2, conv, 2)(IMAGE, FINE), ["(2, 2, 4, 4)", "(2, 2, 8, 8)"]),
+        (lambda: AffineCoupling(4, lambda i, o: nn.Linear(i, 3))(torch.randn(2, 4)), ["(2, 3)", "(2, 4)"]),
+        (lambda: AdditiveCoupling(4, lambda i, o: nn.Linear(i, 1))(torch.randn(2, 4)), ["(2, 1)", "(2, 2)"]),
+        (lambda: HaarDownsampling()(torch.randn(1, 2, 5, 4)), ["(1, 2, 5, 4)", "even"]),
+        (lambda: Squeeze()(torch.randn(1, 2, 4, 7)), ["(1, 2, 4, 7)", "even"]),
+        (lambda: HaarDownsampling().inverse(torch.randn(1, 6, 2, 2)), ["(1, 6, 2, 2)", "4"]),
+        (lambda: ZeroPadding(3).inverse(torch.randn(1, 3)), ["3"]),
+        (lambda: FactorOut(4, Chain([]))(torch.randn(1, 4)), ["4"]),
+        (lambda: FactorOut(2, Chain([])).inverse(torch.randn(1, 4)), ["1", "2"]),
+        (lambda: PYRAMID(torch.randn(2, 2, 8, 10), (FINE, COARSE)), ["(2, 2, 8, 10)", "4"]),
+        (lambda: PYRAMID(IMAGE, (FINE,)), ["1 condition", "2"]),
+        (lambda: PYRAMID(IMAGE, FINE), ["single tensor", "2"]),
+        (lambda: PYRAMID(IMAGE, (COARSE, COARSE)), ["scale 1", "(2, 2, 2, 2)", "4, 4"]),
+        (lambda: PYRAMID(IMAGE, (FINE, FINE)), ["(2, 2, 4, 4)", "(2, 2, 2, 2)"]),
+        (lambda: PYRAMID.inverse((FINE,), (FINE, COARSE)), ["1 scale", "2"]),
+    ],
+)
+def test_errors_name_the_sizes(call, named: list[str]) -> None:
+    with pytest.raises(ShapeError) as error:
+        call()
+    assert all(part in str(error.value) for part in named), str(error.value)
+    assert isinstance(error.value, CinnError)
+    assert isinstance(error.value, ValueError)
+
+
+def test_a_float64_flow_stays_in_float64() -> None:
+    z, log_det = Chain([HaarDownsampling(), ActNorm(4)]).double()(
+        torch.randn(1, 1, 4, 4, dtype=torch.float64)
+    )
+    assert isinstance(z, Tensor)
+    assert z.dtype == log_det.dtype == torch.float64
