@@ -26,7 +26,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
-    """Convert Lab `(..., 3, height, width)` to sRGB of the same shape, outside 0..1 for colours sRGB lacks."""
+    """Convert Lab `(..., 3, height, width)` to sRGB of the same shape; beyond 0..1 where sRGB ends."""
     return kornia.color.lab_to_rgb(lab, clip=False)
 
 

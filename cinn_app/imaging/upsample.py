@@ -1,0 +1,151 @@
+"""From the few colours a network decides to a colour for every pixel, without bleeding over edges.
+
+The eye forgives soft colour, but not colour on the wrong side of an edge. So the small picture's chroma grows
+in two steps, both guided by the lightness, which is known at full resolution:
+
+1. On a grid that doubles its size, colour diffuses between neighbours, freely where lightness is even and
+   hardly where it jumps, while the mean over each cell of the small picture stays what it was. Edges that the
+   small picture smeared become sharp again.
+2. Each pixel of the full picture blends the four grid cells around it, most of all those as light as itself.
+
+Neither adds a multiple of the lightness, as a guided filter does, so texture does not show through as colour.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cinn_app.imaging.bands import PIXELS_PER_BAND, row_bands
+
+__all__ = ["upsample_chroma"]
+
+Size = tuple[int, int]
+
+# The grid stops growing before it has more cells than this: at 256 x 384 for a picture of 2:3.
+GRID_CELLS = 1 << 17
+# Diffusion steps on each grid; few suffice, since each starts from the result of the one before.
+STEPS = 12
+# Differences of L at which the tie between neighbours falls to 1/e: in the diffusion, and in the last blend.
+DIFFUSION_CONTRAST = 2.0
+BLEND_CONTRAST = 8.0
+# A tie of each cell to its own colour, or one with only loose neighbours would take theirs all the same.
+INERTIA = 0.1
+# Leaves a plain bilinear blend for a pixel that is unlike all four cells around it.
+LEAST_TIE = 1e-3
+
+
+def upsample_chroma(ab: Tensor, lightness: Tensor, pixels_per_band: int = PIXELS_PER_BAND) -> Tensor:
+    """Bring a small picture's colours to the size of its lightness.
+
+    Args:
+        ab: `(..., 2, small_height, small_width)` of the same field as the lightness; many colourings may come
+            at once.
+        lightness: `(1, height, width)`, L in 0..100, of any size.
+        pixels_per_band: how many pixels to work on at a time in the full picture; bounds the memory and does
+            not change the result.
+
+    Returns:
+        float32 `(..., 2, height, width)`.
+    """
+    lightness = lightness.float()
+    colours = ab.float().flatten(end_dim=-3)  # (channels of all colourings, small_height, small_width)
+    grid = _diffuse_on_growing_grids(colours, lightness)
+    return _blend(grid, lightness, pixels_per_band).unflatten(0, ab.shape[:-2])
+
+
+def _diffuse_on_growing_grids(cells: Tensor, lightness: Tensor) -> Tensor:
+    """Return the colours on the largest grid allowed, of means `cells` over each cell."""
+    height, width = cells.shape[-2:]
+    full_height, full_width = lightness.shape[-2:]
+    cells = _average(cells, (min(height, full_height), min(width, full_width)))  # for a tiny full picture
+    colours = cells
+    for size in _grid_sizes(_size(cells), _size(lightness)):
+        colours = _diffuse(_enlarge(colours, size), cells, _average(lightness, size))
+    return colours
+
+
+def _grid_sizes(small: Size, full: Size) -> Iterator[Size]:
+    """Yield sizes each twice the last, no side beyond the full one, up to `GRID_CELLS` cells."""
+    size = small
+    while size != full:
+        size = min(2 * size[0], full[0]), min(2 * size[1], full[1])
+        if size[0] * size[1] > GRID_CELLS:
+            return
+        yield size
+
+
+def _diffuse(colours: Tensor, cells: Tensor, guide: Tensor) -> Tensor:
+    """Let colours `(channels, h, w)` spread where the guide `(1, h, w)` is even; their means stay `cells`."""
+    tie_across = torch.exp(-guide.diff(dim=-1).abs() / DIFFUSION_CONTRAST)
+    tie_down = torch.exp(-guide.diff(dim=-2).abs() / DIFFUSION_CONTRAST)
+    ties = _to_left(tie_across) + _to_right(tie_across) + _to_upper(tie_down) + _to_lower(tie_down) + INERTIA
+    for _ in range(STEPS):
+        across = tie_across * colours.diff(dim=-1)
+        down = tie_down * colours.diff(dim=-2)
+        inflow = _to_left(across) - _to_right(across) + _to_upper(down) - _to_lower(down)
+        colours = colours + inflow / ties
+        colours = colours + _enlarge(cells - _average(colours, _size(cells)), _size(colours))
+    return colours
+
+
+def _blend(grid: Tensor, lightness: Tensor, pixels_per_band: int) -> Tensor:
+    """Blend for each pixel the four grid cells around it, by nearness and by likeness of lightness."""
+    if _size(grid) == _size(lightness):
+        return grid
+    guide = _average(lightness, _size(grid))
+    height, width = _size(lightness)
+    upper, lower, down = _bracket(grid.shape[-2], height, grid.device)
+    left, right, across = _bracket(grid.shape[-1], width, grid.device)
+    colours = grid.new_empty(len(grid), height, width)
+    for rows in row_bands(height, width, pixels_per_band):
+        blend = grid.new_zeros(len(grid), rows.stop - rows.start, width)
+        total = grid.new_zeros(1, rows.stop - rows.start, width)
+        for row, nearness_down in ((upper[rows], 1 - down[rows]), (lower[rows], down[rows])):
+            for column, nearness_across in ((left, 1 - across), (right, across)):
+                unlike = (lightness[:, rows] - guide[:, row][:, :, column]).abs()
+                likeness = torch.exp(-unlike / BLEND_CONTRAST) + LEAST_TIE
+                weight = nearness_down[:, None] * nearness_across * likeness
+                blend += weight * grid[:, row][:, :, column]
+                total += weight
+        colours[:, rows] = blend / total
+    return colours
+
+
+def _bracket(cells: int, pixels: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Give for each pixel along a side the cells before and after it, and how near the latter is, in 0..1."""
+    centre = (torch.arange(pixels, device=device) + 0.5) * (cells / pixels) - 0.5
+    centre = centre.clamp(0, cells - 1)
+    before = centre.floor().long()
+    return before, (before + 1).clamp(max=cells - 1), centre - before
+
+
+def _size(picture: Tensor) -> Size:
+    return picture.shape[-2], picture.shape[-1]
+
+
+def _average(picture: Tensor, size: Size) -> Tensor:
+    """Average `(channels, height, width)` over the cells of a smaller grid."""
+    return functional.adaptive_avg_pool2d(picture, size)
+
+
+def _enlarge(picture: Tensor, size: Size) -> Tensor:
+    return functional.interpolate(picture[None], size=size, mode="bilinear")[0]
+
+
+# What lies between neighbours, given to the one on either side; the rim gets nothing from outside.
+def _to_left(between: Tensor) -> Tensor:
+    return functional.pad(between, (0, 1))
+
+
+def _to_right(between: Tensor) -> Tensor:
+    return functional.pad(between, (1, 0))
+
+
+def _to_upper(between: Tensor) -> Tensor:
+    return functional.pad(between, (0, 0, 0, 1))
+
+
+def _to_lower(between: Tensor) -> Tensor:
+    return functional.pad(between, (0, 0, 1, 0))
