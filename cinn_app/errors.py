@@ -4,7 +4,15 @@ Every message is a single sentence that says what was given, what was expected a
 front ends turn these into exit codes or dialogs; everything below raises them.
 """
 
-__all__ = ["CheckpointError", "CinnError", "DataError", "DeviceError", "ImageError", "RecipeError", "TrainingError"]
+__all__ = [
+    "CheckpointError",
+    "CinnError",
+    "DataError",
+    "DeviceError",
+    "ImageError",
+    "RecipeError",
+    "TrainingError",
+]
 
 
 class CinnError(Exception):

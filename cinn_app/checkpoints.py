@@ -1,0 +1,175 @@
+"""Trained models as single files: weights, recipe and figures together, and nothing that could run.
+
+A checkpoint is a safetensors file whose metadata carry the format's version, the recipe, the data's names, what was
+measured while training, and a digest of the weights. Loading reads tensors and JSON, never code.
+"""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from cinn_app.errors import CheckpointError, RecipeError
+from cinn_app.files import atomic_write
+from cinn_app.recipes import Recipe, parse_recipe
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Checkpoint",
+    "find_checkpoint",
+    "load_checkpoint",
+    "save_checkpoint",
+    "shipped_checkpoints",
+]
+
+#: Raised when an older program could no longer read what is written.
+FORMAT_VERSION = 1
+FORMAT_KEY = "cinn_app"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A trained model as it lies in its file.
+
+    Attributes:
+        recipe: what made it.
+        weights: by name, float32.
+        figures: what was measured in training, for example ``{"steps": 9000, "held_out_bits_per_dim": 3.1}``.
+        data: names of the data it learnt from.
+    """
+
+    recipe: Recipe
+    weights: dict[str, Tensor]
+    figures: dict[str, float]
+    data: list[str]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint in half precision, whole or not at all.
+
+    Raises:
+        CheckpointError: if the file cannot be written, or a weight is not finite.
+    """
+    weights = {
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in checkpoint.weights.items()
+    }
+    for name, value in weights.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise CheckpointError(
+                f"The weight {name} is not finite in half precision, so {path} was not written: "
+                "train with a lower learning_rate."
+            )
+    metadata = {
+        FORMAT_KEY: str(FORMAT_VERSION),
+        "recipe": checkpoint.recipe.model_dump_json(),
+        "figures": json.dumps(checkpoint.figures),
+        "data": json.dumps(checkpoint.data),
+        "digest": _digest(weights),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            file.write(safetensors.torch.save(weights, metadata))
+    except OSError as error:
+        raise CheckpointError(
+            f"The checkpoint {path} cannot be written ({error.strerror}): make room or choose another place; "
+            "what stood there before is untouched."
+        ) from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and check all of it.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged, foreign or of a newer format, each in its own words.
+    """
+    metadata, weights = _read(path)
+    if _digest(weights) != metadata["digest"]:
+        raise CheckpointError(
+            f"The checkpoint {path} is damaged, its weights do not match their digest: copy it again."
+        )
+    return Checkpoint(
+        _recipe(metadata, path),
+        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
+        json.loads(metadata["figures"]),
+        json.loads(metadata["data"]),
+    )
+
+
+def shipped_checkpoints() -> Path:
+    """Return the folder of the checkpoints that came with the program, in a checkout as in an installed package."""
+    installed = Path(__file__).parent / "_shipped" / "checkpoints"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "checkpoints"
+
+
+def find_checkpoint(name: str | Path) -> Path:
+    """Turn a model's name or a path into the path of its checkpoint.
+
+    Raises:
+        CheckpointError: if there is neither a file there nor a shipped model of that name.
+    """
+    path = Path(name)
+    shipped = shipped_checkpoints() / f"{path.name}.safetensors"
+    if not path.is_file() and path.suffix == "" and shipped.is_file():
+        return shipped
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in shipped_checkpoints().glob("*.safetensors"))) or "none"
+        raise CheckpointError(
+            f"There is no checkpoint at {name}: give a path to one, or the name of a shipped model ({known})."
+        )
+    return path
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check_format(metadata, path)
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"There is no checkpoint at {path}: give the path of one that exists."
+        ) from None
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"The checkpoint {path} is damaged, truncated or no safetensors file ({_first_line(error)}): copy it again."
+        ) from error
+
+
+def _check_format(metadata: dict[str, str], path: Path) -> None:
+    version = metadata.get(FORMAT_KEY, "")
+    if not version.isdigit() or not {"recipe", "figures", "data", "digest"} <= metadata.keys():
+        raise CheckpointError(
+            f"{path} holds weights, but of another program: give a checkpoint made by 'cinn train'."
+        )
+    if int(version) > FORMAT_VERSION:
+        raise CheckpointError(
+            f"The checkpoint {path} has format {version}, newer than this program's {FORMAT_VERSION}: update cinn-app."
+        )
+
+
+def _recipe(metadata: dict[str, str], path: Path) -> Recipe:
+    try:
+        return parse_recipe(json.loads(metadata["recipe"]), f"inside {path}")
+    except (RecipeError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"The checkpoint {path} carries a recipe that this program cannot use: {error}"
+        ) from error
+
+
+def _digest(weights: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _first_line(error: Any) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

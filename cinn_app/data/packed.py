@@ -1,0 +1,113 @@
+"""Reading a pack: random batches for training, ordered ones for watching."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from cinn_app.data.features import feature_files
+from cinn_app.data.pack import shards_of
+
+__all__ = ["BatchStream", "ColourBatch", "PackedViews", "split_held_out"]
+
+
+class ColourBatch(NamedTuple):
+    """Views as the colorization system learns from them.
+
+    Attributes:
+        lightness: L* in 0..100, ``(batch, 1, size, size)``.
+        ab: Lab units, ``(batch, 2, size / 4, size / 4)``.
+        features: the encoder's, float16, one tensor per stride.
+    """
+
+    lightness: Tensor
+    ab: Tensor
+    features: tuple[Tensor, ...]
+
+
+class PackedViews:
+    """All views of a pack with their cached features, memory-mapped.
+
+    Args:
+        pack: a folder made by :func:`cinn_app.data.pack.make_pack`.
+        digest: which encoder's features, as :func:`cinn_app.data.features.cache_features` returned it.
+    """
+
+    def __init__(self, pack: Path, digest: str) -> None:
+        self._shards = [
+            [
+                np.load(file, mmap_mode="r")
+                for file in (shard / "lightness.npy", shard / "ab.npy", *feature_files(shard, digest))
+            ]
+            for shard in shards_of(pack)
+        ]
+        sizes = [len(shard[0]) for shard in self._shards]
+        self._shard_of = np.repeat(np.arange(len(sizes)), sizes)
+        self._row_of = np.concatenate([np.arange(size) for size in sizes])
+        self.groups = np.concatenate([np.load(shard / "group.npy") for shard in shards_of(pack)])
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> ColourBatch:
+        """Gather views by their numbers."""
+        rows = [(self._shards[self._shard_of[i]], self._row_of[i]) for i in indices]
+        columns = [
+            np.stack([arrays[column][row] for arrays, row in rows]) for column in range(len(rows[0][0]))
+        ]
+        lightness, ab, *features = (torch.from_numpy(column) for column in columns)
+        return ColourBatch(lightness.float() / 2.55, ab.float(), tuple(features))
+
+
+def split_held_out(groups: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Split views into learnt and held-out ones, all views of a picture to the same side.
+
+    Args:
+        groups: uint32 hashes of the pictures' names, ``(views,)``.
+        share: of the pictures to hold out.
+
+    Returns:
+        The numbers of the views to learn from and of those held out.
+
+    >>> learnt, held_out = split_held_out(np.array([0, 0, 2**32 - 1], dtype=np.uint32), 0.5)
+    >>> learnt.tolist(), held_out.tolist()
+    ([2], [0, 1])
+    """
+    held_out = groups < share * 2**32
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+class BatchStream(IterableDataset[ColourBatch]):
+    """Batches without end, shuffled anew each epoch, and the same ones whenever the same step comes round.
+
+    Args:
+        views: where batches are read.
+        indices: which views take part.
+        batch_size: views per batch.
+        seed: of the shuffling.
+        start: the step to begin with, so that a resumed training goes on where it was.
+    """
+
+    def __init__(
+        self, views: PackedViews, indices: np.ndarray, batch_size: int, seed: int, start: int = 0
+    ) -> None:
+        self.views, self.indices, self.batch_size, self.seed, self.start = (
+            views,
+            indices,
+            batch_size,
+            seed,
+            start,
+        )
+
+    def __iter__(self) -> Iterator[ColourBatch]:
+        per_epoch = max(1, len(self.indices) // self.batch_size)
+        epoch, batch = divmod(self.start, per_epoch)
+        while True:
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.indices)
+            for number in range(batch, per_epoch):
+                yield self.views.batch(order[number * self.batch_size : (number + 1) * self.batch_size])
+            epoch, batch = epoch + 1, 0

@@ -1,0 +1,106 @@
+"""From a picture file, of any kind, to the lightness that is to be coloured."""
+
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from cinn_app.imaging.bands import row_bands
+from cinn_app.imaging.colour import rgb_to_lab
+from cinn_app.imaging.metadata import PictureMetadata, read_metadata
+from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
+from cinn_app.imaging.sources import opened_picture
+
+__all__ = ["Photograph", "read_photograph"]
+
+Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
+
+# Mean chroma (Lab units) above which a picture is said to be in colour; toned and yellowed prints lie around 10.
+COLOURED = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """An upright picture, ready to be coloured.
+
+    Attributes:
+        lightness: float32 `(1, height, width)`, CIE L in 0..100.
+        ab: float32 `(2, height, width)`, the picture's own chroma, if it was asked for and the file has colour
+            channels; otherwise None.
+        alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
+        metadata: what the output file should carry on.
+        warnings: sentences that a user should see, such as that only the first frame is used.
+    """
+
+    lightness: Tensor
+    ab: Tensor | None = None
+    alpha: np.ndarray | None = None
+    metadata: PictureMetadata = PictureMetadata()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.lightness.shape[-2], self.lightness.shape[-1]
+
+
+def read_photograph(source: Source, keep_colour: bool = False) -> Photograph:
+    """Read a picture: upright, through its colour profile, in full precision, with alpha and metadata.
+
+    Args:
+        source: a path, the bytes of a file, an open binary file, a Pillow picture, or an array
+            (`pixels_of_array` says which).
+        keep_colour: keep the picture's own chroma in `ab`, for evaluation; it takes twice the lightness's memory.
+
+    Raises:
+        ImageError: the picture is missing, no picture, damaged or too large; the message is one sentence that
+            names the file and says what to do.
+    """
+    if isinstance(source, np.ndarray):
+        return _photograph(pixels_of_array(source), PictureMetadata(), (), keep_colour)
+    with opened_picture(source) as image:
+        left_out = _frames_left_out(image)  # before decoding: counting frames moves through the file
+        ImageOps.exif_transpose(image, in_place=True)
+        metadata = read_metadata(image)
+        pixels = pixels_of_image(image)
+    return _photograph(pixels, metadata, left_out, keep_colour)
+
+
+def _photograph(
+    pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, ...], keep_colour: bool
+) -> Photograph:
+    """Convert to Lab by bands of rows, so that the memory peaks at little more than the result."""
+    height, width = pixels.values.shape[:2]
+    coloured = pixels.values.ndim == 3
+    lightness = torch.empty(1, height, width)
+    ab = torch.empty(2, height, width) if coloured and keep_colour else None
+    chroma = 0.0  # summed over all pixels
+    for rows in row_bands(height, width):
+        lab = rgb_to_lab(_rgb(pixels.values[rows]))
+        lightness[:, rows] = lab[:1].clamp(0, 100)
+        chroma += lab[1:].norm(dim=0).sum().item()
+        if ab is not None:
+            ab[:, rows] = lab[1:]
+    warnings += pixels.warnings
+    if coloured and chroma / (height * width) > COLOURED:
+        warnings += ("It is in colour already; only its lightness is used",)
+    return Photograph(lightness, ab, pixels.alpha, metadata, warnings)
+
+
+def _rgb(values: np.ndarray) -> Tensor:
+    """Turn gray `(height, width)` or RGB `(height, width, 3)` into float32 RGB `(3, height, width)` in 0..1."""
+    scale = 255 if values.dtype == np.uint8 else 1
+    rgb = torch.tensor(values, dtype=torch.float32) / scale
+    return rgb.expand(3, -1, -1) if rgb.ndim == 2 else rgb.movedim(-1, 0)
+
+
+def _frames_left_out(image: Image.Image) -> tuple[str, ...]:
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format == "MPO":  # a camera's JPEG with previews behind the photograph
+        return ()
+    kind = "pages" if image.format == "TIFF" else "frames"
+    return (f"Only the first of {frames} {kind} is used",)

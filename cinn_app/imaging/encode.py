@@ -1,0 +1,116 @@
+"""From pixels to a picture file, whole or not at all."""
+
+import errno
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cinn_app.errors import ImageError
+from cinn_app.files import atomic_write
+from cinn_app.imaging.icc import SRGB_PROFILE
+from cinn_app.imaging.metadata import PictureMetadata, options_to_save
+
+__all__ = ["OUTPUT_FORMATS", "save_picture"]
+
+OUTPUT_FORMATS = ("png", "jpg", "webp", "tiff")
+SPELLINGS = {"jpeg": "jpg", "tif": "tiff"}
+# Pillow's name of each format, and options: good quality, and in JPEG colour at full resolution.
+ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "png": ("PNG", {"compress_level": 4}),
+    "jpg": ("JPEG", {"quality": 95, "subsampling": "4:4:4"}),
+    "webp": ("WEBP", {"quality": 95}),
+    "tiff": ("TIFF", {"compression": "tiff_lzw"}),
+}
+
+
+def save_picture(
+    path: str | os.PathLike[str],
+    rgb8: np.ndarray,
+    metadata: PictureMetadata | None = None,
+    alpha: np.ndarray | None = None,
+    format: str | None = None,
+    source: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Save a picture; on any failure nothing is left behind and a file that was there before still is.
+
+    JPEG has no alpha: the picture is laid on white. The file says that its colours are sRGB.
+
+    Args:
+        path: where to; an existing file is replaced, unless it is the source.
+        rgb8: uint8 `(height, width, 3)` sRGB.
+        metadata: what to carry over from the input file; nothing by default.
+        alpha: uint8 `(height, width)`, 255 opaque.
+        format: one of `OUTPUT_FORMATS`; by default the path's suffix says it.
+        source: the file the picture was read from, which is never overwritten.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImageError: the format is unknown or cannot hold the picture, the path is the source's, or the disk
+            refuses; the message is one sentence that names the file and says what to do.
+    """
+    path = Path(path)
+    chosen = _format(path, format)
+    if source is not None and path.exists() and path.samefile(source):
+        raise ImageError(f"{path} is the input picture and is not overwritten: choose another name or folder")
+    encoded = _encode(path, rgb8, alpha, chosen, metadata or PictureMetadata())
+    try:
+        with atomic_write(path) as file:
+            file.write(encoded)
+    except OSError as error:
+        raise ImageError(_refusal(path, error)) from error
+    return path
+
+
+def _format(path: Path, asked: str | None) -> str:
+    name = (asked or path.suffix).lower().removeprefix(".")
+    name = SPELLINGS.get(name, name)
+    if name not in OUTPUT_FORMATS:
+        raise ImageError(
+            f"{path} cannot be saved as {name or 'a picture without a suffix'}: choose one of {', '.join(OUTPUT_FORMATS)}"
+        )
+    return name
+
+
+def _encode(
+    path: Path, rgb8: np.ndarray, alpha: np.ndarray | None, name: str, metadata: PictureMetadata
+) -> bytes:
+    """Encode in memory: Pillow's encoders, given a file, forget why the disk refused."""
+    picture = Image.fromarray(np.asarray(rgb8))
+    if alpha is not None:
+        picture.putalpha(Image.fromarray(alpha))
+    if alpha is not None and name == "jpg":
+        white = Image.new("RGB", picture.size, "white")
+        white.paste(picture, mask=picture.getchannel("A"))
+        picture = white
+    encoder, options = ENCODERS[name]
+    buffer = io.BytesIO()
+    try:
+        carried = options_to_save(metadata, encoder)
+        picture.save(buffer, encoder, icc_profile=SRGB_PROFILE, **options, **carried)
+    except (OSError, ValueError) as error:
+        raise ImageError(
+            f"{path} cannot be saved, since {name} does not take a picture of {picture.width} x {picture.height} "
+            "pixels: choose png or tiff"
+        ) from error
+    return buffer.getvalue()
+
+
+def _refusal(path: Path, error: OSError) -> str:
+    """Say why the disk refused, and what to do."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return f"{path} cannot be saved, since the disk is full: free some space or choose another folder"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"{path} cannot be saved for lack of permission: choose another folder"
+        case errno.ENOENT | errno.ENOTDIR:
+            return f"{path} cannot be saved, since its folder does not exist: create {path.parent} first"
+        case errno.EISDIR:
+            return f"{path} is a folder: name a file inside it"
+        case _:
+            return f"{path} cannot be saved ({error.strerror or error}): choose another name or folder"

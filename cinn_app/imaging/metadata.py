@@ -1,0 +1,139 @@
+"""What a picture file says about its picture, and what of it still holds for the picture in colour."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import ExifTags, Image, PngImagePlugin
+
+__all__ = ["PictureMetadata", "options_to_save", "read_metadata"]
+
+# Of the first directory only what describes the picture: the rest is layout (all of it in a TIFF), resolution
+# (kept as dpi), the orientation (applied), or the gray thumbnail.
+DESCRIPTIVE = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.HostComputer,
+    ExifTags.Base.Copyright,
+)
+# Of the camera's directory not what describes the pixels of the old file.
+OUTDATED = (
+    ExifTags.Base.ColorSpace,
+    ExifTags.Base.ExifImageWidth,
+    ExifTags.Base.ExifImageHeight,
+    ExifTags.IFD.Interop,
+)
+
+
+INCH = 2  # the unit of resolution, in EXIF's numbers
+XMP_IN_TIFF = 700
+XMP_IN_PNG = "XML:com.adobe.xmp"
+# What one segment of a JPEG file holds, less the longest header.
+JPEG_SEGMENT = 65_533 - 29
+
+
+@dataclass(frozen=True)
+class PictureMetadata:
+    """What is carried from the input file to the output file.
+
+    Attributes:
+        format: Pillow's name of the input's format, such as "JPEG"; None for a picture that is in no file.
+        exif: a block that starts with `Exif\\0\\0`, without orientation, since pixels are upright; or None.
+        dpi: horizontal and vertical resolution; or None.
+        xmp: an XMP packet; or None.
+        comment: a JPEG comment; or None.
+    """
+
+    format: str | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    comment: bytes | None = None
+
+
+def read_metadata(image: Image.Image) -> PictureMetadata:
+    """Read what is worth keeping from an open picture that `ImageOps.exif_transpose` has turned upright."""
+    return PictureMetadata(
+        format=image.format,
+        exif=_exif(image),
+        dpi=_dpi(image),
+        xmp=_bytes(image.info.get("xmp")),
+        comment=_bytes(image.info.get("comment")),
+    )
+
+
+def options_to_save(metadata: PictureMetadata, file_format: str) -> dict[str, Any]:
+    """Say to Pillow's `save` how to write the metadata in a format, "JPEG", "PNG", "TIFF" or "WEBP".
+
+    What the format has no place for is left out.
+    """
+    options: dict[str, Any] = {"dpi": metadata.dpi, "exif": metadata.exif, "xmp": metadata.xmp}
+    match file_format:
+        case "JPEG":
+            options = {
+                key: value
+                for key, value in options.items()
+                if key == "dpi" or len(value or b"") <= JPEG_SEGMENT
+            }
+            options["comment"] = metadata.comment
+        case "PNG" if metadata.xmp:
+            options["pnginfo"] = PngImagePlugin.PngInfo()
+            options["pnginfo"].add_itxt(XMP_IN_PNG, metadata.xmp.decode(errors="replace"))
+        case "TIFF" if metadata.xmp:
+            exif = _load_exif(metadata.exif)
+            exif[XMP_IN_TIFF] = metadata.xmp
+            options["exif"] = exif
+        case "WEBP" if metadata.dpi:
+            exif = _load_exif(metadata.exif)
+            exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = metadata.dpi
+            exif[ExifTags.Base.ResolutionUnit] = INCH
+            options["exif"] = exif
+    return {key: value for key, value in options.items() if value}
+
+
+def _load_exif(block: bytes | None) -> Image.Exif:
+    exif = Image.Exif()
+    exif.load(block or b"")
+    return exif
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    """Rebuild the EXIF block from the parts that hold; a damaged one is dropped, since the picture is whole."""
+    try:
+        found = image.getexif()
+        kept = Image.Exif()
+        for tag in DESCRIPTIVE:
+            if tag in found:
+                kept[tag] = found[tag]
+        for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            entries = {tag: value for tag, value in found.get_ifd(directory).items() if tag not in OUTDATED}
+            if entries:
+                kept[directory] = entries
+        return kept.tobytes() if len(kept) else None
+    except Exception:  # Pillow raises anything at all on damaged blocks
+        return None
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        found = image.info["dpi"] if "dpi" in image.info else _dpi_in_exif(image.getexif())
+        across, down = float(found[0]), float(found[1])
+    except Exception:  # Pillow raises anything at all on damaged blocks
+        return None
+    return (across, down) if all(math.isfinite(value) and value > 0 for value in (across, down)) else None
+
+
+def _dpi_in_exif(exif: Image.Exif) -> tuple[float, float]:
+    if exif[ExifTags.Base.ResolutionUnit] != INCH:
+        raise KeyError
+    return exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution]
+
+
+def _bytes(value: object) -> bytes | None:
+    if isinstance(value, str):
+        return value.encode()
+    return value if isinstance(value, bytes) and value else None

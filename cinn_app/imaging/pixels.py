@@ -1,0 +1,112 @@
+"""Any kind of picture as plain arrays: gray or sRGB values, and alpha."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from cinn_app.errors import ImageError
+from cinn_app.imaging.icc import gray_curve, to_srgb
+
+__all__ = ["Pixels", "pixels_of_array", "pixels_of_image"]
+
+GRAY_MODES = ("1", "L", "LA", "La")
+DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+# In TIFF a photometric interpretation of 0 says that white is 0; Pillow sees to it except at 16 bits.
+PHOTOMETRIC_INTERPRETATION = 262
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """A decoded picture.
+
+    Attributes:
+        values: gray `(height, width)` or sRGB `(height, width, 3)`; uint8, or float32 in 0..1 where the picture
+            has more than 8 bits.
+        alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
+        warnings: sentences about what was lost or assumed.
+    """
+
+    values: np.ndarray
+    alpha: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def pixels_of_image(image: Image.Image) -> Pixels:
+    """Read a Pillow picture of any mode through its colour profile."""
+    if image.mode in DEEP_MODES:
+        return _deep_gray(image)
+    alpha = None
+    if image.has_transparency_data:
+        gray = image.mode in GRAY_MODES
+        image = image.convert("LA" if gray else "RGBA")
+        alpha = np.array(image.getchannel("A"))
+        image = image.convert("L" if gray else "RGB")
+    srgb, warning = to_srgb(image.convert("L") if image.mode == "1" else image)
+    return Pixels(np.array(srgb), alpha, (warning,) if warning else ())
+
+
+def pixels_of_array(array: np.ndarray) -> Pixels:
+    """Read a numpy picture, `(height, width)` or `(height, width, 1 to 4)`: gray, gray and alpha, RGB, or RGBA.
+
+    Unsigned integers count from 0 to the largest of their type, floats from 0 to 1.
+
+    Raises:
+        ImageError: any other shape or kind of number, or no pixels.
+    """
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or array.size == 0:
+        raise ImageError(
+            f"An array of shape {array.shape} is not a picture: "
+            "pass (height, width) or (height, width, channels) with 1 to 4 channels"
+        )
+    if array.dtype.kind not in "buf":
+        raise ImageError(
+            f"An array of {array.dtype} is not a picture: pass unsigned integers, or floats in 0..1"
+        )
+    array = array.reshape(*array.shape[:2], channels)
+    alpha = None
+    if channels in (2, 4):
+        alpha = _to_8_bits(_unit_range(array[..., -1])[0])
+        array = array[..., :-1]
+    values, warning = _unit_range(array)
+    return Pixels(values[..., 0] if channels < 3 else values, alpha, (warning,) if warning else ())
+
+
+def _deep_gray(image: Image.Image) -> Pixels:
+    """Read gray of more than 8 bits without losing any."""
+    numbers = np.array(image)
+    if image.mode == "I" and numbers.min() >= 0 and numbers.max() < 1 << 16:
+        numbers = numbers.astype(np.uint16)  # 16 bits in a wider type, as Pillow has it for some files
+    values, scaled = _unit_range(numbers)
+    if image.mode.startswith("I;16") and _white_is_zero(image):
+        values = 1 - values
+    curve, ignored = gray_curve(image.info.get("icc_profile"))
+    if curve is not None:
+        values = np.interp(values, np.linspace(0, 1, len(curve)), curve).astype(np.float32)
+    return Pixels(values, warnings=tuple(warning for warning in (scaled, ignored) if warning))
+
+
+def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, str | None]:
+    """Bring numbers to float32 in 0..1, but leave 8 bits as they are; warn where the range had to be guessed."""
+    if numbers.dtype == np.uint8:
+        return numbers, None
+    if numbers.dtype == np.bool_:
+        return numbers.astype(np.uint8) * 255, None
+    if numbers.dtype.kind == "u":
+        return numbers.astype(np.float32) / np.iinfo(numbers.dtype).max, None
+    finite = np.isfinite(numbers)
+    low = float(numbers.min(initial=0, where=finite))
+    high = float(numbers.max(initial=1, where=finite))
+    values = (np.where(finite, numbers, low).astype(np.float32) - low) / (high - low)
+    if (low, high) == (0, 1):
+        return values, None
+    return values, f"Its values, between {low:g} and {high:g}, were scaled to 0..1"
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype == np.uint8 else np.round(values * 255).astype(np.uint8)
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    return getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == 0

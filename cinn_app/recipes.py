@@ -1,0 +1,158 @@
+"""What makes a model, in one TOML file: architecture, data, objective, schedule.
+
+`load_recipe` reads and checks such a file. All problems are reported together, each with its key, the value given
+and what was expected.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cinn_app.errors import RecipeError
+
+__all__ = [
+    "ColorizationArchitecture",
+    "ColorizationData",
+    "Objective",
+    "Recipe",
+    "Sampling",
+    "Training",
+    "load_recipe",
+    "parse_recipe",
+]
+
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+#: One value per scale of the flow, strides 8, 16, 32 and 64.
+PerScale = Annotated[list[Positive], Field(min_length=4, max_length=4)]
+
+
+class _Section(BaseModel):
+    """A table of the recipe: unknown keys are refused, values are not changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColorizationArchitecture(_Section):
+    """Sizes of the condition network and of the flow."""
+
+    encoder: Literal["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"]
+    pyramid_widths: Annotated[list[Positive], Field(min_length=5, max_length=5)]
+    pyramid_blocks: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=5, max_length=5)]
+    attention_layers: Annotated[int, Field(ge=0)]
+    condition_channels: PerScale
+    couplings: PerScale
+    subnet_widths: PerScale
+    clamp: Annotated[float, Field(gt=0, le=3)]
+    mixing_seed: int
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "ColorizationArchitecture":
+        if self.pyramid_widths[3] % 8:
+            raise ValueError(
+                "the width at stride 32 (the fourth of pyramid_widths) must be divisible by 8 heads"
+            )
+        return self
+
+
+class ColorizationData(_Section):
+    """How training views are drawn from pictures."""
+
+    size: Annotated[int, Field(gt=0, multiple_of=64)]
+    views_sharp: Positive
+    views_enlarged: Positive
+    aged: Fraction
+    held_out: Annotated[float, Field(gt=0, lt=0.5)]
+    seed: int
+
+
+class Objective(_Section):
+    """What is minimised: the flow's negative log-likelihood and the squared error of its mean."""
+
+    noise: Annotated[float, Field(gt=0, le=1)]
+    mean_weight: Annotated[float, Field(ge=0)]
+
+
+class Training(_Section):
+    """Optimiser and schedule."""
+
+    steps: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    gradient_clip: Annotated[float, Field(gt=0)]
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    seed: int
+
+
+class Sampling(_Section):
+    """Defaults for those who use the model: the latent's standard deviation per scale, strides 8, 16, 32, 64."""
+
+    temperature: Annotated[list[Annotated[float, Field(ge=0, le=2)]], Field(min_length=4, max_length=4)]
+
+
+class Recipe(_Section):
+    """A whole recipe."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    system: Literal["colorization"]
+    description: str
+    licence: str
+    architecture: ColorizationArchitecture
+    data: ColorizationData
+    objective: Objective
+    training: Training
+    sampling: Sampling
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        RecipeError: if the file is missing, is not TOML, or has unknown keys, wrong values or sizes that do not fit.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(
+            f"There is no recipe at {path}: the shipped ones are in the folder models/."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(
+            f"The recipe {path} cannot be read ({error}): give a readable TOML file."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"The recipe {path} is not valid TOML ({error}): mend that line.") from error
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: Any, origin: str) -> Recipe:
+    """Check a recipe that has been read already.
+
+    Args:
+        content: the recipe as nested dictionaries.
+        origin: where it comes from, for the error.
+
+    Raises:
+        RecipeError: listing every problem.
+    """
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors())
+        raise RecipeError(f"The recipe {origin} needs mending: {problems}.") from None
+
+
+def _explain(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "the recipe"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{key} is no known key, remove it or mend its spelling"
+        case "missing":
+            return f"{key} is missing, add it"
+        case _:
+            expected = problem["msg"].removeprefix("Value error, ")
+            return f"{key} is {problem['input']!r}, but: {expected[0].lower()}{expected[1:]}"

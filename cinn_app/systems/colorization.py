@@ -1,0 +1,216 @@
+"""Diverse colorization: a conditional flow over the chroma of a photograph, given its lightness.
+
+After Ardizzone et al. 2019 (arXiv 1907.02392) with the pyramid of Wavelet Flow (Yu et al. 2020, arXiv 2010.13821):
+
+* a frozen, pretrained encoder and a trained feature pyramid read the lightness `L` and foretell the mean chroma `m`;
+* the normalised chroma's residual `r = ab - m` is a Haar pyramid, each band a conditional flow of its own:
+  `log p(ab | L) = sum over scales of log N(z_s; 0, 1) + log|det dz_s / dr_s|`.
+
+Meaning lives in the mean, and samples vary around it. Everything here works on batches of tensors; photographs and
+full resolution are the business of :class:`cinn_app.systems.colorizer.Colorizer`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cinn_app.flows import (
+    AffineCoupling,
+    Bijection,
+    Chain,
+    ConditionalAffine,
+    HaarDownsampling,
+    HaarPyramid,
+    NormalizingFlow,
+    OrthogonalMixing,
+    standard_normal_log_prob,
+)
+from cinn_app.networks.encoder import ImageEncoder
+from cinn_app.networks.pyramid import ColourPyramid
+from cinn_app.networks.subnets import conv_subnet
+from cinn_app.recipes import ColorizationArchitecture, Objective
+
+__all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Guidance", "Losses", "denormalise", "normalise"]
+
+#: Height and width of the lightness must be multiples of this.
+SIZE_MULTIPLE = 64
+#: Mean and standard deviation of a and b over photographs, in Lab units.
+AB_OFFSET = (2.4, 7.4)
+AB_SCALE = (11.2, 16.8)
+#: Turns nats per normalised dimension into nats per dimension in Lab units: the mean log-scale of a and b.
+LOG_SCALE = sum(map(math.log, AB_SCALE)) / 2
+#: Bounds the log-scales that come straight from the condition.
+CONDITIONAL_CLAMP = 4.0
+
+
+class Guidance(NamedTuple):
+    """What the flow is told about a batch of photographs.
+
+    Attributes:
+        mean: the expected chroma, normalised, ``(batch, 2, height / 4, width / 4)``.
+        conditions: one tensor per scale of the flow, at strides 8, 16, 32 and 64.
+    """
+
+    mean: Tensor
+    conditions: tuple[Tensor, ...]
+
+    def repeat(self, samples: int) -> "Guidance":
+        """Repeat each photograph so that several samples of it make one batch."""
+        return Guidance(
+            self.mean.repeat_interleave(samples, 0),
+            tuple(condition.repeat_interleave(samples, 0) for condition in self.conditions),
+        )
+
+
+class Losses(NamedTuple):
+    """What one batch costs; all but the total are only watched.
+
+    Attributes:
+        total: what is minimised.
+        bits_per_dim: of ab in Lab units at stride 4, noise included.
+        mean_rmse: root mean squared error of the mean, in Lab units.
+        nats_by_scale: negative log-likelihood per normalised dimension, fine to coarse.
+    """
+
+    total: Tensor
+    bits_per_dim: Tensor
+    mean_rmse: Tensor
+    nats_by_scale: tuple[Tensor, ...]
+
+
+def normalise(ab: Tensor) -> Tensor:
+    """Bring ab ``(..., 2, height, width)`` from Lab units to zero mean and unit deviation."""
+    return (ab - ab.new_tensor(AB_OFFSET)[:, None, None]) / ab.new_tensor(AB_SCALE)[:, None, None]
+
+
+def denormalise(ab: Tensor) -> Tensor:
+    """Undo :func:`normalise`."""
+    return ab * ab.new_tensor(AB_SCALE)[:, None, None] + ab.new_tensor(AB_OFFSET)[:, None, None]
+
+
+class ColorizationModel(nn.Module):
+    """Encoder, pyramid and flow, as a recipe's architecture describes them."""
+
+    def __init__(self, architecture: ColorizationArchitecture) -> None:
+        super().__init__()
+        self.encoder = ImageEncoder(architecture.encoder)
+        self.pyramid = ColourPyramid(
+            self.encoder.channels,
+            architecture.pyramid_widths,
+            architecture.condition_channels,
+            architecture.pyramid_blocks,
+            architecture.attention_layers,
+        )
+        self.flow = _build_flow(architecture)
+        self.haar = HaarDownsampling()
+
+    def guide(self, lightness: Tensor, features: Sequence[Tensor] | None = None) -> Guidance:
+        """Read a batch of photographs.
+
+        Args:
+            lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 64.
+            features: the encoder's, where they have been computed before.
+        """
+        output = self.pyramid(self.encoder(lightness) if features is None else features, lightness)
+        mean = output.mean.float()
+        # Each scale sees the foretold colours at its own stride, as they are and as the bands they would give. What
+        # the flow wants of them must not bend the mean: that is the squared error's.
+        low, conditions = mean.detach(), []
+        for level, condition in enumerate(output.conditions, start=1):
+            bands = self.haar(low)[0] / 2**level
+            conditions.append(torch.cat([condition.float(), bands], 1))
+            low = self.haar(low)[0][:, :2]
+        return Guidance(mean, tuple(conditions))
+
+    def encode(self, ab: Tensor, guidance: Guidance) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Map chroma in Lab units, ``(batch, 2, height / 4, width / 4)``, to latents and ``log p(ab | L)`` in nats."""
+        latents, log_probs = self._encode_by_scale(normalise(ab), guidance)
+        return latents, torch.stack(log_probs).sum(0) - LOG_SCALE * ab[0].numel()
+
+    def decode(self, latents: Sequence[Tensor], guidance: Guidance) -> Tensor:
+        """Map latents, fine to coarse, to chroma in Lab units."""
+        residual, _ = self.flow.inverse(tuple(latents), guidance.conditions)
+        return denormalise(residual + guidance.mean)
+
+    def sample(
+        self,
+        guidance: Guidance,
+        temperature: float | Sequence[float],
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Draw one colouring per photograph of the batch.
+
+        Args:
+            guidance: from :meth:`guide`.
+            temperature: standard deviation of the latent, one or one per scale, fine to coarse.
+            generator: makes draws repeatable.
+
+        Returns:
+            Chroma in Lab units ``(batch, 2, height / 4, width / 4)`` and its ``log p(ab | L)`` in nats, ``(batch,)``.
+        """
+        shapes = self.flow.latent_shapes(guidance.mean.shape)
+        residual, log_prob = NormalizingFlow(self.flow).sample_with_log_prob(
+            shapes, guidance.conditions, temperature, generator
+        )
+        return denormalise(residual + guidance.mean), log_prob - LOG_SCALE * residual[0].numel()
+
+    def losses(
+        self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: Objective
+    ) -> Losses:
+        """Compute the training objective of one batch.
+
+        .. math::
+            \\mathcal L = \\frac1S \\sum_s \\frac{-\\log p(r_s \\mid r_{>s}, L)}{\\dim r_s}
+                + \\lambda \\, \\lVert ab - m(L) \\rVert^2
+
+        Every scale weighs the same, per dimension of its own: each density has its own weights, so the optimum is that
+        of the plain likelihood, but the pyramid they share is not drowned in fine texture.
+
+        Args:
+            lightness: L* in 0..100, ``(batch, 1, height, width)``.
+            features: the encoder's, or ``None`` to compute them.
+            ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
+            objective: the recipe's.
+        """
+        guidance = self.guide(lightness, features)
+        target = normalise(ab)
+        noisy = target + objective.noise * torch.randn_like(target)
+        latents, log_probs = self._encode_by_scale(noisy, guidance)
+        nats = [-log_prob.mean() / z[0].numel() for z, log_prob in zip(latents, log_probs, strict=True)]
+        error = (target - guidance.mean).square()
+        total = torch.stack(nats).mean() + objective.mean_weight * error.mean()
+        dims = target[0].numel()
+        bits = (-torch.stack(log_probs).sum(0).mean() / dims + LOG_SCALE) / math.log(2)
+        lab_error = error.mean((0, 2, 3)) * error.new_tensor(AB_SCALE).square()
+        return Losses(total, bits.detach(), lab_error.mean().sqrt().detach(), tuple(n.detach() for n in nats))
+
+    def _encode_by_scale(
+        self, ab: Tensor, guidance: Guidance
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        latents, log_dets = self.flow.forward_by_scale(ab - guidance.mean.detach(), guidance.conditions)
+        log_probs = tuple(
+            standard_normal_log_prob(z) + log_det for z, log_det in zip(latents, log_dets, strict=True)
+        )
+        return latents, log_probs
+
+
+def _build_flow(architecture: ColorizationArchitecture) -> HaarPyramid:
+    scales = []
+    for scale, couplings in enumerate(architecture.couplings):
+        base = scale == len(architecture.couplings) - 1
+        channels = 8 if base else 6
+        # The pyramid's condition, the mean's four bands of two channels, and for details the coarser residual.
+        condition = architecture.condition_channels[scale] + 8 + (0 if base else 2)
+        subnet = conv_subnet(architecture.subnet_widths[scale])
+        steps: list[Bijection] = [ConditionalAffine(channels, subnet, condition, CONDITIONAL_CLAMP)]
+        for step in range(couplings):
+            seed = architecture.mixing_seed + 1000 * scale + step
+            steps += [
+                OrthogonalMixing(channels, seed),
+                AffineCoupling(channels, subnet, condition, architecture.clamp),
+            ]
+        scales.append(Chain(steps))
+    return HaarPyramid(scales[-1], scales[:-1])
