@@ -1,1 +1,26 @@
 """Pixels in, pixels out: decode, colour spaces, chroma upsampling, encode. Knows no model."""
+
+from cinn_app.imaging.colour import lab_to_rgb, lightness_and_ab_to_rgb8, rgb_to_lab, shrink_into_gamut
+from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
+from cinn_app.imaging.encode import OUTPUT_FORMATS, save_picture
+from cinn_app.imaging.metadata import PictureMetadata
+from cinn_app.imaging.samples import sample_photographs
+from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS
+from cinn_app.imaging.upsample import upsample_chroma
+
+__all__ = [
+    "INPUT_SUFFIXES",
+    "MAX_PIXELS",
+    "OUTPUT_FORMATS",
+    "ImageSource",
+    "Photograph",
+    "PictureMetadata",
+    "lab_to_rgb",
+    "lightness_and_ab_to_rgb8",
+    "read_photograph",
+    "rgb_to_lab",
+    "sample_photographs",
+    "save_picture",
+    "shrink_into_gamut",
+    "upsample_chroma",
+]

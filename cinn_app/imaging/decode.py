@@ -1,8 +1,6 @@
 """From a picture file, of any kind, to the lightness that is to be coloured."""
 
-import os
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,13 +11,13 @@ from cinn_app.imaging.bands import row_bands
 from cinn_app.imaging.colour import rgb_to_lab
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
-from cinn_app.imaging.sources import opened_picture
+from cinn_app.imaging.sources import PictureFile, opened_picture
 
-__all__ = ["Photograph", "read_photograph"]
+__all__ = ["ImageSource", "Photograph", "read_photograph"]
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
+ImageSource = PictureFile | np.ndarray
 
-# Mean chroma (Lab units) above which a picture is said to be in colour; toned and yellowed prints lie around 10.
+# Mean chroma (Lab units) above which a picture is said to be in colour. Yellowed prints count: about 10.
 COLOURED = 3.0
 
 
@@ -29,8 +27,8 @@ class Photograph:
 
     Attributes:
         lightness: float32 `(1, height, width)`, CIE L in 0..100.
-        ab: float32 `(2, height, width)`, the picture's own chroma, if it was asked for and the file has colour
-            channels; otherwise None.
+        ab: float32 `(2, height, width)`, the picture's own chroma; None if it was not asked for or the file
+            has no colour channels.
         alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
         metadata: what the output file should carry on.
         warnings: sentences that a user should see, such as that only the first frame is used.
@@ -39,7 +37,7 @@ class Photograph:
     lightness: Tensor
     ab: Tensor | None = None
     alpha: np.ndarray | None = None
-    metadata: PictureMetadata = PictureMetadata()
+    metadata: PictureMetadata = field(default_factory=PictureMetadata)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -48,13 +46,13 @@ class Photograph:
         return self.lightness.shape[-2], self.lightness.shape[-1]
 
 
-def read_photograph(source: Source, keep_colour: bool = False) -> Photograph:
+def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograph:
     """Read a picture: upright, through its colour profile, in full precision, with alpha and metadata.
 
     Args:
         source: a path, the bytes of a file, an open binary file, a Pillow picture, or an array
             (`pixels_of_array` says which).
-        keep_colour: keep the picture's own chroma in `ab`, for evaluation; it takes twice the lightness's memory.
+        keep_colour: keep the picture's own chroma in `ab`, at twice the lightness's memory; for evaluation.
 
     Raises:
         ImageError: the picture is missing, no picture, damaged or too large; the message is one sentence that
@@ -87,12 +85,12 @@ def _photograph(
             ab[:, rows] = lab[1:]
     warnings += pixels.warnings
     if coloured and chroma / (height * width) > COLOURED:
-        warnings += ("It is in colour already; only its lightness is used",)
+        warnings += ("It is in colour already; only its lightness is used.",)
     return Photograph(lightness, ab, pixels.alpha, metadata, warnings)
 
 
 def _rgb(values: np.ndarray) -> Tensor:
-    """Turn gray `(height, width)` or RGB `(height, width, 3)` into float32 RGB `(3, height, width)` in 0..1."""
+    """Bring gray `(height, width)` or RGB `(height, width, 3)` to float32 `(3, height, width)` in 0..1."""
     scale = 255 if values.dtype == np.uint8 else 1
     rgb = torch.tensor(values, dtype=torch.float32) / scale
     return rgb.expand(3, -1, -1) if rgb.ndim == 2 else rgb.movedim(-1, 0)
@@ -103,4 +101,4 @@ def _frames_left_out(image: Image.Image) -> tuple[str, ...]:
     if frames == 1 or image.format == "MPO":  # a camera's JPEG with previews behind the photograph
         return ()
     kind = "pages" if image.format == "TIFF" else "frames"
-    return (f"Only the first of {frames} {kind} is used",)
+    return (f"Only the first of {frames} {kind} is used.",)

@@ -57,7 +57,9 @@ def save_picture(
     path = Path(path)
     chosen = _format(path, format)
     if source is not None and path.exists() and path.samefile(source):
-        raise ImageError(f"{path} is the input picture and is not overwritten: choose another name or folder")
+        raise ImageError(
+            f"{path} is the input picture and is not overwritten: choose another name or folder."
+        )
     encoded = _encode(path, rgb8, alpha, chosen, metadata or PictureMetadata())
     try:
         with atomic_write(path) as file:
@@ -72,7 +74,8 @@ def _format(path: Path, asked: str | None) -> str:
     name = SPELLINGS.get(name, name)
     if name not in OUTPUT_FORMATS:
         raise ImageError(
-            f"{path} cannot be saved as {name or 'a picture without a suffix'}: choose one of {', '.join(OUTPUT_FORMATS)}"
+            f"{path} cannot be saved, since {name or 'no suffix'!r} is none of the formats known: "
+            f"choose one of {', '.join(OUTPUT_FORMATS)}."
         )
     return name
 
@@ -95,8 +98,8 @@ def _encode(
         picture.save(buffer, encoder, icc_profile=SRGB_PROFILE, **options, **carried)
     except (OSError, ValueError) as error:
         raise ImageError(
-            f"{path} cannot be saved, since {name} does not take a picture of {picture.width} x {picture.height} "
-            "pixels: choose png or tiff"
+            f"{path} cannot be saved, since {name} does not take a picture of "
+            f"{picture.width} x {picture.height} pixels: choose png or tiff."
         ) from error
     return buffer.getvalue()
 
@@ -105,12 +108,14 @@ def _refusal(path: Path, error: OSError) -> str:
     """Say why the disk refused, and what to do."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return f"{path} cannot be saved, since the disk is full: free some space or choose another folder"
+            return (
+                f"{path} cannot be saved, since the disk is full: free some space or choose another folder."
+            )
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"{path} cannot be saved for lack of permission: choose another folder"
+            return f"{path} cannot be saved for lack of permission: choose another folder."
         case errno.ENOENT | errno.ENOTDIR:
-            return f"{path} cannot be saved, since its folder does not exist: create {path.parent} first"
+            return f"{path} cannot be saved, since its folder does not exist: create {path.parent} first."
         case errno.EISDIR:
-            return f"{path} is a folder: name a file inside it"
+            return f"{path} is a folder: name a file inside it."
         case _:
-            return f"{path} cannot be saved ({error.strerror or error}): choose another name or folder"
+            return f"{path} cannot be saved ({error.strerror or error}): choose another name or folder."

@@ -10,7 +10,7 @@ __all__ = ["SRGB_PROFILE", "gray_curve", "to_srgb"]
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 SRGB_PROFILE: bytes = _SRGB.tobytes()
 
-IGNORED = "Its colour profile is damaged or made for another kind of picture, and was ignored"
+IGNORED = "Its colour profile is damaged or made for another kind of picture, and was ignored."
 
 
 def to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
@@ -41,10 +41,11 @@ def to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
 
 
 def gray_curve(embedded: bytes | None) -> tuple[np.ndarray | None, str | None]:
-    """Read a gray profile as 256 values of sRGB gray, float32 0..1, for even steps of gray: for more than 8 bits.
+    """Read a gray profile as a curve, which serves gray of more than 8 bits too.
 
     Returns:
-        The curve, or None where values need no change; and a warning if the profile could not be used.
+        sRGB gray, float32 `(256,)` in 0..1, for even steps of the picture's gray, or None without a profile;
+        and a warning if the profile could not be used.
     """
     if not embedded:
         return None, None

@@ -102,7 +102,7 @@ def _load_exif(block: bytes | None) -> Image.Exif:
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """Rebuild the EXIF block from the parts that hold; a damaged one is dropped, since the picture is whole."""
+    """Rebuild the EXIF block from what still holds; a damaged one is no reason to refuse the picture."""
     try:
         found = image.getexif()
         kept = Image.Exif()

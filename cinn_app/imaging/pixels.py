@@ -21,8 +21,8 @@ class Pixels:
     """A decoded picture.
 
     Attributes:
-        values: gray `(height, width)` or sRGB `(height, width, 3)`; uint8, or float32 in 0..1 where the picture
-            has more than 8 bits.
+        values: gray `(height, width)` or sRGB `(height, width, 3)`; uint8, or float32 in 0..1 where there
+            are more than 8 bits.
         alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
         warnings: sentences about what was lost or assumed.
     """
@@ -47,7 +47,7 @@ def pixels_of_image(image: Image.Image) -> Pixels:
 
 
 def pixels_of_array(array: np.ndarray) -> Pixels:
-    """Read a numpy picture, `(height, width)` or `(height, width, 1 to 4)`: gray, gray and alpha, RGB, or RGBA.
+    """Read a numpy picture: gray `(height, width)`, or gray, gray and alpha, RGB or RGBA in a last axis.
 
     Unsigned integers count from 0 to the largest of their type, floats from 0 to 1.
 
@@ -58,11 +58,11 @@ def pixels_of_array(array: np.ndarray) -> Pixels:
     if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or array.size == 0:
         raise ImageError(
             f"An array of shape {array.shape} is not a picture: "
-            "pass (height, width) or (height, width, channels) with 1 to 4 channels"
+            "pass (height, width) or (height, width, channels) with 1 to 4 channels."
         )
     if array.dtype.kind not in "buf":
         raise ImageError(
-            f"An array of {array.dtype} is not a picture: pass unsigned integers, or floats in 0..1"
+            f"An array of {array.dtype} is not a picture: pass unsigned integers, or floats in 0..1."
         )
     array = array.reshape(*array.shape[:2], channels)
     alpha = None
@@ -88,7 +88,7 @@ def _deep_gray(image: Image.Image) -> Pixels:
 
 
 def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, str | None]:
-    """Bring numbers to float32 in 0..1, but leave 8 bits as they are; warn where the range had to be guessed."""
+    """Bring numbers to float32 in 0..1, but leave 8 bits as they are; warn where the range is a guess."""
     if numbers.dtype == np.uint8:
         return numbers, None
     if numbers.dtype == np.bool_:
@@ -101,7 +101,7 @@ def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, str | None]:
     values = (np.where(finite, numbers, low).astype(np.float32) - low) / (high - low)
     if (low, high) == (0, 1):
         return values, None
-    return values, f"Its values, between {low:g} and {high:g}, were scaled to 0..1"
+    return values, f"Its values, between {low:g} and {high:g}, were scaled to 0..1."
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:

@@ -35,39 +35,30 @@ _PILLOW = threading.RLock()
 def opened_picture(source: PictureFile) -> Iterator[Image.Image]:
     """Yield the picture, its size checked and its pixels not yet decoded; work on it inside the block.
 
-    A Pillow picture is copied, so that the caller's stays as it is. Inside, Pillow's warnings are silent and whatever a damaged file makes Pillow raise becomes an `ImageError`.
+    A Pillow picture is copied, so that the caller's stays as it is. Inside the block Pillow's warnings are
+    silent, and whatever a damaged file makes Pillow raise becomes an `ImageError`.
 
     Raises:
         ImageError: the picture is missing, empty, no picture, damaged, or larger than `MAX_PIXELS`.
     """
     name = _name(source)
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(_open_path(Path(source))) if _is_path(source) else source
-        if isinstance(stream, bytes):
-            stream = io.BytesIO(stream)
-        stack.enter_context(_silent_pillow())
-        try:
-            image = stream if isinstance(stream, Image.Image) else Image.open(stream, formats=FORMATS)
+    with _silent_pillow(), _explained(name):
+        if isinstance(source, Image.Image):
+            _refuse_huge(source, name)
+            yield source.copy()
+            return
+        with _stream(source) as stream:
+            try:
+                image = Image.open(stream, formats=FORMATS)
+            except UnidentifiedImageError as error:
+                raise ImageError(_not_a_picture(stream, name)) from error
             _refuse_huge(image, name)
-            yield image.copy() if image is source else image
-        except ImageError:
-            raise
-        except UnidentifiedImageError as error:
-            raise ImageError(_not_a_picture(stream, name)) from error
-        except MemoryError as error:
-            raise ImageError(
-                f"{name} does not fit into memory: close other programs or make the picture smaller first"
-            ) from error
-        except Exception as error:  # Pillow's decoders raise anything at all on damaged files
-            raise ImageError(
-                f"{name} is damaged or cut short: fetch it again from where it came, or open and save it anew "
-                "in an image editor"
-            ) from error
+            yield image
 
 
 @contextlib.contextmanager
 def _silent_pillow() -> Iterator[None]:
-    """Switch off Pillow's warnings and its own size limit, which are states of the process: one thread at a time."""
+    """Switch off Pillow's warnings and its own limit; both belong to the process, so one thread at a time."""
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit = Image.MAX_IMAGE_PIXELS
@@ -78,12 +69,39 @@ def _silent_pillow() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn into an `ImageError` whatever decoding raises, which on damaged files may be anything at all."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError(
+            f"{name} does not fit into memory: close other programs or make the picture smaller first."
+        ) from error
+    except Exception as error:
+        raise ImageError(
+            f"{name} is damaged or cut short: fetch it again from where it came, "
+            "or save it anew in an image editor."
+        ) from error
+
+
 def _refuse_huge(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(
             f"{name} has {image.width} x {image.height} pixels, more than the limit of "
-            f"{MAX_PIXELS // 1_000_000} megapixels: make it smaller first"
+            f"{MAX_PIXELS // 1_000_000} megapixels: make it smaller first."
         )
+
+
+def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Open what is not open yet; a file that the caller opened stays open."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    if isinstance(source, str | os.PathLike):
+        return _open_path(Path(source))
+    return contextlib.nullcontext(source)
 
 
 def _open_path(path: Path) -> BinaryIO:
@@ -91,18 +109,18 @@ def _open_path(path: Path) -> BinaryIO:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise ImageError(f"{path} is a folder, not a picture: name a file inside it")
+            raise ImageError(f"{path} is a folder, not a picture: name a file inside it.")
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"{path} is not an ordinary file: save the picture to a file first")
+            raise ImageError(f"{path} is not an ordinary file: save the picture to a file first.")
         if status.st_size == 0:
-            raise ImageError(f"{path} is empty (0 bytes): fetch it again from where it came")
+            raise ImageError(f"{path} is empty (0 bytes): fetch it again from where it came.")
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ImageError(f"{path} does not exist: check the folder and the spelling") from error
+        raise ImageError(f"{path} does not exist: check the folder and the spelling.") from error
     except PermissionError as error:
-        raise ImageError(f"{path} may not be read: give yourself permission to read it") from error
+        raise ImageError(f"{path} may not be read: give yourself permission to read it.") from error
     except (OSError, ValueError) as error:
-        raise ImageError(f"{path} cannot be opened ({error}): check the name and the disk") from error
+        raise ImageError(f"{path} cannot be opened ({error}): check the name and the disk.") from error
 
 
 def _not_a_picture(stream: BinaryIO, name: str) -> str:
@@ -110,22 +128,18 @@ def _not_a_picture(stream: BinaryIO, name: str) -> str:
     stream.seek(0)
     head = stream.read(12)
     if not head:
-        return f"{name} is empty (0 bytes): fetch it again from where it came"
+        return f"{name} is empty (0 bytes): fetch it again from where it came."
     if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
-        return f"{name} is a HEIC photograph, which cannot be read: save it as JPEG or PNG first"
+        return f"{name} is a HEIC photograph, which cannot be read: save it as JPEG or PNG first."
     return (
-        f"{name} is not a picture in any of the formats that can be read ({', '.join(FORMATS)}), whatever its "
-        "name says: open it in an image editor and save it as PNG"
+        f"{name} is not a picture in a format that can be read ({', '.join(FORMATS)}), "
+        "whatever its name says: open it in an image editor and save it as PNG."
     )
-
-
-def _is_path(source: object) -> bool:
-    return isinstance(source, str | os.PathLike)
 
 
 def _name(source: PictureFile) -> str:
     """Name the picture as the user knows it."""
-    if _is_path(source):
-        return str(source)
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
     name = getattr(source, "filename", None) or getattr(source, "name", None)
     return name if isinstance(name, str) else "The picture"

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.flows import (
     AffineCoupling,
     Bijection,
@@ -24,7 +25,6 @@ from cinn_app.flows import (
     ConditionalAffine,
     HaarDownsampling,
     HaarPyramid,
-    NormalizingFlow,
     OrthogonalMixing,
     standard_normal_log_prob,
 )
@@ -130,32 +130,33 @@ class ColorizationModel(nn.Module):
         latents, log_probs = self._encode_by_scale(normalise(ab), guidance)
         return latents, torch.stack(log_probs).sum(0) - LOG_SCALE * ab[0].numel()
 
-    def decode(self, latents: Sequence[Tensor], guidance: Guidance) -> Tensor:
-        """Map latents, fine to coarse, to chroma in Lab units."""
-        residual, _ = self.flow.inverse(tuple(latents), guidance.conditions)
-        return denormalise(residual + guidance.mean)
+    def decode(self, latents: Sequence[Tensor], guidance: Guidance) -> tuple[Tensor, Tensor]:
+        """Map latents, fine to coarse, to chroma in Lab units and its ``log p(ab | L)`` in nats, ``(batch,)``."""
+        residual, log_det = self.flow.inverse(tuple(latents), guidance.conditions)
+        log_prob = standard_normal_log_prob(tuple(latents)) - log_det
+        return denormalise(residual + guidance.mean), log_prob - LOG_SCALE * residual[0].numel()
 
     def sample(
         self,
         guidance: Guidance,
-        temperature: float | Sequence[float],
+        temperature: Sequence[float],
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Draw one colouring per photograph of the batch.
+        """Draw one colouring per photograph of the batch, and return what :meth:`decode` makes of it.
 
         Args:
             guidance: from :meth:`guide`.
-            temperature: standard deviation of the latent, one or one per scale, fine to coarse.
+            temperature: standard deviation of the latent per scale, fine to coarse.
             generator: makes draws repeatable.
-
-        Returns:
-            Chroma in Lab units ``(batch, 2, height / 4, width / 4)`` and its ``log p(ab | L)`` in nats, ``(batch,)``.
         """
-        shapes = self.flow.latent_shapes(guidance.mean.shape)
-        residual, log_prob = NormalizingFlow(self.flow).sample_with_log_prob(
-            shapes, guidance.conditions, temperature, generator
+        like = guidance.mean
+        return self.decode(
+            [
+                deviation * torch.randn(shape, generator=generator).to(like)
+                for shape, deviation in zip(self.flow.latent_shapes(like.shape), temperature, strict=True)
+            ],
+            guidance,
         )
-        return denormalise(residual + guidance.mean), log_prob - LOG_SCALE * residual[0].numel()
 
     def losses(
         self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: Objective

@@ -1,0 +1,306 @@
+"""The colorizer as people use it: photographs in, several colourings at full resolution out.
+
+>>> from cinn_app import Colorizer
+>>> colorizer = Colorizer.load("colorize")
+>>> first, second = colorizer.colorize(np.full((90, 120), 128, np.uint8), samples=2, seed=7)
+>>> first.render().shape
+(90, 120, 3)
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
+from cinn_app.data.pack import TARGET_STRIDE
+from cinn_app.devices import choose_device
+from cinn_app.errors import CinnError, ImageError
+from cinn_app.imaging import (
+    Source,
+    Photograph,
+    lightness_and_ab_to_rgb8,
+    read_photograph,
+    save_picture,
+    upsample_chroma,
+)
+from cinn_app.recipes import Recipe
+from cinn_app.systems.colorization import SIZE_MULTIPLE, ColorizationModel, denormalise
+
+__all__ = ["Colorizer", "Colouring", "as_photograph"]
+
+#: A picture's longer side is read at no more than this times the working size.
+MAX_ASPECT = 4
+#: The highest temperature that may be asked for.
+MAX_TEMPERATURE = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Colouring:
+    """One plausible colouring; the picture itself is made when asked for, so that many cost little memory.
+
+    Attributes:
+        photograph: what was coloured.
+        ab: chroma in Lab units at the network's size, ``(2, height, width)``.
+        latents: its latent code, fine to coarse, one tensor ``(channels, height, width)`` per scale.
+        log_prob: its log-likelihood given the lightness, in nats.
+        seed: of the draw, or ``None`` where nothing was drawn.
+        temperature: of the latent per scale, fine to coarse.
+    """
+
+    photograph: Photograph
+    ab: Tensor
+    latents: tuple[Tensor, ...]
+    log_prob: float
+    seed: int | None
+    temperature: tuple[float, ...]
+
+    @property
+    def bits_per_dim(self) -> float:
+        """Minus the log-likelihood in bits per value of `ab`: lower is more probable."""
+        return -self.log_prob / math.log(2) / self.latent_dims
+
+    @property
+    def latent_dims(self) -> int:
+        """How many values the latent has."""
+        return sum(z.numel() for z in self.latents)
+
+    def render(self, strength: float = 1.0) -> np.ndarray:
+        """Make the picture at full resolution, with the photograph's own lightness.
+
+        Args:
+            strength: factor of the chroma: 0 is gray, 1 as the model has it.
+
+        Returns:
+            uint8 RGB, ``(height, width, 3)``.
+        """
+        ab = upsample_chroma(self.ab * strength, self.photograph.lightness)
+        return lightness_and_ab_to_rgb8(self.photograph.lightness, ab).numpy()
+
+    def save(self, path: str | Path, strength: float = 1.0, source: Path | None = None) -> None:
+        """Write the picture in the format of the path's suffix, whole or not at all, with the photograph's metadata.
+
+        Args:
+            path: where to; the photograph's own file is refused.
+            strength: as in :meth:`render`.
+            source: the photograph's file, where it is known.
+
+        Raises:
+            ImageError: if the file cannot be written, or is the input.
+        """
+        photograph = self.photograph
+        save_picture(Path(path), self.render(strength), photograph.metadata, photograph.alpha, source=source)
+
+
+class Colorizer:
+    """A trained colorization model, ready for photographs of any size and shape.
+
+    Args:
+        checkpoint: weights and recipe.
+        device: where to compute.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        self.checkpoint, self.device = checkpoint, device
+        self.model = ColorizationModel(checkpoint.recipe.architecture)
+        self.model.load_state_dict(checkpoint.weights)
+        self.model.to(device).eval()
+
+    @classmethod
+    def load(cls, name: str | Path = "colorize", device: str = "auto") -> "Colorizer":
+        """Load a shipped model by its name, or any checkpoint by its path.
+
+        Raises:
+            CheckpointError: if it is missing, damaged, foreign or too new.
+            DeviceError: if the device is unknown or not present.
+        """
+        return cls(load_checkpoint(find_checkpoint(name)), choose_device(device))
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that the model was made by."""
+        return self.checkpoint.recipe
+
+    def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
+        """Give the temperature of each scale, fine to coarse.
+
+        Args:
+            temperature: of the coarsest scale, where hue lives, the finer ones keeping the recipe's proportion to it;
+                or one per scale; or ``None`` for the recipe's.
+
+        Raises:
+            CinnError: if it is below 0, above 2, or not one per scale.
+        """
+        default = self.recipe.sampling.temperature
+        match temperature:
+            case None:
+                chosen = tuple(default)
+            case int() | float():
+                chosen = tuple(temperature * scale / default[-1] for scale in default)
+            case _:
+                chosen = tuple(temperature)
+        if len(chosen) != len(default):
+            raise CinnError(
+                f"{len(chosen)} temperatures were given: give one number, or {len(default)}, fine to coarse."
+            )
+        if not all(0 <= scale <= MAX_TEMPERATURE for scale in chosen):  # refuses not-a-number, too
+            raise CinnError(
+                f"The temperature {temperature} is out of range: give one from 0 to {MAX_TEMPERATURE:g}."
+            )
+        return chosen
+
+    @torch.inference_mode()
+    def colorize(
+        self,
+        image: Source | Photograph,
+        samples: int = 1,
+        temperature: float | Sequence[float] | None = None,
+        seed: int = 0,
+    ) -> list[Colouring]:
+        """Draw colourings of one photograph.
+
+        Args:
+            image: a path, file object, PIL image, array, or a photograph that has been read already.
+            samples: how many to draw.
+            temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre.
+            seed: sample `i` of a seed is always the same, however many are drawn.
+
+        Returns:
+            As many colourings as `samples`.
+
+        Raises:
+            ImageError: if the picture cannot be read.
+            CinnError: if the temperature is out of range or `samples` is below 1.
+        """
+        if samples < 1:
+            raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
+        scales = self.temperatures(temperature)
+        photograph = as_photograph(image)
+        fit = _Fit.of(photograph, self.recipe.data.size)
+        guidance = self.model.guide(fit.lightness(photograph).to(self.device)).repeat(samples)
+        shapes = self.model.flow.latent_shapes(guidance.mean.shape)
+        generators = [_generator(seed, sample) for sample in range(samples)]
+        latents = tuple(
+            (deviation * torch.stack([torch.randn(shape[1:], generator=g) for g in generators])).to(
+                self.device
+            )
+            for shape, deviation in zip(shapes, scales, strict=True)
+        )
+        ab, log_prob = self.model.decode(latents, guidance)
+        return [
+            Colouring(
+                photograph,
+                fit.crop(ab[sample]).cpu(),
+                tuple(z[sample].cpu() for z in latents),
+                float(log_prob[sample]),
+                seed,
+                scales,
+            )
+            for sample in range(samples)
+        ]
+
+    @torch.inference_mode()
+    def best_guess(self, image: Source | Photograph) -> Colouring:
+        """Give the conditional mean: the single colouring with the smallest expected error, and the palest."""
+        photograph = as_photograph(image)
+        fit = _Fit.of(photograph, self.recipe.data.size)
+        guidance = self.model.guide(fit.lightness(photograph).to(self.device))
+        ab = denormalise(guidance.mean)
+        latents, log_prob = self.model.encode(ab, guidance)
+        return Colouring(
+            photograph,
+            fit.crop(ab[0]).cpu(),
+            tuple(z[0].cpu() for z in latents),
+            float(log_prob[0]),
+            None,
+            (),
+        )
+
+    @torch.inference_mode()
+    def encode(self, image: Source) -> Colouring:
+        """Read a colour photograph's own colours as a latent code, with their log-likelihood.
+
+        Raises:
+            ImageError: if the picture cannot be read or has no colour.
+        """
+        photograph = image if isinstance(image, Photograph) else read_photograph(image, keep_colour=True)
+        if photograph.ab is None:
+            raise ImageError("This picture has no colours to encode: give a colour photograph.")
+        fit = _Fit.of(photograph, self.recipe.data.size)
+        guidance = self.model.guide(fit.lightness(photograph).to(self.device))
+        ab = fit.chroma(photograph.ab).to(self.device)
+        latents, log_prob = self.model.encode(ab, guidance)
+        return Colouring(
+            photograph,
+            fit.crop(ab[0]).cpu(),
+            tuple(z[0].cpu() for z in latents),
+            float(log_prob[0]),
+            None,
+            (),
+        )
+
+
+def as_photograph(image: Source | Photograph) -> Photograph:
+    """Read a picture unless it has been read already."""
+    return image if isinstance(image, Photograph) else read_photograph(image)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fit:
+    """How a photograph lies in the network's canvas: shrunk without squashing, then mirrored at right and bottom.
+
+    Attributes:
+        height, width: of the shrunk photograph, multiples of the chroma's stride.
+        canvas: height and width of the canvas, multiples of 64.
+    """
+
+    height: int
+    width: int
+    canvas: tuple[int, int]
+
+    @classmethod
+    def of(cls, photograph: Photograph, size: int) -> "_Fit":
+        height, width = photograph.lightness.shape[-2:]
+        scale = min(size / min(height, width), MAX_ASPECT * size / max(height, width))
+        sides = [
+            max(TARGET_STRIDE, TARGET_STRIDE * round(scale * side / TARGET_STRIDE))
+            for side in (height, width)
+        ]
+        canvas = tuple(-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in sides)
+        return cls(sides[0], sides[1], (canvas[0], canvas[1]))
+
+    def lightness(self, photograph: Photograph) -> Tensor:
+        """Give the canvas that the network reads, ``(1, 1, height, width)``."""
+        shrunk = functional.interpolate(
+            photograph.lightness[None], (self.height, self.width), mode="bicubic", antialias=True
+        )
+        return _mirror(shrunk.clamp(0, 100), self.canvas)
+
+    def chroma(self, ab: Tensor) -> Tensor:
+        """Bring full-resolution chroma ``(2, height, width)`` to the canvas, at the flow's stride."""
+        shrunk = functional.interpolate(ab[None], (self.height, self.width), mode="bicubic", antialias=True)
+        pooled = functional.avg_pool2d(shrunk, TARGET_STRIDE)
+        return _mirror(pooled, (self.canvas[0] // TARGET_STRIDE, self.canvas[1] // TARGET_STRIDE))
+
+    def crop(self, ab: Tensor) -> Tensor:
+        """Cut the photograph's own field out of the canvas's chroma ``(2, height / 4, width / 4)``."""
+        return ab[:, : self.height // TARGET_STRIDE, : self.width // TARGET_STRIDE]
+
+
+def _mirror(picture: Tensor, canvas: tuple[int, int]) -> Tensor:
+    """Extend a picture ``(..., height, width)`` to the canvas by mirroring, as often as it takes."""
+    for dim, size in zip((-2, -1), canvas, strict=True):
+        index = torch.arange(size) % (2 * picture.shape[dim])
+        picture = picture.index_select(dim, torch.minimum(index, 2 * picture.shape[dim] - 1 - index))
+    return picture
+
+
+def _generator(seed: int, sample: int) -> torch.Generator:
+    state = np.random.SeedSequence([seed, sample]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) & (2**63 - 1))
