@@ -9,6 +9,7 @@ __all__ = [
     "CinnError",
     "DataError",
     "DeviceError",
+    "DiskFullError",
     "ImageError",
     "RecipeError",
     "TrainingError",
@@ -21,6 +22,10 @@ class CinnError(Exception):
 
 class ImageError(CinnError):
     """A picture cannot be read, is beyond a limit, or cannot be written."""
+
+
+class DiskFullError(ImageError):
+    """A picture cannot be written because no room is left; the next one would fare no better."""
 
 
 class RecipeError(CinnError):

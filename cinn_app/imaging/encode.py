@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cinn_app.errors import ImageError
+from cinn_app.errors import DiskFullError, ImageError
 from cinn_app.files import atomic_write
 from cinn_app.imaging.icc import SRGB_PROFILE
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
@@ -17,6 +17,8 @@ from cinn_app.imaging.metadata import PictureMetadata, options_to_save
 __all__ = ["OUTPUT_FORMATS", "save_picture"]
 
 OUTPUT_FORMATS = ("png", "jpg", "webp", "tiff")
+# The last is a limit on the size of files, which a quota may set.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SPELLINGS = {"jpeg": "jpg", "tif": "tiff"}
 # Pillow's name of each format, and options: good quality, and in JPEG colour at full resolution.
 ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -65,7 +67,8 @@ def save_picture(
         with atomic_write(path) as file:
             file.write(encoded)
     except OSError as error:
-        raise ImageError(_refusal(path, error)) from error
+        kind = DiskFullError if error.errno in NO_ROOM else ImageError
+        raise kind(_refusal(path, error)) from error
     return path
 
 
@@ -107,7 +110,7 @@ def _encode(
 def _refusal(path: Path, error: OSError) -> str:
     """Say why the disk refused, and what to do."""
     match error.errno:
-        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+        case number if number in NO_ROOM:
             return (
                 f"{path} cannot be saved, since the disk is full: free some space or choose another folder."
             )
