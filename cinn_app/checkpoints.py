@@ -21,8 +21,10 @@ from cinn_app.recipes import Recipe, parse_recipe
 __all__ = [
     "FORMAT_VERSION",
     "Checkpoint",
+    "CheckpointHeader",
     "find_checkpoint",
     "load_checkpoint",
+    "read_header",
     "save_checkpoint",
     "shipped_checkpoints",
 ]
@@ -45,6 +47,15 @@ class Checkpoint:
 
     recipe: Recipe
     weights: dict[str, Tensor]
+    figures: dict[str, float]
+    data: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointHeader:
+    """What a checkpoint says of itself: all of :class:`Checkpoint` but the weights."""
+
+    recipe: Recipe
     figures: dict[str, float]
     data: list[str]
 
@@ -90,16 +101,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: if the file is missing, damaged, foreign or of a newer format, each in its own words.
     """
     metadata, weights = _read(path)
+    header = _header(metadata, path)
     if _digest(weights) != metadata["digest"]:
         raise CheckpointError(
             f"The checkpoint {path} is damaged, its weights do not match their digest: copy it again."
         )
     return Checkpoint(
-        _recipe(metadata, path),
+        header.recipe,
         {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
-        json.loads(metadata["figures"]),
-        json.loads(metadata["data"]),
+        header.figures,
+        header.data,
     )
+
+
+def read_header(path: Path) -> CheckpointHeader:
+    """Read what a checkpoint says of itself; its weights stay on the disk, unchecked.
+
+    Raises:
+        CheckpointError: if the file is missing, truncated, foreign or of a newer format, each in its own words.
+    """
+    return _header(_read(path, with_weights=False)[0], path)
 
 
 def shipped_checkpoints() -> Path:
@@ -126,12 +147,13 @@ def find_checkpoint(name: str | Path) -> Path:
     return path
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _read(path: Path, with_weights: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             _check_format(metadata, path)
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+            names = file.keys() if with_weights else ()
+            return metadata, {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise CheckpointError(
             f"There is no checkpoint at {path}: give the path of one that exists."
@@ -154,13 +176,12 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
         )
 
 
-def _recipe(metadata: dict[str, str], path: Path) -> Recipe:
+def _header(metadata: dict[str, str], path: Path) -> CheckpointHeader:
     try:
-        return parse_recipe(json.loads(metadata["recipe"]), f"inside {path}")
+        recipe = parse_recipe(json.loads(metadata["recipe"]), f"inside {path}")
+        return CheckpointHeader(recipe, json.loads(metadata["figures"]), json.loads(metadata["data"]))
     except (RecipeError, json.JSONDecodeError) as error:
-        raise CheckpointError(
-            f"The checkpoint {path} carries a recipe that this program cannot use: {error}"
-        ) from error
+        raise CheckpointError(f"The checkpoint {path} says of itself what this program cannot read: {error}") from error
 
 
 def _digest(weights: dict[str, Tensor]) -> str:
