@@ -1,0 +1,57 @@
+"""What tests of every floor share."""
+
+from pathlib import Path
+
+import pytest
+
+TINY_RECIPE = {
+    "name": "tiny",
+    "system": "colorization",
+    "description": "Random colours, for the tests",
+    "licence": "CC0-1.0",
+    "architecture": {
+        "encoder": "tf_efficientnet_lite0",
+        "pyramid_widths": [8, 8, 8, 8, 8],
+        "pyramid_blocks": [0, 0, 0, 0, 0],
+        "attention_layers": 1,
+        "condition_channels": [4, 4, 4, 4],
+        "couplings": [2, 2, 2, 2],
+        "subnet_widths": [8, 8, 8, 8],
+        "clamp": 0.6,
+        "mixing_seed": 0,
+    },
+    "data": {"size": 64, "views_sharp": 1, "views_enlarged": 1, "aged": 0, "held_out": 0.1, "seed": 0},
+    "objective": {"noise": 0.05, "mean_weight": 1},
+    "training": {
+        "steps": 10,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "weight_decay": 0,
+        "warmup_steps": 1,
+        "gradient_clip": 1,
+        "ema_decay": 0.9,
+        "seed": 0,
+    },
+    "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85]},
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the smallest model there is, with random weights: quick, and as colourful as it is wrong."""
+    import torch
+
+    from cinn_app.checkpoints import Checkpoint, save_checkpoint
+    from cinn_app.recipes import parse_recipe
+    from cinn_app.systems.colorization import ColorizationModel
+
+    recipe = parse_recipe(TINY_RECIPE, "the tests")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ColorizationModel(recipe.architecture)
+        for parameter in (*model.pyramid.parameters(), *model.flow.parameters()):
+            # Also what starts at zero, such as the last layer of every subnet, lest the flow be the identity.
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    path = tmp_path_factory.mktemp("checkpoints") / "tiny.safetensors"
+    save_checkpoint(path, Checkpoint(recipe, dict(model.state_dict()), {"held_out_bits_per_dim": 5.25}, ["noise"]))
+    return path
