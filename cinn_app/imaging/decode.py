@@ -61,11 +61,12 @@ def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograp
     if isinstance(source, np.ndarray):
         return _photograph(pixels_of_array(source), PictureMetadata(), (), keep_colour)
     with opened_picture(source) as image:
-        left_out = _frames_left_out(image)  # before decoding: counting frames moves through the file
-        ImageOps.exif_transpose(image, in_place=True)
+        warnings = _frames_left_out(image)  # before decoding: counting frames moves through the file
+        image.load()
+        warnings += _turn_upright(image)
         metadata = read_metadata(image)
         pixels = pixels_of_image(image)
-    return _photograph(pixels, metadata, left_out, keep_colour)
+    return _photograph(pixels, metadata, warnings, keep_colour)
 
 
 def _photograph(
@@ -94,6 +95,14 @@ def _rgb(values: np.ndarray) -> Tensor:
     scale = 255 if values.dtype == np.uint8 else 1
     rgb = torch.tensor(values, dtype=torch.float32) / scale
     return rgb.expand(3, -1, -1) if rgb.ndim == 2 else rgb.movedim(-1, 0)
+
+
+def _turn_upright(image: Image.Image) -> tuple[str, ...]:
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # Pillow raises anything at all on damaged blocks
+        return ("Its EXIF block is damaged; the picture may lie on its side.",)
+    return ()
 
 
 def _frames_left_out(image: Image.Image) -> tuple[str, ...]:

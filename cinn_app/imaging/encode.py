@@ -27,6 +27,7 @@ ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "webp": ("WEBP", {"quality": 95}),
     "tiff": ("TIFF", {"compression": "tiff_lzw"}),
 }
+LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_535, "webp": 16_383, "tiff": 2**31 - 1}
 
 
 def save_picture(
@@ -58,7 +59,7 @@ def save_picture(
     """
     path = Path(path)
     chosen = _format(path, format)
-    if source is not None and path.exists() and path.samefile(source):
+    if _is_source(path, source):
         raise ImageError(
             f"{path} is the input picture and is not overwritten: choose another name or folder."
         )
@@ -88,6 +89,11 @@ def _encode(
 ) -> bytes:
     """Encode in memory: Pillow's encoders, given a file, forget why the disk refused."""
     picture = Image.fromarray(np.asarray(rgb8))
+    if max(picture.size) > LONGEST_SIDE[name]:
+        raise ImageError(
+            f"{path} cannot be saved as {name}, whose sides end at {LONGEST_SIDE[name]} pixels: "
+            "choose png or tiff."
+        )
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
     if alpha is not None and name == "jpg":
@@ -95,16 +101,21 @@ def _encode(
         white.paste(picture, mask=picture.getchannel("A"))
         picture = white
     encoder, options = ENCODERS[name]
+    options = {**options, "icc_profile": SRGB_PROFILE}
     buffer = io.BytesIO()
     try:
-        carried = options_to_save(metadata, encoder)
-        picture.save(buffer, encoder, icc_profile=SRGB_PROFILE, **options, **carried)
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{path} cannot be saved, since {name} does not take a picture of "
-            f"{picture.width} x {picture.height} pixels: choose png or tiff."
-        ) from error
+        picture.save(buffer, encoder, **options, **options_to_save(metadata, encoder))
+    except Exception:  # metadata that the encoder chokes on are not worth the picture
+        buffer = io.BytesIO()
+        picture.save(buffer, encoder, **options)
     return buffer.getvalue()
+
+
+def _is_source(path: Path, source: str | os.PathLike[str] | None) -> bool:
+    try:
+        return source is not None and path.samefile(source)
+    except OSError:  # one of them does not exist
+        return False
 
 
 def _refusal(path: Path, error: OSError) -> str:

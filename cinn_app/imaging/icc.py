@@ -35,7 +35,7 @@ def to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
             return unprofiled, None
         if image.mode == "L" and profile.profile.xcolor_space.strip() == "RGB":
             image = image.convert("RGB")
-        return _transform(image, profile), None
+        return _transform(image, profile).convert(unprofiled.mode), None  # gray stays gray
     except (ImageCms.PyCMSError, OSError, ValueError):
         return unprofiled, IGNORED
 
@@ -52,7 +52,7 @@ def gray_curve(embedded: bytes | None) -> tuple[np.ndarray | None, str | None]:
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     ramp.info["icc_profile"] = embedded
     converted, warning = to_srgb(ramp)
-    return np.asarray(converted.convert("L"), dtype=np.float32)[0] / 255, warning
+    return np.asarray(converted, dtype=np.float32)[0] / 255, warning
 
 
 def _transform(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

@@ -1,7 +1,7 @@
 """What a picture file says about its picture, and what of it still holds for the picture in colour."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
@@ -27,8 +27,6 @@ OUTDATED = (
     ExifTags.Base.ExifImageHeight,
     ExifTags.IFD.Interop,
 )
-
-
 INCH = 2  # the unit of resolution, in EXIF's numbers
 XMP_IN_TIFF = 700
 XMP_IN_PNG = "XML:com.adobe.xmp"
@@ -45,13 +43,13 @@ class PictureMetadata:
         exif: a block that starts with `Exif\\0\\0`, without orientation, since pixels are upright; or None.
         dpi: horizontal and vertical resolution; or None.
         xmp: an XMP packet; or None.
-        comment: a JPEG comment; or None.
+        comment: of a JPEG file; or None.
     """
 
     format: str | None = None
-    exif: bytes | None = None
+    exif: bytes | None = field(default=None, repr=False)
     dpi: tuple[float, float] | None = None
-    xmp: bytes | None = None
+    xmp: bytes | None = field(default=None, repr=False)
     comment: bytes | None = None
 
 
@@ -69,17 +67,15 @@ def read_metadata(image: Image.Image) -> PictureMetadata:
 def options_to_save(metadata: PictureMetadata, file_format: str) -> dict[str, Any]:
     """Say to Pillow's `save` how to write the metadata in a format, "JPEG", "PNG", "TIFF" or "WEBP".
 
-    What the format has no place for is left out.
+    What the format has no place for is left out, such as a block longer than a JPEG segment.
     """
     options: dict[str, Any] = {"dpi": metadata.dpi, "exif": metadata.exif, "xmp": metadata.xmp}
     match file_format:
         case "JPEG":
-            options = {
-                key: value
-                for key, value in options.items()
-                if key == "dpi" or len(value or b"") <= JPEG_SEGMENT
-            }
             options["comment"] = metadata.comment
+            for block in ("exif", "xmp", "comment"):
+                if options[block] and len(options[block]) > JPEG_SEGMENT:
+                    options[block] = None
         case "PNG" if metadata.xmp:
             options["pnginfo"] = PngImagePlugin.PngInfo()
             options["pnginfo"].add_itxt(XMP_IN_PNG, metadata.xmp.decode(errors="replace"))

@@ -7,8 +7,8 @@ from cinn_app.errors import ImageError
 
 __all__ = ["sample_photographs"]
 
-# Free of rights, as the docstrings of `skimage.data` say: in the public domain (NASA, SpaceX, Brooklyn Museum),
-# or CC0 by the photographers Stefan van der Walt (chelsea), Rachel Michetti (coffee), Lav Varshney (camera).
+# Free of rights, as the docstrings of `skimage.data` say: public domain (NASA, SpaceX, Brooklyn Museum), or CC0
+# by the photographers Stefan van der Walt (chelsea), Rachel Michetti (coffee) and Lav Varshney (camera).
 FILES = {
     "astronaut": "astronaut.png",
     "camera": "camera.png",
