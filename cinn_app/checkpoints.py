@@ -155,9 +155,7 @@ def _read(path: Path, with_weights: bool = True) -> tuple[dict[str, str], dict[s
             names = file.keys() if with_weights else ()
             return metadata, {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
-        raise CheckpointError(
-            f"There is no checkpoint at {path}: give the path of one that exists."
-        ) from None
+        raise CheckpointError(f"There is no checkpoint at {path}: give the path of one that exists.") from None
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
             f"The checkpoint {path} is damaged, truncated or no safetensors file ({_first_line(error)}): copy it again."
@@ -167,9 +165,7 @@ def _read(path: Path, with_weights: bool = True) -> tuple[dict[str, str], dict[s
 def _check_format(metadata: dict[str, str], path: Path) -> None:
     version = metadata.get(FORMAT_KEY, "")
     if not version.isdigit() or not {"recipe", "figures", "data", "digest"} <= metadata.keys():
-        raise CheckpointError(
-            f"{path} holds weights, but of another program: give a checkpoint made by 'cinn train'."
-        )
+        raise CheckpointError(f"{path} holds weights, but of another program: give a checkpoint made by 'cinn train'.")
     if int(version) > FORMAT_VERSION:
         raise CheckpointError(
             f"The checkpoint {path} has format {version}, newer than this program's {FORMAT_VERSION}: update cinn-app."

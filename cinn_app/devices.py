@@ -42,9 +42,7 @@ def faster_autocast_dtype(device: torch.device) -> torch.dtype | None:
     if device.type != "cpu":
         return None
     image, kernel = torch.randn(8, 64, 16, 16), torch.randn(64, 64, 3, 3)
-    seconds = {
-        dtype: _seconds(image.to(dtype), kernel.to(dtype)) for dtype in (torch.float32, torch.bfloat16)
-    }
+    seconds = {dtype: _seconds(image.to(dtype), kernel.to(dtype)) for dtype in (torch.float32, torch.bfloat16)}
     return torch.bfloat16 if seconds[torch.bfloat16] < seconds[torch.float32] else None
 
 

@@ -51,9 +51,7 @@ class ColorizationArchitecture(_Section):
     @model_validator(mode="after")
     def _heads_divide(self) -> "ColorizationArchitecture":
         if self.pyramid_widths[3] % 8:
-            raise ValueError(
-                "the width at stride 32 (the fourth of pyramid_widths) must be divisible by 8 heads"
-            )
+            raise ValueError("the width at stride 32 (the fourth of pyramid_widths) must be divisible by 8 heads")
         return self
 
 
@@ -117,13 +115,9 @@ def load_recipe(path: Path) -> Recipe:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(
-            f"There is no recipe at {path}: the shipped ones are in the folder models/."
-        ) from None
+        raise RecipeError(f"There is no recipe at {path}: the shipped ones are in the folder models/.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(
-            f"The recipe {path} cannot be read ({error}): give a readable TOML file."
-        ) from error
+        raise RecipeError(f"The recipe {path} cannot be read ({error}): give a readable TOML file.") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"The recipe {path} is not valid TOML ({error}): mend that line.") from error
     return parse_recipe(content, str(path))

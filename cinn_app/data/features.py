@@ -41,7 +41,7 @@ def cache_features(
         The digest of the encoder's weights, which is in the names of the files it made.
     """
     digest = _weights_digest(encoder)
-    encoder = encoder.to(device, memory_format=torch.channels_last).eval()
+    encoder = encoder.to(device).to(memory_format=torch.channels_last).eval()
     for shard in shards_of(pack):
         lightness = np.load(shard / "lightness.npy", mmap_mode="r")
         if not (shard / f"features-{digest}-0.npy").exists():

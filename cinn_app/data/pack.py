@@ -12,7 +12,6 @@ A shard appears under its name only once it is whole, so a stopped run goes on w
 
 import dataclasses
 import hashlib
-import io
 import itertools
 import json
 import multiprocessing
@@ -25,12 +24,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cinn_app.data.sources import EncodedImage, fingerprint, iterate_images
 from cinn_app.data.views import age_lightness, draw_view
-from cinn_app.errors import DataError
+from cinn_app.errors import DataError, ImageError
 from cinn_app.imaging.colour import rgb_to_lab
+from cinn_app.imaging.pixels import pixels_of_image
+from cinn_app.imaging.sources import opened_picture
 
 __all__ = ["TARGET_STRIDE", "PackReport", "PackSettings", "make_pack", "shards_of"]
 
@@ -120,9 +121,7 @@ def make_pack(
         while running:
             running = _collect(running, report, progress)
     if not report.views:
-        raise DataError(
-            f"Found no colour pictures in {', '.join(map(str, sources))}: give data that hold some."
-        )
+        raise DataError(f"Found no colour pictures in {', '.join(map(str, sources))}: give data that hold some.")
     complete.write_text(json.dumps(dataclasses.asdict(report)))
     return pack, report
 
@@ -161,10 +160,10 @@ def _pack_shard(batch: list[EncodedImage], shard: Path, settings: PackSettings) 
         generator = np.random.default_rng([settings.seed, group])
         try:
             drawn = _draw_views(image.content, settings, generator)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except ImageError as error:
             report.broken.append(f"{image.name}: {error}")
             continue
-        if _is_gray(drawn[0]):
+        if not drawn or _is_gray(drawn[0]):
             report.gray += 1
             continue
         report.kept += 1
@@ -190,8 +189,12 @@ def _pack_shard(batch: list[EncodedImage], shard: Path, settings: PackSettings) 
 
 
 def _draw_views(content: bytes, settings: PackSettings, generator: np.random.Generator) -> list[np.ndarray]:
-    with Image.open(io.BytesIO(content)) as file:
-        image = file.convert("RGB")
+    """Draw a picture's views; none if its file holds only gray."""
+    with opened_picture(content) as file:
+        values = pixels_of_image(ImageOps.exif_transpose(file)).values
+    if values.ndim == 2:
+        return []
+    image = Image.fromarray(values if values.dtype == np.uint8 else (values * 255).round().astype(np.uint8))
     count = settings.views_sharp if min(image.size) >= settings.size else settings.views_enlarged
     return [draw_view(image, settings.size, generator, first=view == 0) for view in range(count)]
 

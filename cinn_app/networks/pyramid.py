@@ -78,8 +78,7 @@ class ColourPyramid(nn.Module):
         self.level4 = _residual_blocks(w4, blocks[0])
         self.mean = start_at_zero(nn.Conv2d(w4, 2, 3, padding=1))
         self.to_condition = nn.ModuleList(
-            nn.Conv2d(width, channels, 1)
-            for width, channels in zip(widths[1:], condition_channels, strict=True)
+            nn.Conv2d(width, channels, 1) for width, channels in zip(widths[1:], condition_channels, strict=True)
         )
 
     def forward(self, features: Sequence[Tensor], lightness: Tensor) -> PyramidOutput:

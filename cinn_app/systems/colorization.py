@@ -17,7 +17,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.flows import (
     AffineCoupling,
     Bijection,
@@ -158,9 +157,7 @@ class ColorizationModel(nn.Module):
             guidance,
         )
 
-    def losses(
-        self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: Objective
-    ) -> Losses:
+    def losses(self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: Objective) -> Losses:
         """Compute the training objective of one batch.
 
         .. math::
@@ -188,13 +185,9 @@ class ColorizationModel(nn.Module):
         lab_error = error.mean((0, 2, 3)) * error.new_tensor(AB_SCALE).square()
         return Losses(total, bits.detach(), lab_error.mean().sqrt().detach(), tuple(n.detach() for n in nats))
 
-    def _encode_by_scale(
-        self, ab: Tensor, guidance: Guidance
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def _encode_by_scale(self, ab: Tensor, guidance: Guidance) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         latents, log_dets = self.flow.forward_by_scale(ab - guidance.mean.detach(), guidance.conditions)
-        log_probs = tuple(
-            standard_normal_log_prob(z) + log_det for z, log_det in zip(latents, log_dets, strict=True)
-        )
+        log_probs = tuple(standard_normal_log_prob(z) + log_det for z, log_det in zip(latents, log_dets, strict=True))
         return latents, log_probs
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +22,7 @@ from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.devices import choose_device
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import (
-    Source,
+    ImageSource,
     Photograph,
     lightness_and_ab_to_rgb8,
     read_photograph,
@@ -31,7 +30,7 @@ from cinn_app.imaging import (
     upsample_chroma,
 )
 from cinn_app.recipes import Recipe
-from cinn_app.systems.colorization import SIZE_MULTIPLE, ColorizationModel, denormalise
+from cinn_app.systems.colorization import SIZE_MULTIPLE, ColorizationModel, denormalise, normalise
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -150,15 +149,13 @@ class Colorizer:
                 f"{len(chosen)} temperatures were given: give one number, or {len(default)}, fine to coarse."
             )
         if not all(0 <= scale <= MAX_TEMPERATURE for scale in chosen):  # refuses not-a-number, too
-            raise CinnError(
-                f"The temperature {temperature} is out of range: give one from 0 to {MAX_TEMPERATURE:g}."
-            )
+            raise CinnError(f"The temperature {temperature} is out of range: give one from 0 to {MAX_TEMPERATURE:g}.")
         return chosen
 
     @torch.inference_mode()
     def colorize(
         self,
-        image: Source | Photograph,
+        image: ImageSource | Photograph,
         samples: int = 1,
         temperature: float | Sequence[float] | None = None,
         seed: int = 0,
@@ -187,9 +184,7 @@ class Colorizer:
         shapes = self.model.flow.latent_shapes(guidance.mean.shape)
         generators = [_generator(seed, sample) for sample in range(samples)]
         latents = tuple(
-            (deviation * torch.stack([torch.randn(shape[1:], generator=g) for g in generators])).to(
-                self.device
-            )
+            (deviation * torch.stack([torch.randn(shape[1:], generator=g) for g in generators])).to(self.device)
             for shape, deviation in zip(shapes, scales, strict=True)
         )
         ab, log_prob = self.model.decode(latents, guidance)
@@ -206,7 +201,7 @@ class Colorizer:
         ]
 
     @torch.inference_mode()
-    def best_guess(self, image: Source | Photograph) -> Colouring:
+    def best_guess(self, image: ImageSource | Photograph) -> Colouring:
         """Give the conditional mean: the single colouring with the smallest expected error, and the palest."""
         photograph = as_photograph(image)
         fit = _Fit.of(photograph, self.recipe.data.size)
@@ -223,8 +218,12 @@ class Colorizer:
         )
 
     @torch.inference_mode()
-    def encode(self, image: Source) -> Colouring:
+    def encode(self, image: ImageSource | Photograph, noisy: bool = False) -> Colouring:
         """Read a colour photograph's own colours as a latent code, with their log-likelihood.
+
+        Args:
+            image: a colour photograph; one that has been read already must have kept its colour.
+            noisy: add the noise of the training, always the same, for a likelihood that compares with training's.
 
         Raises:
             ImageError: if the picture cannot be read or has no colour.
@@ -235,6 +234,9 @@ class Colorizer:
         fit = _Fit.of(photograph, self.recipe.data.size)
         guidance = self.model.guide(fit.lightness(photograph).to(self.device))
         ab = fit.chroma(photograph.ab).to(self.device)
+        if noisy:
+            noise = torch.randn(ab.shape, generator=_generator(0, 0)).to(self.device)
+            ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
         latents, log_prob = self.model.encode(ab, guidance)
         return Colouring(
             photograph,
@@ -246,7 +248,7 @@ class Colorizer:
         )
 
 
-def as_photograph(image: Source | Photograph) -> Photograph:
+def as_photograph(image: ImageSource | Photograph) -> Photograph:
     """Read a picture unless it has been read already."""
     return image if isinstance(image, Photograph) else read_photograph(image)
 
@@ -268,10 +270,7 @@ class _Fit:
     def of(cls, photograph: Photograph, size: int) -> "_Fit":
         height, width = photograph.lightness.shape[-2:]
         scale = min(size / min(height, width), MAX_ASPECT * size / max(height, width))
-        sides = [
-            max(TARGET_STRIDE, TARGET_STRIDE * round(scale * side / TARGET_STRIDE))
-            for side in (height, width)
-        ]
+        sides = [max(TARGET_STRIDE, TARGET_STRIDE * round(scale * side / TARGET_STRIDE)) for side in (height, width)]
         canvas = tuple(-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in sides)
         return cls(sides[0], sides[1], (canvas[0], canvas[1]))
 

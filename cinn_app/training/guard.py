@@ -1,5 +1,6 @@
 """What keeps a long training safe: saved state, skipped bad steps, a time limit."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from cinn_app.errors import TrainingError
-from cinn_app.files import atomic_write
 
 __all__ = ["DivergenceGuard", "StateSaver", "TimeLimit"]
 
@@ -57,7 +57,7 @@ class DivergenceGuard(Callback):
 
 
 class StateSaver(Callback):
-    """Save everything that training needs to go on, every so often, whole or not at all.
+    """Save everything that training needs to go on: soon after the start, then every so often, whole or not at all.
 
     Args:
         path: the file, replaced at each saving.
@@ -66,32 +66,35 @@ class StateSaver(Callback):
 
     def __init__(self, path: Path, seconds: float = 40) -> None:
         self.path, self.seconds = path, seconds
-        self.saved_at = time.monotonic()
+        self.due = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin to count; a first state shows early whether the disk takes it."""
+        self.due = time.monotonic() + min(5, self.seconds)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Save if it is time."""
-        if time.monotonic() - self.saved_at >= self.seconds:
+        if time.monotonic() >= self.due:
             self._save(trainer)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin to count."""
-        self.saved_at = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the last state; the one epoch there is ends with the training."""
         self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        state = trainer._checkpoint_connector.dump_checkpoint()
+        unfinished = self.path.with_name(f".{self.path.name}.part")
         try:
-            with atomic_write(self.path) as file:
-                torch.save(state, file)
+            trainer.save_checkpoint(unfinished)
+            with unfinished.open("rb+") as file:
+                os.fsync(file.fileno())
+            unfinished.replace(self.path)
         except OSError as error:
+            unfinished.unlink(missing_ok=True)
             raise TrainingError(
                 f"The training state {self.path} cannot be written ({error.strerror}): make room, then go on with "
                 "--resume; the state saved before is untouched."
             ) from error
-        self.saved_at = time.monotonic()
+        self.due = time.monotonic() + self.seconds
 
 
 class TimeLimit(Callback):

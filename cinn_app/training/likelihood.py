@@ -4,6 +4,7 @@ import math
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from cinn_app.data.packed import ColourBatch
@@ -63,7 +64,7 @@ class ColorizationTraining(pl.LightningModule):
         """Remember where this call began, for the schedule."""
         self.first_step = self.global_step
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule."""
         training = self.recipe.training
         weights = [p for p in self.model.parameters() if p.requires_grad]

@@ -4,11 +4,12 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, RichProgressBar
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -22,6 +23,7 @@ from cinn_app.networks.encoder import load_pretrained_encoder
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import Recipe
 from cinn_app.systems.colorization import ColorizationModel
+from cinn_app.training.bar import TrainingBar
 from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
 from cinn_app.training.likelihood import ColorizationTraining
 from cinn_app.training.sheets import SampleSheets
@@ -89,24 +91,17 @@ def train(
     trainer = _trainer(recipe, run, chosen, limit, views.batch(watched[:SHEET_VIEWS]))
     start = _step_of(state) if resume else 0
     stream = BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, start)
-    checks: list[ColourBatch] = [
-        views.batch(chunk)
-        for chunk in np.array_split(watched, -(-len(watched) // recipe.training.batch_size))
-    ]
+    checks = _loader([views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // 128))])
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", module="lightning.*"
-        )  # advice on workers and loggers, not for users
+        warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and loggers, not for users
         trainer.fit(
             module,
-            DataLoader(stream, batch_size=None),
-            DataLoader(checks, batch_size=None, collate_fn=_as_is),  # type: ignore[arg-type]
+            _loader(stream),
+            checks,
             ckpt_path=str(state) if resume else None,
             weights_only=True,
         )
-        measured = trainer.validate(
-            module, DataLoader(checks, batch_size=None, collate_fn=_as_is), verbose=False
-        )[0]
+        measured = trainer.validate(module, checks, verbose=False)[0]
     checkpoint = Checkpoint(
         recipe,
         dict(model.state_dict()),
@@ -141,9 +136,7 @@ def prepare_views(
     return PackedViews(pack, digest), report
 
 
-def _trainer(
-    recipe: Recipe, run: Path, device: torch.device, limit: TimeLimit, shown: ColourBatch
-) -> pl.Trainer:
+def _trainer(recipe: Recipe, run: Path, device: torch.device, limit: TimeLimit, shown: ColourBatch) -> pl.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return pl.Trainer(
         max_steps=recipe.training.steps,
@@ -157,6 +150,7 @@ def _trainer(
         log_every_n_steps=20,
         enable_checkpointing=False,
         enable_model_summary=False,
+        enable_progress_bar=False,
         logger=[
             CSVLogger(run, name="", version="csv"),
             TensorBoardLogger(run, name="", version="tensorboard"),
@@ -167,7 +161,7 @@ def _trainer(
             EMAWeightAveraging(decay=recipe.training.ema_decay),
             SampleSheets(shown, run / "sheets", recipe.sampling.temperature),
             StateSaver(run / "state.ckpt"),
-            RichProgressBar(),
+            TrainingBar(limit, recipe.training.batch_size),
         ],
     )
 
@@ -181,5 +175,6 @@ def _step_of(state: Path) -> int:
         ) from error
 
 
-def _as_is(batch: ColourBatch) -> ColourBatch:
-    return batch
+def _loader(batches: Any) -> DataLoader[ColourBatch]:
+    """Hand whole batches on as they are."""
+    return DataLoader(batches, batch_size=None, collate_fn=lambda batch: batch)

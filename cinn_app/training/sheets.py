@@ -42,9 +42,7 @@ class SampleSheets(Callback):
         minutes: between sheets.
     """
 
-    def __init__(
-        self, batch: ColourBatch, folder: Path, temperature: list[float], minutes: float = 10
-    ) -> None:
+    def __init__(self, batch: ColourBatch, folder: Path, temperature: list[float], minutes: float = 10) -> None:
         self.batch, self.folder, self.temperature, self.minutes = batch, folder, temperature, minutes
         self.written_at = time.monotonic()
 
@@ -54,9 +52,7 @@ class SampleSheets(Callback):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         batch = pl_module.transfer_batch_to_device(self.batch, pl_module.device, 0)
-        sample_sheet(pl_module.model, batch, self.temperature).save(
-            self.folder / f"step-{trainer.global_step:06d}.png"
-        )
+        sample_sheet(pl_module.model, batch, self.temperature).save(self.folder / f"step-{trainer.global_step:06d}.png")
         self.written_at = time.monotonic()
 
 

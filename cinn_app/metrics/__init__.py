@@ -1,0 +1,1 @@
+"""Figures that say how good colourings are. Plain functions on tensors; they know no model."""

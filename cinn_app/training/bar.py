@@ -1,0 +1,72 @@
+"""A bar that tells how a training is getting on, and a line at each check for logs."""
+
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from cinn_app.training.guard import TimeLimit
+
+__all__ = ["TrainingBar"]
+
+
+class TrainingBar(Callback):
+    """Show steps, bits/dim, views per second and the time left; write a line whenever held-out views were measured.
+
+    Args:
+        limit: ends the training before its steps do.
+        batch_size: views per step.
+    """
+
+    def __init__(self, limit: TimeLimit, batch_size: int) -> None:
+        self.limit, self.batch_size = limit, batch_size
+        self.console = Console()
+        self.bar = Progress(
+            TextColumn("Training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=self.console,
+        )
+        self.task = TaskID(0)
+        self.began = (0, 0.0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar."""
+        self.began = (trainer.global_step, time.monotonic())
+        self.task = self.bar.add_task("", total=trainer.max_steps, completed=trainer.global_step, state="")
+        self.bar.start()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Advance the bar."""
+        bits = float(trainer.callback_metrics.get("bits/dim", float("nan")))
+        state = f"{bits:.3f} bits/dim, {self._rate(trainer):.0f} views/s, {self._minutes_left(trainer):.0f} min left"
+        self.bar.update(self.task, completed=trainer.global_step, state=state)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write a line."""
+        if trainer.training:
+            figures = {key: float(value) for key, value in trainer.callback_metrics.items()}
+            self.console.print(
+                f"step {trainer.global_step}: {figures['bits/dim']:.3f} bits/dim, held-out "
+                f"{figures['held-out bits/dim']:.3f}, ab error of the mean {figures['held-out/ab rmse']:.2f}, "
+                f"{self._rate(trainer):.0f} views/s, {self._minutes_left(trainer):.0f} min left",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Close the bar, whatever ended the training."""
+        self.bar.stop()
+
+    def _rate(self, trainer: pl.Trainer) -> float:
+        step, begun = self.began
+        return (trainer.global_step - step) * self.batch_size / max(1e-9, time.monotonic() - begun)
+
+    def _minutes_left(self, trainer: pl.Trainer) -> float:
+        by_steps = (trainer.max_steps - trainer.global_step) * self.batch_size / max(1e-9, self._rate(trainer)) / 60
+        return by_steps if self.limit.minutes is None else min(by_steps, self.limit.minutes * (1 - self.limit.spent))
