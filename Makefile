@@ -1,0 +1,48 @@
+# Everything happens inside .venv/: delete the folder, and all of it is gone.
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# The first Python on the path that fits; `make setup PYTHON=/path/to/python` chooses another.
+FITS   := import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c '$(FITS)' 2>/dev/null && echo "$$python" && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup app demo test lint wheel browser
+
+help:  ## list these commands
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP)  ## make the environment in .venv/, with the cinn command: .venv/bin/cinn
+
+app: $(STAMP)  ## open the studio on http://127.0.0.1:7860
+	@$(BIN)/python app.py
+
+demo: $(STAMP)  ## colour the sample photographs into demo/
+	@$(BIN)/python examples/demo.py demo
+
+test: $(STAMP) $(if $(CI),browser)  ## run the tests; ARGS="-k pyramid" chooses among them
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)  ## check style, types and floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+wheel: $(STAMP)  ## build dist/*.whl, with recipes and weights inside
+	@$(BIN)/python -m hatchling build --target wheel
+
+browser:  ## install Chromium for the browser tests (Debian, as root); without it they are skipped
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } \
+		|| echo "Chromium cannot be installed here: the browser tests will be skipped."
+
+# The stamp is as old as the last installation that went through; a later change of versions installs anew.
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with its venv module was found: install one" \
+		"(Debian and Ubuntu: apt install python3-venv), or name it: make setup PYTHON=/path/to/python"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
+	@echo "Installing into $(VENV)/: a few minutes, most of them for torch."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	@touch $@
