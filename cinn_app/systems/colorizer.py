@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,7 +33,7 @@ from cinn_app.imaging import (
 from cinn_app.recipes import Recipe
 from cinn_app.systems.colorization import SIZE_MULTIPLE, ColorizationModel, denormalise, normalise
 
-__all__ = ["Colorizer", "Colouring", "as_photograph"]
+__all__ = ["Colorizer", "Colouring", "as_photograph", "shrink_photograph"]
 
 #: A picture's longer side is read at no more than this times the working size.
 MAX_ASPECT = 4
@@ -69,6 +70,10 @@ class Colouring:
     def latent_dims(self) -> int:
         """How many values the latent has."""
         return sum(z.numel() for z in self.latents)
+
+    def on(self, photograph: Photograph) -> "Colouring":
+        """Lay the same colours on another copy of the photograph, such as a smaller one for a quick look."""
+        return dataclasses.replace(self, photograph=photograph)
 
     def render(self, strength: float = 1.0) -> np.ndarray:
         """Make the picture at full resolution, with the photograph's own lightness.
@@ -251,6 +256,23 @@ class Colorizer:
 def as_photograph(image: ImageSource | Photograph) -> Photograph:
     """Read a picture unless it has been read already."""
     return image if isinstance(image, Photograph) else read_photograph(image)
+
+
+def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
+    """Give a copy whose longer side has at most so many pixels, without chroma; one that is small enough stays.
+
+    >>> shrink_photograph(as_photograph(np.full((300, 900), 128, np.uint8)), 90).size
+    (30, 90)
+    """
+    scale = longer_side / max(photograph.size)
+    if scale >= 1:
+        return photograph
+    height, width = (max(1, round(scale * side)) for side in photograph.size)
+    lightness = functional.interpolate(photograph.lightness[None], (height, width), mode="bicubic", antialias=True)
+    alpha = photograph.alpha
+    if alpha is not None:
+        alpha = np.array(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX))
+    return dataclasses.replace(photograph, lightness=lightness[0].clamp(0, 100), ab=None, alpha=alpha)
 
 
 @dataclasses.dataclass(frozen=True)
