@@ -1,6 +1,8 @@
 """What tests of every floor share."""
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,12 @@ TINY_RECIPE = {
     },
     "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85]},
 }
+
+
+@pytest.fixture
+def tiny_recipe() -> dict[str, Any]:
+    """The recipe of the smallest model there is, as a TOML file would give it, to be changed at will."""
+    return copy.deepcopy(TINY_RECIPE)
 
 
 @pytest.fixture(scope="session")

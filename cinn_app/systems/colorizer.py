@@ -21,7 +21,7 @@ from torch.nn import functional
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
 from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.devices import choose_device
-from cinn_app.errors import CinnError, ImageError
+from cinn_app.errors import CheckpointError, CinnError, ImageError
 from cinn_app.imaging import (
     ImageSource,
     Photograph,
@@ -124,7 +124,14 @@ class Colorizer:
             CheckpointError: if it is missing, damaged, foreign or too new.
             DeviceError: if the device is unknown or not present.
         """
-        return cls(load_checkpoint(find_checkpoint(name)), choose_device(device))
+        path, chosen = find_checkpoint(name), choose_device(device)
+        checkpoint = load_checkpoint(path)
+        try:
+            return cls(checkpoint, chosen)
+        except RuntimeError as error:  # what strict loading raises
+            raise CheckpointError(
+                f"The weights in {path} do not fit its recipe: give a checkpoint made by 'cinn train'."
+            ) from error
 
     @property
     def recipe(self) -> Recipe:

@@ -1,0 +1,131 @@
+"""The colorizer as people use it."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cinn_app import Colorizer
+from cinn_app.errors import CinnError, ImageError
+from cinn_app.imaging import rgb_to_lab
+from cinn_app.progress import no_progress
+from cinn_app.systems.evaluation import evaluate_colorizer
+
+
+@pytest.fixture(scope="module")
+def colorizer(tiny_checkpoint: Path) -> Colorizer:
+    return Colorizer.load(tiny_checkpoint, "cpu")
+
+
+def gray(height: int, width: int) -> np.ndarray:
+    small = np.random.default_rng(0).integers(0, 256, (5, 7), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 3000), (700, 20), (90, 130), (300, 299)])
+def test_any_size_comes_back_at_its_own(colorizer: Colorizer, height: int, width: int) -> None:
+    (colouring,) = colorizer.colorize(gray(height, width))
+    assert colouring.render().shape == (height, width, 3)
+    assert np.isfinite(colouring.log_prob)
+
+
+def test_a_seed_and_number_name_a_colouring_whatever_else_is_drawn(colorizer: Colorizer) -> None:
+    picture = gray(60, 90)
+    many = colorizer.colorize(picture, samples=4, seed=3)
+    few = colorizer.colorize(picture, samples=2, seed=3)
+    torch.testing.assert_close(few[1].ab, many[1].ab, atol=1e-3, rtol=0)
+    assert not torch.allclose(many[0].ab, many[1].ab, atol=0.5)
+    assert not torch.allclose(colorizer.colorize(picture, seed=4)[0].ab, many[0].ab, atol=0.5)
+
+
+def test_lightness_stays(colorizer: Colorizer) -> None:
+    picture = gray(80, 120)
+    colouring = colorizer.colorize(picture, temperature=1.0)[0]
+    rendered = torch.from_numpy(colouring.render()).movedim(-1, 0) / 255
+    error = (rgb_to_lab(rendered)[:1] - colouring.photograph.lightness).abs()
+    assert error.quantile(0.99) < 1.0
+
+
+def test_strength_scales_chroma_and_zero_is_gray(colorizer: Colorizer) -> None:
+    colouring = colorizer.colorize(gray(60, 60))[0]
+    channels = colouring.render(strength=0.0).astype(int)
+    assert np.abs(channels - channels.mean(-1, keepdims=True)).max() <= 1
+    weak, strong = (
+        rgb_to_lab(torch.from_numpy(colouring.render(strength)).movedim(-1, 0) / 255)[1:].norm(dim=0).mean()
+        for strength in (0.3, 0.6)
+    )
+    assert strong > 1.2 * weak
+
+
+def test_temperature_widens_the_spread(colorizer: Colorizer) -> None:
+    spread = [
+        torch.stack([c.ab for c in colorizer.colorize(gray(64, 64), 6, temperature)]).std(0).mean()
+        for temperature in (0.0, 0.4, 1.0)
+    ]
+    assert spread[0] < 1e-4 < spread[1] < spread[2]
+
+
+def test_temperature_of_one_number_keeps_the_recipes_proportions(colorizer: Colorizer) -> None:
+    assert colorizer.temperatures() == (0.3, 0.4, 0.6, 0.85)
+    assert colorizer.temperatures(1.7) == pytest.approx((0.6, 0.8, 1.2, 1.7))
+    assert colorizer.temperatures([0, 0, 0, 1]) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("temperature", [-0.1, 2.5, float("nan"), [1.0, 1.0]])
+def test_temperatures_out_of_range_are_refused(colorizer: Colorizer, temperature: float) -> None:
+    with pytest.raises(CinnError, match="give one"):
+        colorizer.colorize(gray(64, 64), temperature=temperature)
+
+
+@torch.inference_mode()
+def test_a_picture_is_as_probable_read_as_drawn(colorizer: Colorizer) -> None:
+    """Encoding the chroma of a drawn colouring gives back its latents and its log-likelihood."""
+    drawn = colorizer.colorize(gray(64, 128), seed=5)[0]
+    guidance = colorizer.model.guide(torch.nn.functional.interpolate(drawn.photograph.lightness[None], (64, 128)))
+    latents, log_prob = colorizer.model.encode(drawn.ab[None], guidance)
+    assert log_prob.item() == pytest.approx(drawn.log_prob, rel=1e-3)
+    torch.testing.assert_close(latents[-1][0], drawn.latents[-1], atol=1e-2, rtol=0)
+
+
+def test_encode_reads_colour_and_refuses_gray(colorizer: Colorizer) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (70, 100, 3), dtype=np.uint8)
+    assert colorizer.encode(colours).bits_per_dim > 0
+    with pytest.raises(ImageError, match="no colours"):
+        colorizer.encode(gray(70, 100))
+
+
+def test_saving_never_touches_the_input(colorizer: Colorizer, tmp_path: Path) -> None:
+    path = tmp_path / "old.png"
+    Image.fromarray(gray(40, 50)).save(path)
+    before = path.read_bytes()
+    colouring = colorizer.colorize(path)[0]
+    with pytest.raises(ImageError):
+        colouring.save(path, source=path)
+    assert path.read_bytes() == before
+    colouring.save(tmp_path / "new.jpg", source=path)
+    with Image.open(tmp_path / "new.jpg") as saved:
+        assert saved.size == (50, 40)
+
+
+def test_evaluation_measures_through_finished_pictures(colorizer: Colorizer, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in "abc":
+        small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        small.resize((72, 64), Image.Resampling.BICUBIC).save(tmp_path / f"{name}.png")
+    Image.fromarray(gray(64, 64)).save(tmp_path / "gray.png")
+    (tmp_path / "broken.png").write_bytes(b"nothing")
+    evaluation = evaluate_colorizer(colorizer, [tmp_path], samples=3, progress=no_progress)
+    assert evaluation.pictures == 3
+    assert len(evaluation.problems) == 2
+    figures = evaluation.figures
+    assert figures["rmse_best_of_3"] <= figures["rmse_one_sample"]
+    assert figures["lightness_error_p99"] < 1
+    assert figures["deviation"] > 0
+    buffer = io.BytesIO()
+    Image.open(tmp_path / "a.png").save(buffer, "PNG")
+    alone = evaluate_colorizer(colorizer, [tmp_path / "a.png"], samples=3)
+    limited = evaluate_colorizer(colorizer, [tmp_path], samples=3, limit=1)
+    assert alone.figures == limited.figures

@@ -1,0 +1,61 @@
+"""Recipes: the shipped ones build, and every mistake is named with its key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cinn_app.errors import RecipeError
+from cinn_app.recipes import load_recipe, parse_recipe
+from cinn_app.systems.colorization import ColorizationModel
+
+SHIPPED = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipe_builds_a_model_within_the_size_limit(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    model = ColorizationModel(recipe.architecture)
+    assert sum(2 * value.numel() for value in model.state_dict().values()) < 25e6
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"training": {"learning_rat": 1e-3}}, ["training.learning_rat is no known key"]),
+        ({"training": {"steps": -1}}, ["training.steps is -1"]),
+        ({"data": {"size": 100}}, ["data.size is 100", "multiple of 64"]),
+        ({"architecture": {"couplings": [2, 2]}}, ["architecture.couplings is [2, 2]", "at least 4"]),
+        ({"architecture": {"pyramid_widths": [8, 8, 8, 12, 8]}}, ["divisible by 8 heads"]),
+        (
+            {"training": {"steps": 0}, "objective": {"noise": "much"}},
+            ["training.steps is 0", "objective.noise is 'much'"],
+        ),
+        ({"system": "alchemy"}, ["system is 'alchemy'"]),
+    ],
+)
+def test_every_mistake_is_named(tiny_recipe: dict[str, Any], changes: dict[str, Any], told: list[str]) -> None:
+    for key, change in changes.items():
+        tiny_recipe[key] = tiny_recipe[key] | change if isinstance(change, dict) else change
+    with pytest.raises(RecipeError) as error:
+        parse_recipe(tiny_recipe, "my.toml")
+    for words in ["my.toml", *told]:
+        assert words in str(error.value)
+
+
+def test_a_missing_part_is_named(tiny_recipe: dict[str, Any]) -> None:
+    del tiny_recipe["sampling"]
+    with pytest.raises(RecipeError, match="sampling is missing"):
+        parse_recipe(tiny_recipe, "my.toml")
+
+
+def test_unreadable_recipes_say_so(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no recipe at"):
+        load_recipe(tmp_path / "missing.toml")
+    (tmp_path / "bad.toml").write_text("name = = 3")
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        load_recipe(tmp_path / "bad.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / "binary.toml")

@@ -1,0 +1,162 @@
+"""Training as it is run: divergence, a real kill, the schedule's end, and what the checkpoint holds."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from cinn_app.checkpoints import load_checkpoint
+from cinn_app.errors import DataError, DeviceError, TrainingError
+from cinn_app.recipes import parse_recipe
+from cinn_app.systems.colorizer import Colorizer
+from cinn_app.training.guard import DivergenceGuard, StateSaver
+from cinn_app.training.run import train
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        small = Image.fromarray(rng.integers(0, 256, (3, 3, 3), dtype=np.uint8))
+        small.resize((64, 64), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    return folder
+
+
+class NumberAtStep(pl.LightningModule):
+    """One weight; the loss is not a number at the steps given."""
+
+    def __init__(self, bad_steps: set[int]) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.bad_steps = bad_steps
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        factor = float("nan") if batch_idx in self.bad_steps else 1.0
+        return (self.weight * factor - 1.0).square().sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=0.1)
+
+
+def run_steps(module: pl.LightningModule, guard: DivergenceGuard, steps: int) -> None:
+    trainer = pl.Trainer(
+        max_steps=steps,
+        callbacks=[guard],
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader(list(range(steps)), batch_size=1))
+
+
+def test_steps_that_are_not_finite_are_skipped_and_counted() -> None:
+    guard, module = DivergenceGuard(), NumberAtStep({2, 3, 7})
+    run_steps(module, guard, 12)
+    assert guard.skipped == 3
+    assert module.weight.isfinite().all()
+    assert module.weight.item() > 0.5  # the other steps did learn
+
+
+def test_ten_in_a_row_stop_with_advice() -> None:
+    module = NumberAtStep(set(range(4, 40)))
+    with pytest.raises(TrainingError, match=r"10 steps in a row .* lower training.learning_rate"):
+        run_steps(module, DivergenceGuard(), 40)
+    assert module.weight.isfinite().all()
+
+
+def test_training_lowers_the_loss_and_writes_a_checkpoint_that_colours(
+    pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any]
+) -> None:
+    tiny_recipe["training"] |= {"steps": 40, "learning_rate": 3e-3, "batch_size": 8}
+    recipe = parse_recipe(tiny_recipe, "here")
+    output = tmp_path / "tiny.safetensors"
+    checkpoint = train(recipe, [pictures], output, tmp_path / "run", tmp_path / "cache", "cpu")
+    assert checkpoint.figures["steps"] == 40
+    assert checkpoint.figures["pictures"] == 60
+    lines = (tmp_path / "run" / "csv" / "metrics.csv").read_text().splitlines()
+    column = lines[0].split(",").index("bits/dim")
+    bits = [float(line.split(",")[column]) for line in lines[1:] if line.split(",")[column]]
+    assert bits[-1] < bits[0] - 0.1
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+    assert load_checkpoint(output).recipe == recipe
+    colourings = Colorizer.load(output, "cpu").colorize(np.full((40, 40), 90, np.uint8), samples=2)
+    assert all(colouring.ab.isfinite().all() for colouring in colourings)
+
+
+def test_a_limit_in_minutes_ends_the_training_and_its_schedule(
+    pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any]
+) -> None:
+    tiny_recipe["training"] |= {"steps": 1_000_000}
+    recipe = parse_recipe(tiny_recipe, "here")
+    checkpoint = train(
+        recipe, [pictures], tmp_path / "t.safetensors", tmp_path / "run", tmp_path / "cache", "cpu", max_minutes=0.05
+    )
+    assert 0 < checkpoint.figures["steps"] < 100_000
+    state = torch.load(tmp_path / "run" / "state.ckpt", weights_only=True)
+    assert state["lr_schedulers"][0]["_last_lr"][0] < 0.05 * recipe.training.learning_rate
+
+
+def test_a_killed_training_goes_on_where_it_was(pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any]) -> None:
+    """A real SIGKILL in the middle; what is lost is what was not saved, and saving is never a minute apart."""
+    assert StateSaver(tmp_path / "s").seconds < 60
+    recipe = tmp_path / "tiny.toml"
+    tiny_recipe["training"]["steps"] = 100_000
+    recipe.write_text(as_toml(tiny_recipe))
+    command = [sys.executable, "-m", "cinn_app", "train", str(recipe), "--data", str(pictures), "--device", "cpu"]
+    command += ["--output", str(tmp_path / "t.safetensors"), "--run", str(tmp_path / "run")]
+    command += ["--cache", str(tmp_path / "cache")]
+    state = tmp_path / "run" / "state.ckpt"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 240
+        while not state.exists() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    saved = torch.load(state, weights_only=True)["global_step"]
+    assert saved > 0
+    assert not (tmp_path / "t.safetensors").exists()
+
+    told = subprocess.run([*command, "--max-minutes", "0.1"], capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert "go on with --resume" in told.stderr
+    told = subprocess.run([*command, "--resume", "--max-minutes", "0.02"], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert load_checkpoint(tmp_path / "t.safetensors").figures["steps"] > saved
+
+
+def test_unusable_requests_say_so(pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any]) -> None:
+    recipe = parse_recipe(tiny_recipe, "here")
+    places = (tmp_path / "t.safetensors", tmp_path / "run", tmp_path / "cache")
+    with pytest.raises(DeviceError, match="unknown"):
+        train(recipe, [pictures], *places, device="tpu")
+    with pytest.raises(DataError, match="no data at"):
+        train(recipe, [tmp_path / "missing"], *places, device="cpu")
+    with pytest.raises(TrainingError, match="no state to resume"):
+        train(recipe, [pictures], *places, device="cpu", resume=True)
+    with pytest.raises(DataError, match="too few"):
+        train(recipe, [pictures / "0.png"], *places, device="cpu")
+    (tmp_path / "run").mkdir(exist_ok=True)
+    (tmp_path / "run" / "state.ckpt").write_bytes(b"not a state")
+    with pytest.raises(TrainingError, match="damaged"):
+        train(recipe, [pictures], *places, device="cpu", resume=True)
+
+
+def as_toml(recipe: dict[str, Any]) -> str:
+    plain = [f"{key} = {value!r}" for key, value in recipe.items() if not isinstance(value, dict)]
+    for key, section in recipe.items():
+        if isinstance(section, dict):
+            plain += [f"[{key}]", *(f"{name} = {value!r}" for name, value in section.items())]
+    return "\n".join(plain)
