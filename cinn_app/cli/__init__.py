@@ -1,0 +1,1 @@
+"""The `cinn` command. Parses, calls systems, reports; knows nothing of pictures or models itself."""

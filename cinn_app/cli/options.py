@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+import math
+from typing import Annotated, TypeAlias
+
+import typer
+
+__all__ = ["Device", "Model", "not_nan"]
+
+Device: TypeAlias = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")]
+Model: TypeAlias = Annotated[
+    str,
+    typer.Option(metavar="NAME|PATH", help="An installed model (see [bold]cinn models[/bold]) or a checkpoint's path."),
+]
+
+
+def not_nan(value: float | None) -> float | None:
+    """Refuse the one number that no range refuses."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number to work with.")
+    return value
