@@ -5,40 +5,67 @@ from typing import Annotated
 
 import typer
 
+from cinn_app.cli.console import err, say, say_error
+from cinn_app.cli.options import Device, not_nan
+
 __all__ = ["train"]
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, for example models/colorize.toml.")],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="For example models/colorize.toml.")],
     data: Annotated[
-        list[Path], typer.Option(help="A folder or tar archive of pictures; give it again for more.")
+        list[Path],
+        typer.Option(metavar="DIR", help="A folder or tar archive of pictures to learn from; repeat it for more."),
     ],
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run stopped.")] = False,
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run was stopped.")] = False,
     max_minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so many minutes; the schedule ends with them.")
+        float | None,
+        typer.Option(
+            min=0, callback=not_nan, show_default="no limit", help="End after so long, the schedule fitted to it."
+        ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The checkpoint to write.")] = None,
-    run: Annotated[Path | None, typer.Option(help="Folder for logs, sample sheets and state.")] = None,
-    cache: Annotated[Path, typer.Option(help="Folder for packed pictures and features.")] = Path("cache"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            dir_okay=False,
+            show_default="checkpoints/NAME.safetensors",
+            help="The checkpoint to write.",
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, show_default="runs/NAME", help="For logs, sample sheets and saved state."
+        ),
+    ] = None,
+    cache: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="For packed pictures and features, kept for next time.")
+    ] = Path("cache"),
 ) -> None:
-    """Train a model as its recipe says, and write its checkpoint."""
+    """Train a model as its recipe says, and write its checkpoint.
+
+    [dim]cinn train models/colorize.toml --data photos.tar --data more-photos/ --max-minutes 60[/dim]
+
+    Stopped at any moment, even by a power cut, it goes on with --resume and loses at most a minute of work.
+    """
     from cinn_app.cli.bars import rich_progress
+    from cinn_app.cli.figures import value_list
     from cinn_app.recipes import load_recipe
-    from cinn_app.training.run import train as run_training
 
     checked = load_recipe(recipe)
     target = output or Path("checkpoints") / f"{checked.name}.safetensors"
-    checkpoint = run_training(
-        checked,
-        data,
-        target,
-        run or Path("runs") / checked.name,
-        cache,
-        device,
-        resume,
-        max_minutes,
-        rich_progress,
-    )
-    figures = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in checkpoint.figures.items())
-    typer.echo(f"Wrote {target}: {figures}.")
+    folder = run or Path("runs") / checked.name
+    with err.status("Loading the libraries"):
+        from cinn_app.training.run import train as run_training
+    try:
+        checkpoint = run_training(checked, data, target, folder, cache, device, resume, max_minutes, rich_progress)
+    except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
+        state = folder / "state.ckpt"
+        how = "go on with --resume" if state.is_file() else "nothing was learnt yet, so start it again"
+        say_error(f"Training was stopped: {how}.")
+        raise typer.Exit(130) from None
+    say(f"Wrote {target}.\n{value_list(checkpoint.figures)}")
