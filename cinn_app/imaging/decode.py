@@ -69,9 +69,7 @@ def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograp
     return _photograph(pixels, metadata, warnings, keep_colour)
 
 
-def _photograph(
-    pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, ...], keep_colour: bool
-) -> Photograph:
+def _photograph(pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, ...], keep_colour: bool) -> Photograph:
     """Convert to Lab by bands of rows, so that the memory peaks at little more than the result."""
     height, width = pixels.values.shape[:2]
     coloured = pixels.values.ndim == 3

@@ -20,12 +20,13 @@ OUTPUT_FORMATS = ("png", "jpg", "webp", "tiff")
 # The last is a limit on the size of files, which a quota may set.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SPELLINGS = {"jpeg": "jpg", "tif": "tiff"}
-# Pillow's name of each format, and options: good quality, and in JPEG colour at full resolution.
+# Pillow's name of each format, and options: good quality, and in JPEG colour at full resolution. TIFF is not
+# compressed, since libtiff, which would do it, loses EXIF directories.
 ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "png": ("PNG", {"compress_level": 4}),
     "jpg": ("JPEG", {"quality": 95, "subsampling": "4:4:4"}),
     "webp": ("WEBP", {"quality": 95}),
-    "tiff": ("TIFF", {"compression": "tiff_lzw"}),
+    "tiff": ("TIFF", {}),
 }
 LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_535, "webp": 16_383, "tiff": 2**31 - 1}
 
@@ -60,9 +61,7 @@ def save_picture(
     path = Path(path)
     chosen = _format(path, format)
     if _is_source(path, source):
-        raise ImageError(
-            f"{path} is the input picture and is not overwritten: choose another name or folder."
-        )
+        raise ImageError(f"{path} is the input picture and is not overwritten: choose another name or folder.")
     encoded = _encode(path, rgb8, alpha, chosen, metadata or PictureMetadata())
     try:
         with atomic_write(path) as file:
@@ -84,15 +83,12 @@ def _format(path: Path, asked: str | None) -> str:
     return name
 
 
-def _encode(
-    path: Path, rgb8: np.ndarray, alpha: np.ndarray | None, name: str, metadata: PictureMetadata
-) -> bytes:
+def _encode(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None, name: str, metadata: PictureMetadata) -> bytes:
     """Encode in memory: Pillow's encoders, given a file, forget why the disk refused."""
     picture = Image.fromarray(np.asarray(rgb8))
     if max(picture.size) > LONGEST_SIDE[name]:
         raise ImageError(
-            f"{path} cannot be saved as {name}, whose sides end at {LONGEST_SIDE[name]} pixels: "
-            "choose png or tiff."
+            f"{path} cannot be saved as {name}, whose sides end at {LONGEST_SIDE[name]} pixels: choose png or tiff."
         )
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
@@ -122,9 +118,7 @@ def _refusal(path: Path, error: OSError) -> str:
     """Say why the disk refused, and what to do."""
     match error.errno:
         case number if number in NO_ROOM:
-            return (
-                f"{path} cannot be saved, since the disk is full: free some space or choose another folder."
-            )
+            return f"{path} cannot be saved, since the disk is full: free some space or choose another folder."
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return f"{path} cannot be saved for lack of permission: choose another folder."
         case errno.ENOENT | errno.ENOTDIR:

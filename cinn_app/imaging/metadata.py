@@ -120,7 +120,8 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
         across, down = float(found[0]), float(found[1])
     except Exception:  # Pillow raises anything at all on damaged blocks
         return None
-    return (across, down) if all(math.isfinite(value) and value > 0 for value in (across, down)) else None
+    # Pillow says 1 where a TIFF says nothing.
+    return (across, down) if all(math.isfinite(value) and value > 1 for value in (across, down)) else None
 
 
 def _dpi_in_exif(exif: Image.Exif) -> tuple[float, float]:

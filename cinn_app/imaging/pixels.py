@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.icc import gray_curve, to_srgb
+from cinn_app.imaging.icc import colour_to_srgb, gray_curve
 
 __all__ = ["Pixels", "pixels_of_array", "pixels_of_image"]
 
@@ -34,16 +34,16 @@ class Pixels:
 
 def pixels_of_image(image: Image.Image) -> Pixels:
     """Read a Pillow picture of any mode through its colour profile."""
-    if image.mode in DEEP_MODES:
-        return _deep_gray(image)
     alpha = None
-    if image.has_transparency_data:
-        gray = image.mode in GRAY_MODES
-        image = image.convert("LA" if gray else "RGBA")
+    if image.has_transparency_data and image.mode not in DEEP_MODES:
+        image = image.convert("LA" if image.mode in GRAY_MODES else "RGBA")
         alpha = np.array(image.getchannel("A"))
-        image = image.convert("L" if gray else "RGB")
-    srgb, warning = to_srgb(image.convert("L") if image.mode == "1" else image)
-    return Pixels(np.array(srgb), alpha, (warning,) if warning else ())
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    if image.mode in (*GRAY_MODES, *DEEP_MODES):
+        values, warnings = _gray(image)
+        return Pixels(values, alpha, warnings)
+    srgb, warning = colour_to_srgb(image)
+    return Pixels(np.array(srgb), alpha, _given(warning))
 
 
 def pixels_of_array(array: np.ndarray) -> Pixels:
@@ -61,30 +61,30 @@ def pixels_of_array(array: np.ndarray) -> Pixels:
             "pass (height, width) or (height, width, channels) with 1 to 4 channels."
         )
     if array.dtype.kind not in "buf":
-        raise ImageError(
-            f"An array of {array.dtype} is not a picture: pass unsigned integers, or floats in 0..1."
-        )
+        raise ImageError(f"An array of {array.dtype} is not a picture: pass unsigned integers, or floats in 0..1.")
     array = array.reshape(*array.shape[:2], channels)
     alpha = None
     if channels in (2, 4):
         alpha = _to_8_bits(_unit_range(array[..., -1])[0])
         array = array[..., :-1]
     values, warning = _unit_range(array)
-    return Pixels(values[..., 0] if channels < 3 else values, alpha, (warning,) if warning else ())
+    return Pixels(values[..., 0] if channels < 3 else values, alpha, _given(warning))
 
 
-def _deep_gray(image: Image.Image) -> Pixels:
-    """Read gray of more than 8 bits without losing any."""
+def _gray(image: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read gray of any depth without losing any, and the warnings that go with it."""
     numbers = np.array(image)
     if image.mode == "I" and numbers.min() >= 0 and numbers.max() < 1 << 16:
         numbers = numbers.astype(np.uint16)  # 16 bits in a wider type, as Pillow has it for some files
     values, scaled = _unit_range(numbers)
     if image.mode.startswith("I;16") and _white_is_zero(image):
         values = 1 - values
-    curve, ignored = gray_curve(image.info.get("icc_profile"))
-    if curve is not None:
-        values = np.interp(values, np.linspace(0, 1, len(curve)), curve).astype(np.float32)
-    return Pixels(values, warnings=tuple(warning for warning in (scaled, ignored) if warning))
+    curve, ignored = gray_curve(image)
+    if curve is not None and values.dtype == np.uint8:
+        values = np.interp(np.linspace(0, 1, 256), *curve).astype(np.float32)[values]
+    elif curve is not None:
+        values = np.interp(values, *curve).astype(np.float32)
+    return values, _given(scaled, ignored)
 
 
 def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, str | None]:
@@ -102,6 +102,10 @@ def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, str | None]:
     if (low, high) == (0, 1):
         return values, None
     return values, f"Its values, between {low:g} and {high:g}, were scaled to 0..1."
+
+
+def _given(*warnings: str | None) -> tuple[str, ...]:
+    return tuple(warning for warning in warnings if warning)
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:

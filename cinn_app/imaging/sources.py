@@ -82,8 +82,7 @@ def _explained(name: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         raise ImageError(
-            f"{name} is damaged or cut short: fetch it again from where it came, "
-            "or save it anew in an image editor."
+            f"{name} is damaged or cut short: fetch it again from where it came, or save it anew in an image editor."
         ) from error
 
 

@@ -1,0 +1,172 @@
+"""Saving: what is carried over, what is refused, and that nothing half-written stays."""
+
+import errno
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageCms
+
+from cinn_app.errors import ImageError
+from cinn_app.imaging import OUTPUT_FORMATS, PictureMetadata, read_photograph, save_picture
+
+RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+ALPHA = np.linspace(0, 255, RGB.shape[0] * RGB.shape[1]).astype(np.uint8).reshape(RGB.shape[:2])
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
+
+
+def exif_block() -> bytes:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Grandpa"
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.DateTimeOriginal: "1943:07:01 12:00:00"}
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N"}
+    return exif.tobytes()
+
+
+METADATA = PictureMetadata("JPEG", exif_block(), (300.0, 300.0), XMP, b"On the porch")
+
+
+@pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
+def test_pixels_size_and_profile(tmp_path, file_format):
+    path = save_picture(tmp_path / f"out.{file_format}", RGB)
+    with Image.open(path) as image:
+        assert image.size == (RGB.shape[1], RGB.shape[0])
+        assert image.mode == "RGB"
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)
+        difference = np.abs(np.asarray(image).astype(int) - RGB).mean()
+    assert difference == 0 if file_format in ("png", "tiff") else difference < 30
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
+def test_metadata_are_carried(tmp_path, file_format):
+    path = save_picture(tmp_path / f"out.{file_format}", RGB, METADATA)
+    found = read_photograph(path).metadata
+    assert found.dpi == pytest.approx((300, 300), abs=0.1)
+    assert found.xmp == XMP
+    assert found.comment == (b"On the porch" if file_format == "jpg" else None)
+    exif = Image.Exif()
+    exif.load(found.exif)
+    assert exif[ExifTags.Base.Artist] == "Grandpa"
+    assert exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "1943:07:01 12:00:00"
+    assert exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+
+
+def test_nothing_is_carried_unless_given(tmp_path):
+    for file_format in OUTPUT_FORMATS:
+        found = read_photograph(save_picture(tmp_path / f"out.{file_format}", RGB)).metadata
+        assert (found.exif, found.xmp, found.comment) == (None, None, None)
+
+
+@pytest.mark.parametrize("file_format", ["png", "webp", "tiff"])
+def test_alpha_is_carried(tmp_path, file_format):
+    path = save_picture(tmp_path / f"out.{file_format}", RGB, alpha=ALPHA)
+    np.testing.assert_array_equal(read_photograph(path).alpha, ALPHA)
+
+
+def test_jpeg_lays_transparent_pictures_on_white(tmp_path):
+    path = save_picture(tmp_path / "out.jpg", np.zeros_like(RGB), alpha=np.zeros_like(ALPHA))
+    with Image.open(path) as image:
+        assert np.asarray(image).min() >= 254
+
+
+def test_metadata_too_long_for_jpeg_are_left_out(tmp_path):
+    long = PictureMetadata(xmp=b"x" * 70_000, comment=b"x" * 70_000)
+    assert read_photograph(save_picture(tmp_path / "out.jpg", RGB, long)).metadata.xmp is None
+
+
+def test_broken_metadata_do_not_cost_the_picture(tmp_path):
+    broken = PictureMetadata(exif=b"Exif\0\0not a block", xmp=XMP)
+    for file_format in OUTPUT_FORMATS:
+        assert save_picture(tmp_path / f"out.{file_format}", RGB, broken).stat().st_size > 0
+
+
+@pytest.mark.parametrize("suffix", ["jpeg", "tif", "PNG", "JPG"])
+def test_spellings_of_suffixes(tmp_path, suffix):
+    with Image.open(save_picture(tmp_path / f"out.{suffix}", RGB)) as image:
+        assert image.format in ("JPEG", "TIFF", "PNG")
+
+
+def test_the_format_may_differ_from_the_suffix(tmp_path):
+    with Image.open(save_picture(tmp_path / "out.dat", RGB, format="webp")) as image:
+        assert image.format == "WEBP"
+
+
+# Refusals
+
+
+def refusal(path: Path, rgb8: np.ndarray = RGB, **options: object) -> str:
+    before = sorted(path.parent.iterdir()) if path.parent.is_dir() else None
+    with pytest.raises(ImageError) as caught:
+        save_picture(path, rgb8, **options)
+    message = str(caught.value)
+    assert str(path) in message
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert (sorted(path.parent.iterdir()) if path.parent.is_dir() else None) == before, "something was left over"
+    return message
+
+
+@pytest.mark.parametrize("name", ["out.xcf", "out", "out.gif"])
+def test_unknown_formats_are_refused(tmp_path, name):
+    assert "png, jpg, webp, tiff" in refusal(tmp_path / name)
+
+
+def test_the_input_is_never_overwritten(tmp_path):
+    source = tmp_path / "grandma.png"
+    source.write_bytes(b"the only print")
+    (tmp_path / "soft.png").symlink_to(source)
+    (tmp_path / "hard.png").hardlink_to(source)
+    for name in ("grandma.png", "soft.png", "hard.png"):
+        assert "is the input" in refusal(tmp_path / name, source=source)
+    assert source.read_bytes() == b"the only print"
+    save_picture(tmp_path / "colour.png", RGB, source=source)
+    save_picture(tmp_path / "colour.png", RGB, source=tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("file_format", ["jpg", "webp"])
+def test_sides_beyond_the_format_are_refused(tmp_path, file_format):
+    assert "choose png or tiff" in refusal(tmp_path / f"out.{file_format}", np.zeros((1, 70_000, 3), np.uint8))
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    assert f"create {tmp_path / 'no'} first" in refusal(tmp_path / "no" / "out.png")
+
+
+def test_a_folder_in_the_way_is_refused(tmp_path):
+    (tmp_path / "out.png").mkdir()
+    assert "is a folder" in refusal(tmp_path / "out.png")
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EACCES, "permission"),
+        (errno.EROFS, "permission"),
+        (errno.EIO, "cannot be saved"),
+    ],
+)
+def test_a_disk_that_refuses_leaves_the_old_file(tmp_path, monkeypatch, number, reason):
+    (tmp_path / "out.png").write_bytes(b"old")
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    assert reason in refusal(tmp_path / "out.png")
+    assert (tmp_path / "out.png").read_bytes() == b"old"
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    """A limit on file sizes stops the write half way, as a full disk does."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        message = refusal(tmp_path / "out.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "the disk is full" in message
