@@ -1,0 +1,65 @@
+"""The command line as a user has it: arguments in, exit code and two streams out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cinn_app.cli.main import run
+
+
+class Result(NamedTuple):
+    """What a run of `cinn` came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cinn: TypeAlias = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let relative paths, and whatever a command writes unasked, be in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def cinn(capsys: pytest.CaptureFixture[str]) -> Cinn:
+    """Run the entry point itself, so that its handling of errors is tested, too."""
+
+    def invoke(*arguments: object) -> Result:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exited:
+            run([str(argument) for argument in arguments])
+        assert isinstance(exited.value.code, int)
+        return Result(exited.value.code, *capsys.readouterr())
+
+    return invoke
+
+
+@pytest.fixture
+def colorize(cinn: Cinn, tiny_checkpoint: Path) -> Cinn:
+    """Run `cinn colorize` with the tiny model."""
+    return lambda *arguments: cinn("colorize", "--model", tiny_checkpoint, "--device", "cpu", *arguments)
+
+
+@pytest.fixture
+def draw() -> Callable[..., Path]:
+    """Make a picture file, gray unless `mode` says otherwise, and the folders above it."""
+
+    def make(path: str | Path, mode: str = "L", size: tuple[int, int] = (24, 16), **options: object) -> Path:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        width, height = size
+        gray = np.add.outer(np.arange(height) * 5, np.arange(width) * 3).astype(np.uint8)
+        # Not by convert: a colour picture should have colours.
+        content = np.stack([gray, gray // 2, 255 - gray], -1) if mode == "RGB" else gray
+        Image.fromarray(content).save(path, **options)
+        return path
+
+    return make

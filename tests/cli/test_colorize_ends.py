@@ -1,0 +1,79 @@
+"""How a run of `cinn colorize` ends before its time: full disk, Ctrl-C, errors that nobody foresaw."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cinn_app import Colorizer
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limits on the size of files")
+def test_full_disk_stops_with_one_sentence(colorize: Callable, draw: Callable) -> None:
+    import resource
+
+    for name in ("a.png", "b.png"):
+        draw(f"in/{name}", size=(200, 200))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        result = colorize("in", "-o", "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("Error: out/a.png cannot be saved, since the disk is full")
+    assert len(result.err.splitlines()) == 1
+    assert list(Path("out").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -> None:
+    for number in range(200):
+        draw(f"in/{number}.png", size=(64, 48))
+    command = [sys.executable, "-m", "cinn_app", "colorize", "in", "-o", "out", "--model", tiny_checkpoint]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not list(Path().glob("out/*.png")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert len(err.splitlines()) == 1 and err.startswith("Error: Stopped: ")
+    assert "of 200 pictures coloured" in err
+    written = list(Path("out").iterdir())
+    assert 0 < len(written) < 200
+    for path in written:
+        assert path.suffix == ".png" and not path.name.startswith(".")
+        Image.open(path).load()
+
+
+@pytest.mark.parametrize(
+    ("raised", "sentence"),
+    [
+        (ValueError("odd\nvery odd"), "a.png failed in a way nobody foresaw (ValueError: odd): set CINN_DEBUG=1"),
+        (RuntimeError("CUDA out of memory. Tried"), "The memory did not suffice for a.png: "),
+    ],
+)
+def test_what_nobody_foresaw_is_one_sentence(
+    colorize: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch, raised: Exception, sentence: str
+) -> None:
+    draw("a.png")
+    draw("b.png")
+    real = Colorizer.colorize
+
+    def break_on_a(self: Colorizer, image: Path, *settings: object) -> object:
+        if image.name == "a.png":
+            raise raised
+        return real(self, image, *settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Colorizer, "colorize", break_on_a)
+    result = colorize("a.png", "b.png", "-o", "out")
+    assert (result.code, result.out) == (1, "Coloured 1 picture into out; 1 failed.\n")
+    assert result.err.startswith(f"Error: {sentence}") and len(result.err.splitlines()) == 1
+    monkeypatch.setenv("CINN_DEBUG", "1")
+    assert "Traceback" in colorize("a.png", "b.png", "-o", "out").err

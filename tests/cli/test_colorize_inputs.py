@@ -1,0 +1,199 @@
+"""What `cinn colorize` makes of inputs that are not just a good picture, and that it leaves all of them alone."""
+
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+def state(folder: str | Path) -> dict[Path, tuple[str, int]]:
+    """Every file's content and time of change."""
+    return {
+        path: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+def names(folder: str) -> set[str]:
+    return {path.name for path in Path(folder).rglob("*")}
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_each_broken_file_gets_one_line_and_the_rest_goes_on(colorize: Callable, draw: Callable) -> None:
+    whole = draw("whole.jpg", size=(200, 200)).read_bytes()
+    draw("in/good.png")
+    bad = {
+        "cut.jpg": whole[: len(whole) // 2],
+        "empty.png": b"",
+        "letter.jpg": b"Dear aunt, thank you for the photographs.",
+        "vast.png": png_that_claims(60_000, 60_000),
+        "phone.heic": b"\0\0\0\x18ftypheic" + bytes(100),
+    }
+    for name, content in bad.items():
+        Path("in", name).write_bytes(content)
+    before = state("in")
+    result = colorize("in", "nowhere.jpg", "-o", "out")
+    assert result.code == 1
+    assert result.out == "Coloured 1 picture into out; 6 failed.\n"
+    lines = result.err.splitlines()
+    assert len(lines) == 6
+    assert all(line.startswith("Error: ") and line.endswith(".") for line in lines)
+    for name in (*bad, "nowhere.jpg"):
+        assert sum(name in line for line in lines) == 1
+    assert names("out") == {"good.png"}
+    assert state("in") == before
+
+
+def test_odd_pictures_are_coloured_and_commented_on_once(colorize: Callable, draw: Callable) -> None:
+    draw("in/dot.png", size=(1, 1))
+    draw("in/thread.png", size=(300, 1))
+    draw("in/colour.png", mode="RGB")
+    draw("in/really-png.jpg", format="PNG")
+    frames = [Image.new("L", (9, 7), shade) for shade in (50, 100, 150)]
+    frames[0].save("in/film.gif", save_all=True, append_images=frames[1:])
+    before = state("in")
+    result = colorize("in", "-o", "out", "--samples", 2)
+    assert result.code == 0
+    lines = sorted(result.err.splitlines())
+    assert len(lines) == 2
+    assert "colour.png" in lines[0] and "only its lightness is used" in lines[0]
+    assert "film.gif" in lines[1] and "first of 3 frames" in lines[1]
+    assert Image.open("out/dot-1.png").size == (1, 1)
+    assert Image.open("out/thread-2.png").size == (300, 1)
+    assert Image.open("out/film-1.png").size == (9, 7)
+    assert state("in") == before
+
+
+def test_junk_and_hidden_files_are_ignored(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.png")
+    draw("in/.hidden/b.png")
+    for name in ("._a.png", ".secret.png", "desktop.ini", "Thumbs.db", "notes.txt"):
+        Path("in", name).write_bytes(b"junk")
+    result = colorize("in", "in/._a.png", "in/desktop.ini", "-o", "out", "--recursive")
+    assert result == (0, "Coloured 1 picture into out.\n", "")
+
+
+def test_the_input_is_not_overwritten_by_its_own_colouring(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.png")
+    draw("in/b.bmp")
+    before = state("in")
+    result = colorize("in", "-o", "in")
+    assert result.code == 1
+    assert result.err == (
+        "Error: in/a.png was left out, since in/a.png is an input and is not overwritten: "
+        "choose another output folder or --format.\n"
+    )
+    assert names("in") == {"a.png", "b.bmp", "b.png"}
+    assert before.items() <= state("in").items()
+
+
+def test_another_input_is_not_overwritten_either(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.jpg")
+    draw("in/a.png")
+    Path("link").symlink_to("in")
+    before = state("in")
+    result = colorize("in", "-o", "link", "--format", "png")
+    assert (result.code, result.err.count("is an input")) == (1, 2)
+    assert state("in") == before
+
+
+def test_two_pictures_of_one_name_are_not_made_into_one(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.jpg")
+    draw("in/a.png")
+    result = colorize("in", "-o", "out", "--format", "png")
+    assert (result.code, result.out) == (1, "Coloured 1 picture into out; 1 failed.\n")
+    assert result.err.startswith("Error: in/a.png was left out, since out/a.png was just made from in/a.jpg: ")
+    first = state("out")
+    assert colorize("in", "-o", "out", "--format", "png").code == 1
+    assert {path: digest for path, (digest, _) in state("out").items()} == {
+        path: digest for path, (digest, _) in first.items()
+    }
+
+
+def test_no_picture_is_one_sentence(cinn: Callable, tmp_path: Path, draw: Callable) -> None:
+    draw("deep/down/a.png")
+    Path("bare").mkdir()
+    for inputs, sentence in {
+        ("x.jpg",): "There is nothing at x.jpg: give pictures or folders that exist.",
+        ("x", "y", "z", "u", "v"): "There is nothing at x, y, z and 2 more: give pictures or folders that exist.",
+        ("bare", "-r"): "There are no pictures in bare: give pictures or folders with some.",
+        ("deep",): "There are no pictures in deep: give pictures or folders with some, or search subfolders too "
+        "with --recursive.",
+    }.items():
+        result = cinn("colorize", *inputs, "-o", "out")
+        assert result == (1, "", f"Error: {sentence}\n")
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a.png"],
+        ["-o", "out"],
+        ["a.png", "-o", "out", "--colour", "red"],
+        ["a.png", "-o", "out", "--samples", "0"],
+        ["a.png", "-o", "out", "--samples", "many"],
+        ["a.png", "-o", "out", "--temperature", "2.1"],
+        ["a.png", "-o", "out", "--temperature", "nan"],
+        ["a.png", "-o", "out", "--strength", "-1"],
+        ["a.png", "-o", "out", "--strength", "nan"],
+        ["a.png", "-o", "out", "--seed", "-1"],
+        ["a.png", "-o", "out", "--format", "gif"],
+        ["a.png", "-o", "a.png"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2(cinn: Callable, draw: Callable, arguments: list[str]) -> None:
+    draw("a.png")
+    result = cinn("colorize", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Usage:" in result.err and "Traceback" not in result.err
+    assert names(".") == {"a.png"}
+
+
+def test_ranges_are_those_of_the_model(tiny_checkpoint: Path) -> None:
+    from cinn_app.systems.colorizer import MAX_TEMPERATURE
+
+    assert MAX_TEMPERATURE == 2
+
+
+def test_models_and_devices_that_are_not_there(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("a.png")
+    whole = tiny_checkpoint.read_bytes()
+    Path("cut.safetensors").write_bytes(whole[:5000])
+    Path("flipped.safetensors").write_bytes(whole[:-100] + bytes(100))
+    for options, word in (
+        (["--model", "painter"], "no checkpoint at painter"),
+        (["--model", "cut.safetensors"], "truncated"),
+        (["--model", "flipped.safetensors"], "digest"),
+        (["--model", "a.png"], "no safetensors file"),
+        (["--model", tiny_checkpoint, "--device", "abacus"], "device 'abacus' is unknown"),
+    ):
+        result = cinn("colorize", "a.png", "-o", "out", *options)
+        assert result.code == 1
+        assert len(result.err.splitlines()) == 1 and result.err.startswith("Error: ") and word in result.err
+    assert not Path("out").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names cannot be")
+def test_names_that_are_no_text_do_not_break_the_line(colorize: Callable, draw: Callable) -> None:
+    draw("in/good\nlook.png", mode="RGB")
+    Path("in", os.fsdecode(b"bad\xff\x1b[31m.png")).write_bytes(b"")
+    result = colorize("in", "-o", "out")
+    assert result.code == 1
+    assert sorted(line.partition(":")[0] for line in result.err.splitlines()) == ["Error", "in/good\\nlook.png"]
+    assert "bad\\udcff\\x1b[31m.png" in result.err
+    assert names("out") == {"good\nlook.png"}

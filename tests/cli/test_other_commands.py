@@ -1,0 +1,146 @@
+"""`cinn models`, `evaluate`, `app` and `train`: what they show, write and refuse."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from cinn_app import checkpoints
+from cinn_app.cli import console
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the cells of tables on one line."""
+    monkeypatch.setattr(console.out, "width", 300)
+
+
+@pytest.fixture
+def installed(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of installed models that has the tiny one."""
+    folder = Path("installed")
+    folder.mkdir()
+    shutil.copy(tiny_checkpoint, folder)
+    monkeypatch.setattr(checkpoints, "shipped_checkpoints", lambda: folder)
+    return folder
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **content: object) -> None:
+    """Put a module of the test's own in the place of one that is slow to import."""
+    module = ModuleType(name)
+    vars(module).update(content)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_models_lists_what_is_installed(cinn: Callable, installed: Path) -> None:
+    result = cinn("models")
+    assert (result.code, result.err) == (0, "")
+    for words in ("tiny", "Random colours, for the tests", "6.1", "Bits per dimension, held out: 5.25", "CC0-1.0"):
+        assert words in result.out
+
+
+def test_models_tells_a_damaged_one_and_goes_on(cinn: Callable, installed: Path) -> None:
+    (installed / "broken.safetensors").write_bytes((installed / "tiny.safetensors").read_bytes()[:3000])
+    result = cinn("models")
+    assert result.code == 1
+    assert "broken.safetensors is damaged" in result.out and "Random colours" in result.out
+
+
+def test_models_says_that_there_are_none(cinn: Callable, installed: Path) -> None:
+    (installed / "tiny.safetensors").unlink()
+    assert cinn("models") == (0, "No models are installed in installed: make one with 'cinn train'.\n", "")
+
+
+def test_an_installed_model_is_found_by_its_name(cinn: Callable, installed: Path, draw: Callable) -> None:
+    draw("a.png")
+    assert cinn("colorize", "a.png", "-o", "out", "--model", "tiny").code == 0
+
+
+def test_evaluate_shows_figures_and_writes_them(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("photos/a.png", mode="RGB", size=(40, 30))
+    draw("photos/b.jpg", mode="RGB", size=(30, 40))
+    draw("photos/gray.png")
+    result = cinn("evaluate", tiny_checkpoint, "--data", "photos", "--json", "figures.json", "--samples", 2)
+    assert result.code == 0
+    assert "tiny, on 2 pictures" in result.out
+    assert "Error of the best of 2 samples, against gray" in result.out
+    assert result.err.count("gray.png") == len(result.err.splitlines()) == 1
+    written = json.loads(Path("figures.json").read_text())
+    assert (written["recipe"], written["data"], written["pictures"], written["samples"]) == ("tiny", ["photos"], 2, 2)
+    assert 0 < written["figures"]["ratio_best_of_2"] <= written["figures"]["ratio_one_sample"]
+
+
+def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("a.png", mode="RGB")
+    for arguments, word in (
+        ([tiny_checkpoint, "--data", "nowhere"], "no data at nowhere"),
+        ([tiny_checkpoint, "--data", "a.png", "--json", "no/folder.json"], "There is no folder no"),
+        (["painter", "--data", "a.png"], "no checkpoint at painter"),
+    ):
+        result = cinn("evaluate", *arguments)
+        assert (result.code, result.out) == (1, "")
+        assert word in result.err and len(result.err.splitlines()) == 1
+    assert cinn("evaluate", tiny_checkpoint).code == 2
+
+
+def test_app_serves_where_it_is_told(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[tuple[object, ...]] = []
+    stand_in(monkeypatch, "cinn_app.studio.app", serve=lambda *where: served.append(where))
+    assert cinn("app").code == 0
+    assert cinn("app", "--host", "0.0.0.0", "--port", 8000, "--model", "tiny").code == 0
+    assert served == [("127.0.0.1", 7860, "colorize"), ("0.0.0.0", 8000, "tiny")]
+    assert cinn("app", "--port", 70000).code == 2
+
+
+RECIPE = Path(__file__).parents[2] / "models" / "colorize.toml"
+
+
+def test_train_passes_on_what_it_is_told(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+
+    def train(*arguments: object) -> SimpleNamespace:
+        told.extend(arguments)
+        return SimpleNamespace(figures={"steps": 9000, "held_out_bits_per_dim": 3.1})
+
+    stand_in(monkeypatch, "cinn_app.training.run", train=train)
+    result = cinn("train", RECIPE, "--data", "x.tar", "--data", "y", "--max-minutes", 3, "--resume")
+    assert result == (
+        0,
+        "Wrote checkpoints/colorize.safetensors.\nTraining steps: 9,000\nBits per dimension, held out: 3.1\n",
+        "",
+    )
+    defaults = [Path("checkpoints/colorize.safetensors"), Path("runs/colorize"), Path("cache")]
+    assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", True, 3.0]
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(1)], ids=repr)
+def test_train_stopped_says_how_to_go_on(
+    cinn: Callable, monkeypatch: pytest.MonkeyPatch, raised: BaseException
+) -> None:
+    def train(*_: object) -> None:
+        raise raised
+
+    stand_in(monkeypatch, "cinn_app.training.run", train=train)
+    command = ("train", RECIPE, "--data", "x")
+    assert cinn(*command) == (130, "", "Error: Training was stopped: nothing was learnt yet, so start it again.\n")
+    Path("runs/colorize").mkdir(parents=True)
+    Path("runs/colorize/state.ckpt").touch()
+    assert cinn(*command) == (130, "", "Error: Training was stopped: go on with --resume.\n")
+
+
+def test_train_refuses_in_one_sentence(cinn: Callable) -> None:
+    Path("wrong.toml").write_text(RECIPE.read_text().replace("couplings", "cuplings"))
+    for arguments, word in (
+        (["nowhere.toml", "--data", "x"], "no recipe at nowhere.toml"),
+        (["wrong.toml", "--data", "x"], "cuplings"),
+        ([RECIPE, "--data", "x", "--device", "abacus"], "device 'abacus' is unknown"),
+    ):
+        result = cinn("train", *arguments)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("Error: ") and word in result.err and "Traceback" not in result.err
+    for arguments in ([RECIPE], [RECIPE, "--data", "x", "--max-minutes", "nan"], [RECIPE, "--data", "x", "--fast"]):
+        assert cinn("train", *arguments).code == 2
