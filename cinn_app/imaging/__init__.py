@@ -5,6 +5,7 @@ from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
 from cinn_app.imaging.encode import OUTPUT_FORMATS, save_picture
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.samples import sample_photographs
+from cinn_app.imaging.shrink import shrink_photograph
 from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS
 from cinn_app.imaging.upsample import upsample_chroma
 
@@ -22,5 +23,6 @@ __all__ = [
     "sample_photographs",
     "save_picture",
     "shrink_into_gamut",
+    "shrink_photograph",
     "upsample_chroma",
 ]

@@ -9,6 +9,10 @@ in two steps, both guided by the lightness, which is known at full resolution:
 2. Each pixel of the full picture blends the four grid cells around it, most of all those as light as itself.
 
 Neither adds a multiple of the lightness, as a guided filter does, so texture does not show through as colour.
+
+Measured by `benchmarks/chroma_upsampling.py` on 60 photographs of short side 256, true ab averaged down to
+32: root mean square error 2.53 against 3.02 (bicubic), 3.03 (joint bilateral) and 3.52 (guided filter); from
+a sixteenth 3.46 against 4.11, 4.08 and 4.17. A megapixel takes 0.1 s on one core.
 """
 
 from collections.abc import Iterator

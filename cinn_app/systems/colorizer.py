@@ -14,12 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
-from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.devices import choose_device
 from cinn_app.errors import CheckpointError, CinnError, ImageError
 from cinn_app.imaging import (
@@ -31,12 +28,11 @@ from cinn_app.imaging import (
     upsample_chroma,
 )
 from cinn_app.recipes import Recipe
-from cinn_app.systems.colorization import SIZE_MULTIPLE, ColorizationModel, denormalise, normalise
+from cinn_app.systems.canvas import Canvas
+from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
 
-__all__ = ["Colorizer", "Colouring", "as_photograph", "shrink_photograph"]
+__all__ = ["Colorizer", "Colouring", "as_photograph"]
 
-#: A picture's longer side is read at no more than this times the working size.
-MAX_ASPECT = 4
 #: The highest temperature that may be asked for.
 MAX_TEMPERATURE = 2.0
 
@@ -191,8 +187,8 @@ class Colorizer:
             raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
         scales = self.temperatures(temperature)
         photograph = as_photograph(image)
-        fit = _Fit.of(photograph, self.recipe.data.size)
-        guidance = self.model.guide(fit.lightness(photograph).to(self.device)).repeat(samples)
+        canvas = Canvas.of(photograph, self.recipe.data.size)
+        guidance = self.model.guide(canvas.lightness(photograph).to(self.device)).repeat(samples)
         shapes = self.model.flow.latent_shapes(guidance.mean.shape)
         generators = [_generator(seed, sample) for sample in range(samples)]
         latents = tuple(
@@ -203,7 +199,7 @@ class Colorizer:
         return [
             Colouring(
                 photograph,
-                fit.crop(ab[sample]).cpu(),
+                canvas.crop(ab[sample]).cpu(),
                 tuple(z[sample].cpu() for z in latents),
                 float(log_prob[sample]),
                 seed,
@@ -216,18 +212,10 @@ class Colorizer:
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
         """Give the conditional mean: the single colouring with the smallest expected error, and the palest."""
         photograph = as_photograph(image)
-        fit = _Fit.of(photograph, self.recipe.data.size)
-        guidance = self.model.guide(fit.lightness(photograph).to(self.device))
+        canvas = Canvas.of(photograph, self.recipe.data.size)
+        guidance = self.model.guide(canvas.lightness(photograph).to(self.device))
         ab = denormalise(guidance.mean)
-        latents, log_prob = self.model.encode(ab, guidance)
-        return Colouring(
-            photograph,
-            fit.crop(ab[0]).cpu(),
-            tuple(z[0].cpu() for z in latents),
-            float(log_prob[0]),
-            None,
-            (),
-        )
+        return self._colouring_of(ab, photograph, canvas, guidance)
 
     @torch.inference_mode()
     def encode(self, image: ImageSource | Photograph, noisy: bool = False) -> Colouring:
@@ -243,90 +231,24 @@ class Colorizer:
         photograph = image if isinstance(image, Photograph) else read_photograph(image, keep_colour=True)
         if photograph.ab is None:
             raise ImageError("This picture has no colours to encode: give a colour photograph.")
-        fit = _Fit.of(photograph, self.recipe.data.size)
-        guidance = self.model.guide(fit.lightness(photograph).to(self.device))
-        ab = fit.chroma(photograph.ab).to(self.device)
+        canvas = Canvas.of(photograph, self.recipe.data.size)
+        guidance = self.model.guide(canvas.lightness(photograph).to(self.device))
+        ab = canvas.chroma(photograph.ab).to(self.device)
         if noisy:
             noise = torch.randn(ab.shape, generator=_generator(0, 0)).to(self.device)
             ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
+        return self._colouring_of(ab, photograph, canvas, guidance)
+
+    def _colouring_of(self, ab: Tensor, photograph: Photograph, canvas: Canvas, guidance: Guidance) -> Colouring:
+        """Find the latents and the log-likelihood of given chroma ``(1, 2, height, width)`` on the canvas."""
         latents, log_prob = self.model.encode(ab, guidance)
-        return Colouring(
-            photograph,
-            fit.crop(ab[0]).cpu(),
-            tuple(z[0].cpu() for z in latents),
-            float(log_prob[0]),
-            None,
-            (),
-        )
+        small = canvas.crop(ab[0]).cpu()
+        return Colouring(photograph, small, tuple(z[0].cpu() for z in latents), float(log_prob[0]), None, ())
 
 
 def as_photograph(image: ImageSource | Photograph) -> Photograph:
     """Read a picture unless it has been read already."""
     return image if isinstance(image, Photograph) else read_photograph(image)
-
-
-def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
-    """Give a copy whose longer side has at most so many pixels, without chroma; one that is small enough stays.
-
-    >>> shrink_photograph(as_photograph(np.full((300, 900), 128, np.uint8)), 90).size
-    (30, 90)
-    """
-    scale = longer_side / max(photograph.size)
-    if scale >= 1:
-        return photograph
-    height, width = (max(1, round(scale * side)) for side in photograph.size)
-    lightness = functional.interpolate(photograph.lightness[None], (height, width), mode="bicubic", antialias=True)
-    alpha = photograph.alpha
-    if alpha is not None:
-        alpha = np.array(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX))
-    return dataclasses.replace(photograph, lightness=lightness[0].clamp(0, 100), ab=None, alpha=alpha)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Fit:
-    """How a photograph lies in the network's canvas: shrunk without squashing, then mirrored at right and bottom.
-
-    Attributes:
-        height, width: of the shrunk photograph, multiples of the chroma's stride.
-        canvas: height and width of the canvas, multiples of 64.
-    """
-
-    height: int
-    width: int
-    canvas: tuple[int, int]
-
-    @classmethod
-    def of(cls, photograph: Photograph, size: int) -> "_Fit":
-        height, width = photograph.lightness.shape[-2:]
-        scale = min(size / min(height, width), MAX_ASPECT * size / max(height, width))
-        sides = [max(TARGET_STRIDE, TARGET_STRIDE * round(scale * side / TARGET_STRIDE)) for side in (height, width)]
-        canvas = tuple(-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in sides)
-        return cls(sides[0], sides[1], (canvas[0], canvas[1]))
-
-    def lightness(self, photograph: Photograph) -> Tensor:
-        """Give the canvas that the network reads, ``(1, 1, height, width)``."""
-        shrunk = functional.interpolate(
-            photograph.lightness[None], (self.height, self.width), mode="bicubic", antialias=True
-        )
-        return _mirror(shrunk.clamp(0, 100), self.canvas)
-
-    def chroma(self, ab: Tensor) -> Tensor:
-        """Bring full-resolution chroma ``(2, height, width)`` to the canvas, at the flow's stride."""
-        shrunk = functional.interpolate(ab[None], (self.height, self.width), mode="bicubic", antialias=True)
-        pooled = functional.avg_pool2d(shrunk, TARGET_STRIDE)
-        return _mirror(pooled, (self.canvas[0] // TARGET_STRIDE, self.canvas[1] // TARGET_STRIDE))
-
-    def crop(self, ab: Tensor) -> Tensor:
-        """Cut the photograph's own field out of the canvas's chroma ``(2, height / 4, width / 4)``."""
-        return ab[:, : self.height // TARGET_STRIDE, : self.width // TARGET_STRIDE]
-
-
-def _mirror(picture: Tensor, canvas: tuple[int, int]) -> Tensor:
-    """Extend a picture ``(..., height, width)`` to the canvas by mirroring, as often as it takes."""
-    for dim, size in zip((-2, -1), canvas, strict=True):
-        index = torch.arange(size) % (2 * picture.shape[dim])
-        picture = picture.index_select(dim, torch.minimum(index, 2 * picture.shape[dim] - 1 - index))
-    return picture
 
 
 def _generator(seed: int, sample: int) -> torch.Generator:

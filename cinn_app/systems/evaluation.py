@@ -53,7 +53,8 @@ def evaluate_colorizer(
     * ``bits_per_dim``: of the true ab at the network's size, the training's noise added, in Lab units;
     * ``rmse_gray``, ``rmse_best_guess``, ``rmse_centre``, ``rmse_one_sample``, ``rmse_best_of_K``: error of the gray
       answer, of the conditional mean, of temperature 0, of the first sample, and of the best whole sample of K;
-    * ``ratio_...``: mean over pictures of the error divided by that of the gray answer;
+    * ``of_gray_...``: that averaged error divided by the averaged error of the gray answer;
+    * ``ratio_...``: each picture's error divided by its own gray error, averaged: nearly gray pictures weigh most;
     * ``deviation``: standard deviation over the samples, averaged over pixels and channels;
     * ``colourfulness`` and ``colourfulness_truth``: Hasler and Suesstrunk's, of the first sample and of the truth;
     * ``lightness_error_p99``: 99th percentile over all pixels of how far the output's lightness is off.
@@ -94,6 +95,11 @@ def evaluate_colorizer(
     if not rows:
         raise DataError("There was no colour photograph to measure: give data that hold some with --data.")
     averages = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+    averages |= {
+        key.replace("rmse", "of_gray"): value / averages["rmse_gray"]
+        for key, value in averages.items()
+        if key.startswith("rmse") and key != "rmse_gray"
+    }
     averages["lightness_error_p99"] = float(np.searchsorted(np.cumsum(lightness_off) / lightness_off.sum(), 0.99)) / 100
     return Evaluation(averages, len(rows), problems)
 
