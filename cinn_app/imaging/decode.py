@@ -79,7 +79,7 @@ def _photograph(pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, 
     for rows in row_bands(height, width):
         lab = rgb_to_lab(_rgb(pixels.values[rows]))
         lightness[:, rows] = lab[:1].clamp(0, 100)
-        chroma += lab[1:].norm(dim=0).sum().item()
+        chroma += torch.hypot(lab[1], lab[2]).sum().item()
         if ab is not None:
             ab[:, rows] = lab[1:]
     warnings += pixels.warnings
