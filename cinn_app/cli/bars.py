@@ -10,7 +10,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -34,8 +33,7 @@ def rich_progress(label: str, total: int | None) -> Iterator[Callable[[int], Non
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
+        TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=RATE_SECONDS) as progress:

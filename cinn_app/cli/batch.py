@@ -55,7 +55,7 @@ def find_pictures(inputs: Sequence[Path], recursive: bool, output: Path, suffixe
         CinnError: if there is not one picture.
     """
     found, kinds = Found(), (*suffixes, *UNREADABLE_SUFFIXES)
-    missing = [path for path in inputs if not path.exists()]
+    missing = [path for path in inputs if _identity(path) is None]
     if len(missing) == len(inputs):
         raise CinnError(f"There is nothing at {_listed(missing)}: give pictures or folders that exist.")
     found.problems += [f"There is nothing at {path}: check the folder and the spelling." for path in missing]
@@ -66,10 +66,12 @@ def find_pictures(inputs: Sequence[Path], recursive: bool, output: Path, suffixe
         walked = _walk(path, recursive, output, kinds, found.problems) if path.is_dir() else [path]
         for source in walked:
             picture = Picture(source, Path(source.name) if source == path else source.relative_to(path))
-            key = (source.resolve(), picture.place)
+            key = (os.path.realpath(source), picture.place)
             if key not in seen:
                 seen.add(key)
                 found.pictures.append(picture)
+    if not found.pictures and len(found.problems) > len(missing):
+        raise CinnError(found.problems[-1])
     if not found.pictures:
         deeper = "" if recursive else ", or search subfolders too with --recursive"
         existing = [path for path in inputs if path not in missing]
@@ -147,14 +149,14 @@ def _walk(
     def refuse(error: OSError) -> None:
         problems.append(f"The folder {error.filename} cannot be searched ({error.strerror}): check its permissions.")
 
-    written = output.resolve()
+    written = os.path.realpath(output)  # unlike Path.resolve it minds no links that go round in circles
+
+    def searched(subfolder: Path) -> bool:
+        return not subfolder.name.startswith(".") and os.path.realpath(subfolder) != written
+
     for here, subfolders, files in os.walk(folder, onerror=refuse):
         place = Path(here)
-        subfolders[:] = (
-            sorted(name for name in subfolders if not name.startswith(".") and (place / name).resolve() != written)
-            if recursive
-            else []
-        )
+        subfolders[:] = sorted(name for name in subfolders if recursive and searched(place / name))
         for name in sorted(files):
             if not name.startswith(".") and name.lower().endswith(suffixes):
                 yield place / name

@@ -85,7 +85,7 @@ def colorize(
                     failed += 1
                 advance(1)
     except KeyboardInterrupt:
-        say_error(f"Stopped: {done:,} of {count(total, 'picture')} coloured, and no file is half written.")
+        say_warning(f"Stopped: {done:,} of {count(total, 'picture')} coloured, and no file is half written.")
         raise typer.Exit(130) from None
     say(f"Coloured {count(done, 'picture')} into {output}" + (f"; {failed:,} failed." if failed else "."))
     if failed:

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from cinn_app import __version__
 from cinn_app.cli.app import app
 from cinn_app.cli.colorize import colorize
-from cinn_app.cli.console import say, say_error
+from cinn_app.cli.console import say, say_warning
 from cinn_app.cli.evaluate import evaluate
 from cinn_app.cli.failures import report
 from cinn_app.cli.models import models
@@ -26,7 +26,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            say_error("Stopped.")
+            say_warning("Stopped.")
             raise typer.Exit(130) from None
 
 

@@ -28,13 +28,13 @@ def models() -> None:
             header = read_header(file)
         except CheckpointError as error:
             damaged = True
-            table.add_row(file.stem, Text(str(error), "red"))
+            table.add_row(Text(file.stem), Text(str(error), "red"))
             continue
         recipe = header.recipe
         megabytes = f"{file.stat().st_size / 1e6:.1f}"
         # As Text, in which square brackets are no markup.
-        cells = (recipe.description, megabytes, value_list(header.figures), recipe.licence)
-        table.add_row(file.stem, *map(Text, cells))
+        cells = (file.stem, recipe.description, megabytes, value_list(header.figures), recipe.licence)
+        table.add_row(*map(Text, cells))
     out.print(table)
     if damaged:
         raise typer.Exit(1)

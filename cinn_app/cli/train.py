@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cinn_app.cli.console import err, out, say, say_error
+from cinn_app.cli.console import err, out, say, say_warning
 from cinn_app.cli.options import Device, not_nan
 
 __all__ = ["train"]
@@ -66,7 +66,7 @@ def train(
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
         state = folder / "state.ckpt"
         how = "go on with --resume" if state.is_file() else "nothing was learnt yet, so start it again"
-        say_error(f"Training was stopped: {how}.")
+        say_warning(f"Training was stopped: {how}.")
         raise typer.Exit(130) from None
     say(f"Wrote {target}.")
     out.print(value_list(checkpoint.figures))

@@ -43,7 +43,7 @@ def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert (process.returncode, out) == (130, "")
-    assert len(err.splitlines()) == 1 and err.startswith("Error: Stopped: ")
+    assert len(err.splitlines()) == 1 and err.startswith("Stopped: ")
     assert "of 200 pictures coloured" in err
     written = list(Path("out").iterdir())
     assert 0 < len(written) < 200

@@ -44,14 +44,15 @@ def test_each_broken_file_gets_one_line_and_the_rest_goes_on(colorize: Callable,
     }
     for name, content in bad.items():
         Path("in", name).write_bytes(content)
+    Path("in", "ring.jpg").symlink_to("ring.jpg")
     before = state("in")
-    result = colorize("in", "nowhere.jpg", "-o", "out")
+    result = colorize("in", "nowhere.jpg", "x" * 300, "-o", "out")
     assert result.code == 1
-    assert result.out == "Coloured 1 picture into out; 6 failed.\n"
+    assert result.out == "Coloured 1 picture into out; 8 failed.\n"
     lines = result.err.splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 8
     assert all(line.startswith("Error: ") and line.endswith(".") for line in lines)
-    for name in (*bad, "nowhere.jpg"):
+    for name in (*bad, "ring.jpg", "nowhere.jpg", "x" * 300):
         assert sum(name in line for line in lines) == 1
     assert names("out") == {"good.png"}
     assert state("in") == before

@@ -40,7 +40,7 @@ def test_ctrl_c_and_surprises_in_any_command(cinn: Callable, monkeypatch: pytest
         raise raised
 
     monkeypatch.setattr("cinn_app.checkpoints.shipped_checkpoints", shipped_checkpoints)
-    assert cinn("models") == (130, "", "Error: Stopped.\n")
+    assert cinn("models") == (130, "", "Stopped.\n")
     raised = ZeroDivisionError("by chance")
     result = cinn("models")
     assert (result.code, result.out) == (1, "")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_app_serves_where_it_is_told(cinn: Callable, monkeypatch: pytest.MonkeyP
     assert cinn("app", "--port", 70000).code == 2
 
 
+def test_app_refuses_in_one_sentence(cinn: Callable) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = cinn("app", "--port", port)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith(f"Error: Port {port} is taken") and len(result.err.splitlines()) == 1
+    result = cinn("app", "--port", port, "--model", "painter")
+    assert result.code == 1
+    assert result.err.startswith("Error: There is no checkpoint at painter") and len(result.err.splitlines()) == 1
+
+
 RECIPE = Path(__file__).parents[2] / "models" / "colorize.toml"
 
 
@@ -126,10 +138,10 @@ def test_train_stopped_says_how_to_go_on(
 
     stand_in(monkeypatch, "cinn_app.training.run", train=train)
     command = ("train", RECIPE, "--data", "x")
-    assert cinn(*command) == (130, "", "Error: Training was stopped: nothing was learnt yet, so start it again.\n")
+    assert cinn(*command) == (130, "", "Training was stopped: nothing was learnt yet, so start it again.\n")
     Path("runs/colorize").mkdir(parents=True)
     Path("runs/colorize/state.ckpt").touch()
-    assert cinn(*command) == (130, "", "Error: Training was stopped: go on with --resume.\n")
+    assert cinn(*command) == (130, "", "Training was stopped: go on with --resume.\n")
 
 
 def test_train_refuses_in_one_sentence(cinn: Callable) -> None:
