@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import stat
 import threading
@@ -58,14 +59,17 @@ def opened_picture(source: PictureFile) -> Iterator[Image.Image]:
 
 @contextlib.contextmanager
 def _silent_pillow() -> Iterator[None]:
-    """Switch off Pillow's warnings and its own limit; both belong to the process, so one thread at a time."""
+    """Switch off Pillow's warnings, log and own limit; they belong to the process, so one thread at a time."""
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        limit = Image.MAX_IMAGE_PIXELS
+        log = logging.getLogger("PIL")
+        level, limit = log.level, Image.MAX_IMAGE_PIXELS
+        log.setLevel(logging.CRITICAL)
         Image.MAX_IMAGE_PIXELS = None
         try:
             yield
         finally:
+            log.setLevel(level)
             Image.MAX_IMAGE_PIXELS = limit
 
 
@@ -141,4 +145,4 @@ def _name(source: PictureFile) -> str:
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
     name = getattr(source, "filename", None) or getattr(source, "name", None)
-    return name if isinstance(name, str) else "The picture"
+    return name if isinstance(name, str) and name else "The file"
