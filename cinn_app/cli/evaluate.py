@@ -41,7 +41,7 @@ def evaluate(
     """Measure a colorizer on colour photographs.
 
     Each is made gray, coloured, and compared with what it was.
-    An error "against gray" is divided by that of leaving the picture gray: below 1 is better than doing nothing.
+    An error "as a share of gray" is divided by that of leaving pictures gray: below 1 is better than doing nothing.
     """
     from cinn_app.cli.bars import rich_progress
 

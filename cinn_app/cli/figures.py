@@ -17,6 +17,11 @@ LABELS = {
     "colourfulness_truth": "Colourfulness of the truth",
     "lightness_error_p99": "Lightness is off by, 99th percentile (of 100)",
 }
+KINDS = {
+    "rmse": "(Lab units)",
+    "of_gray": "as a share of gray",
+    "ratio": "as a share of each picture's own gray",
+}
 ANSWERS = {
     "gray": "leaving it gray",
     "best_guess": "the single best guess",
@@ -28,16 +33,16 @@ ANSWERS = {
 def label(key: str) -> str:
     """Say what a figure tells.
 
-    >>> label("ratio_best_of_8"), label("rmse_gray"), label("half_life")
-    ('Error of the best of 8 samples, against gray', 'Error of leaving it gray (Lab units)', 'Half life')
+    >>> label("of_gray_best_of_8"), label("rmse_gray"), label("half_life")
+    ('Error of the best of 8 samples, as a share of gray', 'Error of leaving it gray (Lab units)', 'Half life')
     """
     if key in LABELS:
         return LABELS[key]
-    if found := re.fullmatch("(ratio|rmse)_(.+)", key):
+    if found := re.fullmatch(f"({'|'.join(KINDS)})_(.+)", key):
         kind, answer = found.groups()
         number = re.fullmatch(r"best_of_(\d+)", answer)
         words = f"the best of {number[1]} samples" if number else ANSWERS.get(answer, answer.replace("_", " "))
-        return f"Error of {words}{', against gray' if kind == 'ratio' else ' (Lab units)'}"
+        return f"Error of {words}{' ' if kind == 'rmse' else ', '}{KINDS[kind]}"
     return key.replace("_", " ").capitalize()
 
 
