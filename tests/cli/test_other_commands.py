@@ -68,7 +68,7 @@ def test_evaluate_shows_figures_and_writes_them(cinn: Callable, draw: Callable, 
     result = cinn("evaluate", tiny_checkpoint, "--data", "photos", "--json", "figures.json", "--samples", 2)
     assert result.code == 0
     assert "tiny, on 2 pictures" in result.out
-    assert "Error of the best of 2 samples, against gray" in result.out
+    assert "Error of the best of 2 samples, as a share of gray" in result.out
     assert result.err.count("gray.png") == len(result.err.splitlines()) == 1
     written = json.loads(Path("figures.json").read_text())
     assert (written["recipe"], written["data"], written["pictures"], written["samples"]) == ("tiny", ["photos"], 2, 2)
