@@ -1,0 +1,91 @@
+"""What the pages say is true: command lines parse, targets exist, links lead somewhere, examples run."""
+
+import doctest
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from cinn_app.cli.main import cinn
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES += sorted(ROOT.glob("models/*.md"))
+#: Texts that show command lines; recipes do so in their head comment.
+SPEAKING = [*PAGES, *sorted(ROOT.glob("models/*.toml"))]
+
+
+def named(paths: list[Path]) -> list[Any]:
+    return [pytest.param(path, id=path.relative_to(ROOT).as_posix()) for path in paths]
+
+
+def command_lines(path: Path, program: str) -> Iterator[list[str]]:
+    """Yield the arguments of each line of code, or comment, that calls a program, continued lines joined."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    for line in re.findall(rf"^(?:\s|#|\$)*(?:\.venv/bin/)?{program} (.+)$", text, re.MULTILINE):
+        yield shlex.split(line, comments=True)
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse a command line as `cinn` would, without running it.
+
+    Raises:
+        click.exceptions.UsageError: for an unknown command or option, a missing or an impossible value.
+    """
+    group: Any = typer.main.get_command(cinn)
+    context = group.make_context("cinn", arguments[:1], resilient_parsing=True)
+    name, command, _ = group.resolve_command(context, arguments)
+    command.make_context(name, arguments[1:], parent=context)
+
+
+@pytest.mark.parametrize("page", named(SPEAKING))
+def test_command_lines_parse(page: Path) -> None:
+    for arguments in command_lines(page, "cinn"):
+        parse(arguments)
+
+
+def test_a_wrong_command_line_is_noticed() -> None:
+    parse(["colorize", "grandma.jpg", "-o", "coloured"])
+    for wrong in (
+        ["paint"],
+        ["colorize", "grandma.jpg"],
+        ["colorize", "grandma.jpg", "-o", "coloured", "--sample", "4"],
+    ):
+        with pytest.raises(Exception, match=r"No such|Missing"):
+            parse(wrong)
+
+
+def test_the_readme_shows_every_command_and_the_pages_name_only_targets_that_exist() -> None:
+    shown = {arguments[0] for arguments in command_lines(ROOT / "README.md", "cinn")}
+    assert shown == {command.callback.__name__ for command in cinn.registered_commands if command.callback}
+    targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        lines = " ".join(re.findall(r"^make ([a-z ]+)", text, re.MULTILINE) + re.findall(r"`make ([a-z ]+)`", text))
+        assert set(lines.split()) <= targets, page
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testfile(str(ROOT / "README.md"), module_relative=False).failed == 0
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [f"camera-{number}.png" for number in (1, 2, 3, 4)]
+
+
+def test_make_lists_its_targets() -> None:
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for target in ("setup", "app", "demo", "test", "lint", "wheel"):
+        assert re.search(rf"^make {target} +\w", listed, re.MULTILINE)
