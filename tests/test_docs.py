@@ -38,7 +38,7 @@ def parse(arguments: list[str]) -> None:
         click.exceptions.UsageError: for an unknown command or option, a missing or an impossible value.
     """
     group: Any = typer.main.get_command(cinn)
-    context = group.make_context("cinn", arguments[:1], resilient_parsing=True)
+    context = group.context_class(group, info_name="cinn")
     name, command, _ = group.resolve_command(context, arguments)
     command.make_context(name, arguments[1:], parent=context)
 
