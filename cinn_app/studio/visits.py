@@ -136,7 +136,7 @@ def describe(visit: Visit, index: int) -> str:
     """Say which a colouring is and how likely: ``No. 1, most likely of the four, 2.31 bits/dim``."""
     bits = [colouring.bits_per_dim for colouring in visit.colourings]
     rank = sorted(range(len(bits)), key=bits.__getitem__).index(index)
-    return f"No. {index + 1}, {RANKS[rank]}, {bits[index]:.2f} bits/dim"
+    return f"No. {index + 1}, {RANKS[rank]}, {bits[index]:.2f}\N{NO-BREAK SPACE}bits/dim"
 
 
 def _read(upload: Path) -> Photograph:

@@ -1,0 +1,117 @@
+"""How the studio looks: calm and neutral, so that the colours on the page are those of the pictures."""
+
+import gradio as gr
+
+__all__ = ["CSS", "HEAD", "theme"]
+
+# Named, never fetched: the first that the visitor's computer has.
+SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+CSS = """
+.gradio-container { width: 100% !important; max-width: 1320px !important; margin: 0 auto !important; }
+.tab-wrapper:has([role="tablist"] > :only-child) { display: none; }  /* a lone tab needs no strip */
+.tabitem { padding: 0 !important; border: none !important; }
+
+#header .html-container { padding: 0; }
+#header .prose { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 16px; }
+#header h1 { margin: 0; font-size: 22px; font-weight: 650; letter-spacing: -0.01em; }
+#header h1::before {
+    content: ""; display: inline-block; width: 18px; height: 18px; margin-right: 10px; border-radius: 5px;
+    vertical-align: -2px; background: linear-gradient(90deg, #8a8a8a 50%, var(--color-accent) 50%);
+}
+#header p { margin: 0; color: var(--body-text-color-subdued); }
+
+#upload { border: 2px dashed var(--border-color-primary) !important; }
+#upload:hover, #upload:focus-within { border-color: var(--color-accent) !important; }
+#upload .source-selection { border-top: none; }
+#notice .html-container { padding: 10px 12px; border-left: 3px solid var(--color-accent); border-radius: 6px;
+    background: var(--background-fill-secondary); font-size: 13px; line-height: 1.45; overflow-wrap: anywhere; }
+#notice.error .html-container { border-left-color: var(--error-border-color);
+    background: var(--error-background-fill); color: var(--error-text-color); }
+#samples .label svg { display: none; }
+#samples .gallery { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; }
+#samples .gallery-item, #samples .gallery-item * { display: block; width: 100%; max-width: none; height: auto;
+    max-height: none; }
+#samples .container { overflow: hidden; }
+#samples img { aspect-ratio: 4 / 3; object-fit: cover; filter: grayscale(1); }
+
+#empty .html-container { display: flex; flex-direction: column; justify-content: center; min-height: 430px;
+    padding: clamp(20px, 4vw, 56px); border-radius: 10px; background: var(--background-fill-secondary); }
+#empty h2 { margin: 0 0 12px; font-size: 26px; font-weight: 650; }
+#empty p { max-width: 36em; margin: 0; font-size: 16px; }
+#empty ol { max-width: 38em; margin: 16px 0 0; padding-left: 1.4em; font-size: 15px; }
+#empty li { margin: 10px 0; padding-left: 4px; }
+
+#results h2 { margin: 0; font-size: 17px; font-weight: 650; white-space: nowrap; }
+#results h2 small { margin-left: 8px; font-size: 13px; font-weight: 400; color: var(--body-text-color-subdued); }
+#results .html-container { padding: 0; }
+#results button.lg { min-width: max-content !important; padding: 9px 18px; font-size: 15px; white-space: nowrap; }
+
+#colourings { border-width: 0 !important; border-radius: 0; background: transparent; overflow: visible !important; }
+#colourings .grid-wrap { min-height: 120px; max-height: none; padding: 0; overflow: visible; }
+#colourings .grid-container { grid-auto-rows: auto; align-items: start; gap: 14px; padding: 0; }
+#colourings .thumbnail-item { display: block; aspect-ratio: auto; height: auto; padding: 0; border: none;
+    box-shadow: none; background: transparent; overflow: visible; filter: none; }
+#colourings .thumbnail-item img { height: auto; max-height: 300px; outline: 3px solid transparent; outline-offset: 2px;
+    border-radius: 6px; background: var(--background-fill-secondary); }
+#colourings .thumbnail-item:is(:hover, :focus-visible) img { outline-color: var(--neutral-400); }
+#colourings .thumbnail-item.selected img { outline-color: var(--color-accent); }
+#colourings .thumbnail-item .caption-label { position: static; max-width: none; margin-top: 9px; padding: 0;
+    border: none; background: transparent; white-space: normal; overflow: visible; opacity: 1;
+    font-size: 13px; line-height: 1.35; color: var(--body-text-color); }
+
+#controls { display: grid; grid-template-columns: 1fr 1fr minmax(250px, auto); gap: 0; border-radius: 8px;
+    border: 1px solid var(--border-color-primary); background: var(--block-background-fill); }
+#controls .form { display: contents; }
+#controls .block { border: none !important; background: transparent; }
+#draw { align-items: flex-end; flex-wrap: nowrap; gap: 0; padding-right: 12px; }
+#dice { margin-bottom: 12px; }
+#controls .head label { flex: 1; }
+#chosen { align-items: center; margin-top: 4px; }
+#heading { min-width: max-content !important; }
+#file { display: none; }  /* only hands a file to the script that saves it */
+#compare { border-width: 0 !important; border-radius: 0; background: transparent; }
+#compare img { background: var(--body-background-fill) !important; }
+
+@media (max-width: 768px) {
+    #colourings .grid-container { --grid-cols: 2 !important; }
+    #controls { grid-template-columns: 1fr; }
+    #empty .html-container { min-height: 0; }
+    #download { flex: 1 1 100%; }
+}
+"""
+
+# Gradio's sliders tell of a release by the pointer only: let the keyboard tell as well.
+HEAD = """
+<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0
+ 16 16'%3E%3Crect width='16' height='16' rx='4' fill='%238a8a8a'/%3E%3Cpath d='M8 0h4a4 4 0 0 1 4 4v8a4 4 0 0 1-4 4H8z'
+ fill='%230d9488'/%3E%3C/svg%3E">
+<script>
+document.addEventListener("keyup", (event) => {
+    if (/^(Arrow|Page|Home|End)/.test(event.key) && event.target.matches("input[type=range]"))
+        event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+});
+</script>
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Build gradio's theme."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.teal, neutral_hue=gr.themes.colors.stone, font=SANS, font_mono=MONO
+    ).set(
+        body_background_fill="*neutral_50",
+        body_text_color_subdued="*neutral_500",
+        block_info_text_color="*neutral_500",
+        background_fill_secondary="*neutral_100",
+        block_border_width="1px",
+        block_shadow="none",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white",
+        slider_color="*primary_600",
+        color_accent="*primary_600",
+    )
