@@ -1,6 +1,7 @@
 """Maximum likelihood for the colorization system, as Lightning runs it."""
 
 import math
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -45,7 +46,7 @@ class ColorizationTraining(pl.LightningModule):
     def __init__(self, model: ColorizationModel, recipe: Recipe, time_limit: TimeLimit) -> None:
         super().__init__()
         self.model, self.recipe, self.time_limit = model, recipe, time_limit
-        self.first_step = 0
+        self.begun = 0.0
 
     def training_step(self, batch: ColourBatch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -60,9 +61,14 @@ class ColorizationTraining(pl.LightningModule):
         self.log("held-out bits/dim", losses.bits_per_dim, prog_bar=True)
         self._log_losses("held-out", losses)
 
-    def on_train_start(self) -> None:
-        """Remember where this call began, for the schedule."""
-        self.first_step = self.global_step
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how far the schedule is."""
+        checkpoint["progress"] = self._progress(self.global_step)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on where the schedule was; one that had ended in its minutes begins anew."""
+        progress = checkpoint["progress"]
+        self.begun = progress if progress < 1 else 0.0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule."""
@@ -87,8 +93,8 @@ class ColorizationTraining(pl.LightningModule):
 
     def _progress(self, step: int) -> float:
         """Follow the steps, or the minutes of this call where they run out first."""
-        begun = self.first_step / self.recipe.training.steps
-        return max(step / self.recipe.training.steps, begun + (1 - begun) * self.time_limit.spent)
+        by_minutes = self.begun + (1 - self.begun) * self.time_limit.spent
+        return min(1.0, max(step / self.recipe.training.steps, by_minutes))
 
     def _losses(self, batch: ColourBatch) -> Losses:
         return self.model.losses(batch.lightness, batch.features, batch.ab, self.recipe.objective)

@@ -18,8 +18,10 @@ from torch.utils.data import DataLoader
 from cinn_app.checkpoints import load_checkpoint
 from cinn_app.errors import DataError, DeviceError, TrainingError
 from cinn_app.recipes import parse_recipe
+from cinn_app.systems.colorization import ColorizationModel
 from cinn_app.systems.colorizer import Colorizer
-from cinn_app.training.guard import DivergenceGuard, StateSaver
+from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
+from cinn_app.training.likelihood import ColorizationTraining
 from cinn_app.training.run import train
 
 
@@ -160,3 +162,12 @@ def as_toml(recipe: dict[str, Any]) -> str:
         if isinstance(section, dict):
             plain += [f"[{key}]", *(f"{name} = {value!r}" for name, value in section.items())]
     return "\n".join(plain)
+
+
+def test_a_schedule_goes_on_where_it_was_and_begins_anew_once_it_has_ended(tiny_recipe: dict[str, Any]) -> None:
+    recipe = parse_recipe(tiny_recipe, "here")
+    module = ColorizationTraining(ColorizationModel(recipe.architecture), recipe, TimeLimit(None))
+    module.on_load_checkpoint({"progress": 0.7})
+    assert module._progress(step=0) == 0.7
+    module.on_load_checkpoint({"progress": 1.0})
+    assert module._progress(step=5) == 0.5
