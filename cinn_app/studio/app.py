@@ -63,7 +63,7 @@ def serve(host: str = "127.0.0.1", port: int = 7860, model: str = "colorize") ->
         studio = build(colorizer)
         try:
             studio.launch(
-                server_name=host,
+                server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
                 prevent_thread_lock=True,
                 share=False,

@@ -52,8 +52,13 @@ serve(port=int(sys.argv[1]), model=sys.argv[2])
 """
 
 
+@pytest.fixture
 def free_port() -> int:
     """A port that nobody listens on."""
+    return find_free_port()
+
+
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -68,7 +73,7 @@ def contacted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def studio(tiny_checkpoint: Path, contacted: Path) -> Iterator[str]:
     """The address of a studio with the tiny model."""
-    port, log = free_port(), contacted.with_name("log.txt")
+    port, log = find_free_port(), contacted.with_name("log.txt")
     command = [sys.executable, "-c", SERVER, str(port), str(tiny_checkpoint), str(contacted)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HTTP_PROXY": "http://192.0.2.1:9", "PYTHONUNBUFFERED": "1"}
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as server:
