@@ -19,6 +19,12 @@ def train(
     ],
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run was stopped.")] = False,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="CHECKPOINT", help="Begin with the weights of a trained model, to teach it new pictures."
+        ),
+    ] = None,
     max_minutes: Annotated[
         float | None,
         typer.Option(
@@ -62,7 +68,9 @@ def train(
     with err.status("Loading the libraries"):
         from cinn_app.training.run import train as run_training
     try:
-        checkpoint = run_training(checked, data, target, folder, cache, device, resume, max_minutes, rich_progress)
+        checkpoint = run_training(
+            checked, data, target, folder, cache, device, resume, start_from, max_minutes, rich_progress
+        )
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
         state = folder / "state.ckpt"
         how = "go on with --resume" if state.is_file() else "nothing was learnt yet, so start it again"

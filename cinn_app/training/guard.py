@@ -115,7 +115,7 @@ class TimeLimit(Callback):
     @property
     def spent(self) -> float:
         """Share of the minutes that is gone, 0 without a limit."""
-        return 0.0 if self.minutes is None else (time.monotonic() - self.started) / 60 / self.minutes
+        return 0.0 if self.minutes is None else (time.monotonic() - self.started) / 60 / max(self.minutes, 1e-9)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Stop when the time is up."""

@@ -13,12 +13,12 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from cinn_app.checkpoints import Checkpoint, save_checkpoint
+from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from cinn_app.data.features import cache_features
 from cinn_app.data.pack import PackReport, PackSettings, make_pack
 from cinn_app.data.packed import BatchStream, ColourBatch, PackedViews, split_held_out
 from cinn_app.devices import choose_device, faster_autocast_dtype
-from cinn_app.errors import DataError, TrainingError
+from cinn_app.errors import CheckpointError, DataError, TrainingError
 from cinn_app.networks.encoder import load_pretrained_encoder
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import Recipe
@@ -43,6 +43,7 @@ def train(
     cache: Path,
     device: str = "auto",
     resume: bool = False,
+    start_from: str | Path | None = None,
     max_minutes: float | None = None,
     progress: Progress = no_progress,
 ) -> Checkpoint:
@@ -56,6 +57,8 @@ def train(
         cache: folder for packed pictures and features.
         device: a name for :func:`cinn_app.devices.choose_device`.
         resume: go on from the state in `run`.
+        start_from: a checkpoint, by path or name, whose weights a new training begins with; the encoder's stay the
+            pretrained ones.
         max_minutes: stop after so long; the schedule then ends with them.
         progress: shows how packing and caching get on.
 
@@ -75,6 +78,8 @@ def train(
         )
     pl.seed_everything(recipe.training.seed, verbose=False)
     model = ColorizationModel(recipe.architecture)
+    if start_from is not None:
+        _take_weights(model, find_checkpoint(start_from))
     model.encoder.load_state_dict(load_pretrained_encoder(recipe.architecture.encoder).state_dict())
     views, report = prepare_views(recipe, sources, model, cache, chosen, progress)
     learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
@@ -164,6 +169,15 @@ def _trainer(recipe: Recipe, run: Path, device: torch.device, limit: TimeLimit, 
             TrainingBar(limit, recipe.training.batch_size),
         ],
     )
+
+
+def _take_weights(model: ColorizationModel, path: Path) -> None:
+    try:
+        model.load_state_dict(load_checkpoint(path).weights)
+    except RuntimeError as error:  # what strict loading raises
+        raise CheckpointError(
+            f"The weights in {path} do not fit this recipe: start from a checkpoint of the same architecture."
+        ) from error
 
 
 def _step_of(state: Path) -> int:

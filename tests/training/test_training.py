@@ -16,7 +16,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import load_checkpoint
-from cinn_app.errors import DataError, DeviceError, TrainingError
+from cinn_app.errors import CheckpointError, DataError, DeviceError, TrainingError
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization import ColorizationModel
 from cinn_app.systems.colorizer import Colorizer
@@ -94,6 +94,12 @@ def test_training_lowers_the_loss_and_writes_a_checkpoint_that_colours(
     assert bits[-1] < bits[0] - 0.1
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     assert load_checkpoint(output).recipe == recipe
+    taught = train(
+        recipe, [pictures], tmp_path / "more.safetensors", tmp_path / "more", tmp_path / "cache", "cpu",
+        start_from=output, max_minutes=0,
+    )  # fmt: skip
+    assert taught.figures["steps"] == 1
+    assert abs(taught.figures["held_out_bits_per_dim"] - checkpoint.figures["held_out_bits_per_dim"]) < 0.05
     colourings = Colorizer.load(output, "cpu").colorize(np.full((40, 40), 90, np.uint8), samples=2)
     assert all(colouring.ab.isfinite().all() for colouring in colourings)
 
@@ -139,7 +145,9 @@ def test_a_killed_training_goes_on_where_it_was(pictures: Path, tmp_path: Path, 
     assert load_checkpoint(tmp_path / "t.safetensors").figures["steps"] > saved
 
 
-def test_unusable_requests_say_so(pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any]) -> None:
+def test_unusable_requests_say_so(
+    pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any], tiny_checkpoint: Path
+) -> None:
     recipe = parse_recipe(tiny_recipe, "here")
     places = (tmp_path / "t.safetensors", tmp_path / "run", tmp_path / "cache")
     with pytest.raises(DeviceError, match="unknown"):
@@ -150,6 +158,9 @@ def test_unusable_requests_say_so(pictures: Path, tmp_path: Path, tiny_recipe: d
         train(recipe, [pictures], *places, device="cpu", resume=True)
     with pytest.raises(DataError, match="too few"):
         train(recipe, [pictures / "0.png"], *places, device="cpu")
+    tiny_recipe["architecture"]["couplings"] = [3, 2, 2, 2]
+    with pytest.raises(CheckpointError, match="of the same architecture"):
+        train(parse_recipe(tiny_recipe, "here"), [pictures], *places, device="cpu", start_from=tiny_checkpoint)
     (tmp_path / "run").mkdir(exist_ok=True)
     (tmp_path / "run" / "state.ckpt").write_bytes(b"not a state")
     with pytest.raises(TrainingError, match="damaged"):
