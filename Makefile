@@ -34,9 +34,11 @@ lint: $(STAMP)  ## check style, types and floors
 wheel: $(STAMP)  ## build dist/*.whl, with recipes and weights inside
 	@$(BIN)/python -m hatchling build --target wheel
 
-browser:  ## install Chromium for the browser tests (Debian, as root); without it they are skipped
-	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } \
-		|| echo "Chromium cannot be installed here: the browser tests will be skipped."
+browser: $(STAMP)  ## find or install a Chromium for the studio's tests; without one they are skipped
+	@command -v chromium || command -v google-chrome \
+		|| { test "$$(id -u)" = 0 && apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } \
+		|| $(BIN)/playwright install chromium \
+		|| echo "No Chromium can be installed here: the studio's tests will be skipped."
 
 # The stamp is as old as the last installation that went through; a later change of versions installs anew.
 $(STAMP): pyproject.toml constraints.txt
