@@ -87,9 +87,15 @@ class Training(_Section):
 
 
 class Sampling(_Section):
-    """Defaults for those who use the model: the latent's standard deviation per scale, strides 8, 16, 32, 64."""
+    """Defaults for those who use the model.
+
+    Attributes:
+        temperature: standard deviation of the latent per scale, strides 8, 16, 32 and 64.
+        coherence: share of the coarsest latent's variance that all its positions have in common.
+    """
 
     temperature: Annotated[list[Annotated[float, Field(ge=0, le=2)]], Field(min_length=4, max_length=4)]
+    coherence: Fraction
 
 
 class Recipe(_Section):

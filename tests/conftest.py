@@ -34,7 +34,7 @@ TINY_RECIPE = {
         "ema_decay": 0.9,
         "seed": 0,
     },
-    "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85]},
+    "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85], "coherence": 0.5},
 }
 
 

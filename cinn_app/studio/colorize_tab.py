@@ -68,7 +68,7 @@ class ColorizeTab:
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=280):
                 self._lay_out_input()
-            with gr.Column(scale=3, min_width=320):
+            with gr.Column(scale=3, min_width=620):
                 self.empty = gr.HTML(EMPTY, elem_id="empty")
                 with gr.Column(visible=False, elem_id="results") as self.results:
                     self._lay_out_results()
@@ -78,12 +78,12 @@ class ColorizeTab:
         self.upload = gr.Image(
             label="Your photograph",
             show_label=False,
-            sources=["upload", "clipboard"],
+            sources=["upload"],  # and the page's script brings what is pasted
             type="filepath",
             image_mode=None,
             height=220,
             buttons=[],
-            placeholder="Drop a photograph here\nor click to choose one",
+            placeholder="Drop or paste a photograph\nor click to choose one",
             elem_id="upload",
         )
         self.notice = gr.HTML(visible=False, elem_id="notice")

@@ -24,13 +24,13 @@ CSS = """
 
 #upload { border: 2px dashed var(--border-color-primary) !important; }
 #upload:hover, #upload:focus-within { border-color: var(--color-accent) !important; }
-#upload .source-selection { border-top: none; }
 #notice .html-container { padding: 10px 12px; border-left: 3px solid var(--color-accent); border-radius: 6px;
     background: var(--background-fill-secondary); font-size: 13px; line-height: 1.45; overflow-wrap: anywhere; }
 #notice.error .html-container { border-left-color: var(--error-border-color);
     background: var(--error-background-fill); color: var(--error-text-color); }
 #samples .label svg { display: none; }
-#samples .gallery { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; }
+#samples .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr));
+    gap: 8px; }
 #samples .gallery-item, #samples .gallery-item * { display: block; width: 100%; max-width: none; height: auto;
     max-height: none; }
 #samples .container { overflow: hidden; }
@@ -74,20 +74,43 @@ CSS = """
 #compare { border-width: 0 !important; border-radius: 0; background: transparent; }
 #compare img { background: var(--body-background-fill) !important; }
 
-@media (max-width: 768px) {
+@media (max-width: 1150px) {
+    #empty .html-container { min-height: 0; }
+    #controls { grid-template-columns: 1fr 1fr; }
+    #draw { grid-column: 1 / -1; }
+}
+@media (max-width: 700px) {
     #colourings .grid-container { --grid-cols: 2 !important; }
     #controls { grid-template-columns: 1fr; }
-    #empty .html-container { min-height: 0; }
     #download { flex: 1 1 100%; }
 }
 """
 
-# Gradio's sliders tell of a release by the pointer only: let the keyboard tell as well.
+# What gradio leaves out: a photograph may be pasted or dropped anywhere on the page, which the browser would otherwise
+# leave for it, and the keyboard moves sliders as the pointer does.
 HEAD = """
 <link rel="icon" type="image/svg+xml" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0
  16 16'%3E%3Crect width='16' height='16' rx='4' fill='%238a8a8a'/%3E%3Cpath d='M8 0h4a4 4 0 0 1 4 4v8a4 4 0 0 1-4 4H8z'
  fill='%230d9488'/%3E%3C/svg%3E">
 <script>
+function give(files) {
+    const input = document.querySelector("#upload input[type=file]");
+    if (!files?.length || !input?.closest("#upload").offsetParent) return false;
+    const one = new DataTransfer();
+    one.items.add(files[0]);
+    input.files = one.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+}
+document.addEventListener("paste", (event) => {
+    if (give(event.clipboardData?.files)) event.preventDefault();
+});
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    give(event.dataTransfer?.files);
+});
 document.addEventListener("keyup", (event) => {
     if (/^(Arrow|Page|Home|End)/.test(event.key) && event.target.matches("input[type=range]"))
         event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));

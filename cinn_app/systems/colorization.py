@@ -135,27 +135,32 @@ class ColorizationModel(nn.Module):
         log_prob = standard_normal_log_prob(tuple(latents)) - log_det
         return denormalise(residual + guidance.mean), log_prob - LOG_SCALE * residual[0].numel()
 
-    def sample(
-        self,
-        guidance: Guidance,
-        temperature: Sequence[float],
-        generator: torch.Generator | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Draw one colouring per photograph of the batch, and return what :meth:`decode` makes of it.
+    def draw(
+        self, shape: Sequence[int], temperature: Sequence[float], coherence: float, generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        r"""Draw latents, fine to coarse, each value from :math:`N(0, T_s^2)` of its scale.
+
+        At the coarsest scale the positions have something in common, so that a colouring errs as a whole and not patch
+        by patch: with coherence :math:`\rho`, common :math:`u` and local :math:`v` of each channel,
+
+        .. math:: z = T \, (\sqrt\rho \, u + \sqrt{1 - \rho} \, v), \quad u, v \sim N(0, 1)
+
+        Only temperature 1 with coherence 0 samples the density that was learnt.
 
         Args:
-            guidance: from :meth:`guide`.
+            shape: of the chroma, ``(batch, 2, height / 4, width / 4)``.
             temperature: standard deviation of the latent per scale, fine to coarse.
+            coherence: the common part of the coarsest latent's variance, 0 to 1.
             generator: makes draws repeatable.
         """
-        like = guidance.mean
-        return self.decode(
-            [
-                deviation * torch.randn(shape, generator=generator).to(like)
-                for shape, deviation in zip(self.flow.latent_shapes(like.shape), temperature, strict=True)
-            ],
-            guidance,
-        )
+        shapes = self.flow.latent_shapes(shape)
+        latents = [
+            deviation * torch.randn(size, generator=generator)
+            for size, deviation in zip(shapes, temperature, strict=True)
+        ]
+        common = temperature[-1] * torch.randn(*shapes[-1][:2], 1, 1, generator=generator)
+        latents[-1] = math.sqrt(coherence) * common + math.sqrt(1 - coherence) * latents[-1]
+        return tuple(latents)
 
     def losses(self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: Objective) -> Losses:
         """Compute the training objective of one batch.

@@ -173,7 +173,8 @@ class Colorizer:
         Args:
             image: a path, file object, PIL image, array, or a photograph that has been read already.
             samples: how many to draw.
-            temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre.
+            temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre. The recipe's
+                coherence applies at every temperature, see :meth:`ColorizationModel.draw`.
             seed: sample `i` of a seed is always the same, however many are drawn.
 
         Returns:
@@ -189,12 +190,11 @@ class Colorizer:
         photograph = as_photograph(image)
         canvas = Canvas.of(photograph, self.recipe.data.size)
         guidance = self.model.guide(canvas.lightness(photograph).to(self.device)).repeat(samples)
-        shapes = self.model.flow.latent_shapes(guidance.mean.shape)
-        generators = [_generator(seed, sample) for sample in range(samples)]
-        latents = tuple(
-            (deviation * torch.stack([torch.randn(shape[1:], generator=g) for g in generators])).to(self.device)
-            for shape, deviation in zip(shapes, scales, strict=True)
-        )
+        drawn = [
+            self.model.draw((1, *guidance.mean.shape[1:]), scales, self.recipe.sampling.coherence, _generator(seed, i))
+            for i in range(samples)
+        ]
+        latents = tuple(torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True))
         ab, log_prob = self.model.decode(latents, guidance)
         return [
             Colouring(

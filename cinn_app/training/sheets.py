@@ -14,19 +14,21 @@ from torchvision.utils import make_grid
 
 from cinn_app.data.packed import ColourBatch
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
+from cinn_app.recipes import Sampling
 from cinn_app.systems.colorization import ColorizationModel, denormalise
 
 __all__ = ["SampleSheets", "sample_sheet"]
 
 
 @torch.inference_mode()
-def sample_sheet(
-    model: ColorizationModel, batch: ColourBatch, temperature: list[float], samples: int = 4
-) -> Image.Image:
+def sample_sheet(model: ColorizationModel, batch: ColourBatch, sampling: Sampling, samples: int = 4) -> Image.Image:
     """Draw one row per view: gray, true colours, the mean, and samples."""
     guidance = model.guide(batch.lightness, batch.features)
     generator = torch.Generator().manual_seed(0)
-    drawn = [model.sample(guidance, temperature, generator)[0] for _ in range(samples)]
+    latents = [
+        model.draw(guidance.mean.shape, sampling.temperature, sampling.coherence, generator) for _ in range(samples)
+    ]
+    drawn = [model.decode([z.to(guidance.mean) for z in latent], guidance)[0] for latent in latents]
     columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(guidance.mean), *drawn]
     pictures = torch.stack([_show(batch.lightness, ab) for ab in columns], dim=1).flatten(0, 1)
     return Image.fromarray(make_grid(pictures, nrow=len(columns)).permute(1, 2, 0).numpy())
@@ -38,12 +40,12 @@ class SampleSheets(Callback):
     Args:
         batch: held-out views to show.
         folder: where the sheets go, named by step.
-        temperature: of the latent, per scale.
+        sampling: how the samples are drawn.
         minutes: between sheets.
     """
 
-    def __init__(self, batch: ColourBatch, folder: Path, temperature: list[float], minutes: float = 10) -> None:
-        self.batch, self.folder, self.temperature, self.minutes = batch, folder, temperature, minutes
+    def __init__(self, batch: ColourBatch, folder: Path, sampling: Sampling, minutes: float = 10) -> None:
+        self.batch, self.folder, self.sampling, self.minutes = batch, folder, sampling, minutes
         self.written_at = time.monotonic()
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -52,7 +54,7 @@ class SampleSheets(Callback):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         batch = pl_module.transfer_batch_to_device(self.batch, pl_module.device, 0)
-        sample_sheet(pl_module.model, batch, self.temperature).save(self.folder / f"step-{trainer.global_step:06d}.png")
+        sample_sheet(pl_module.model, batch, self.sampling).save(self.folder / f"step-{trainer.global_step:06d}.png")
         self.written_at = time.monotonic()
 
 

@@ -106,7 +106,7 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture
-def visit(browser, studio: str) -> Iterator[Callable[..., object]]:
+def open_studio(browser, studio: str) -> Iterator[Callable[..., object]]:
     """Open the studio as a new visitor; every request of his pages must stay on this computer."""
     visitors, requests = [], []
 

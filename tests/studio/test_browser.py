@@ -60,8 +60,10 @@ def download(page: Page, folder: Path) -> Path:
     return path
 
 
-def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(visit, photograph: Path, tmp_path: Path) -> None:
-    page = visit()
+def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    page = open_studio()
     expect(page.locator("#empty")).to_contain_text("four plausible answers")
     expect(page.locator("#results")).to_be_hidden()
 
@@ -107,11 +109,11 @@ def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(visit, photog
 
 
 def test_what_is_no_picture_gets_one_sentence_and_the_next_one_is_coloured(
-    visit, photograph: Path, tmp_path: Path
+    open_studio, photograph: Path, tmp_path: Path
 ) -> None:
     fake = tmp_path / "letter.jpg"
     fake.write_text("Dear Grandma,")
-    page = visit()
+    page = open_studio()
     give(page, fake)
     expect(page.locator("#notice.error")).to_contain_text("letter.jpg is not a picture")
     text = page.locator("#notice").inner_text()
@@ -129,10 +131,10 @@ def test_what_is_no_picture_gets_one_sentence_and_the_next_one_is_coloured(
     expect(page.locator("#heading")).to_contain_text("No. 2")
 
 
-def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(visit, tmp_path: Path) -> None:
+def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(open_studio, tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 90 * 60).reshape(60, 90).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "scan.tif", dpi=(600, 600))
-    page = visit()
+    page = open_studio()
     give(page, tmp_path / "scan.tif")
     first = coloured(page)
     with Image.open(download(page, tmp_path)) as kept:
@@ -147,8 +149,8 @@ def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(
         assert (kept.format, kept.size) == ("PNG", (50, 40))
 
 
-def test_variety_and_seed_draw_anew_and_the_same_ones_give_the_same(visit) -> None:
-    page = visit()
+def test_variety_and_seed_draw_anew_and_the_same_ones_give_the_same(open_studio) -> None:
+    page = open_studio()
     page.locator("#samples button").nth(1).click()
     first = coloured(page)
     original = pixels(page, first[3])
@@ -170,8 +172,25 @@ def test_variety_and_seed_draw_anew_and_the_same_ones_give_the_same(visit) -> No
     assert np.array_equal(pixels(page, again[3]), original)
 
 
-def test_visitors_keep_their_own_photographs(visit, photograph: Path) -> None:
-    hers, his = visit(), visit()
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_a_photograph_may_be_pasted_or_dropped_anywhere(open_studio, photograph: Path, way: str) -> None:
+    page = open_studio()
+    page.evaluate(
+        """async ([way, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "aunt.jpg", { type: "image/jpeg" }));
+            const event = way === "paste" ? new ClipboardEvent(way, { clipboardData: data, bubbles: true })
+                : new DragEvent(way, { dataTransfer: data, bubbles: true, cancelable: true });
+            document.querySelector("#header").dispatchEvent(event);
+        }""",
+        [way, list(photograph.read_bytes())],
+    )
+    coloured(page)
+    expect(page.locator("#notice")).to_contain_text("aunt.jpg, 330 x 240 pixels")
+
+
+def test_visitors_keep_their_own_photographs(open_studio, photograph: Path) -> None:
+    hers, his = open_studio(), open_studio()
     give(hers, photograph)
     his.locator("#samples button").nth(4).click()
     coloured(hers), coloured(his)
@@ -182,8 +201,8 @@ def test_visitors_keep_their_own_photographs(visit, photograph: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_telephone_shows_all_without_scrolling_sideways(visit, photograph: Path, scheme: str) -> None:
-    page = visit(390, 844, color_scheme=scheme, has_touch=True, is_mobile=True)
+def test_a_telephone_shows_all_without_scrolling_sideways(open_studio, photograph: Path, scheme: str) -> None:
+    page = open_studio(390, 844, color_scheme=scheme, has_touch=True, is_mobile=True)
 
     def overflow() -> int:
         return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
