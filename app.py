@@ -5,6 +5,7 @@ import sys
 from cinn_app.errors import CinnError
 
 if __name__ == "__main__":
+    print("Starting the studio ...", flush=True)
     from cinn_app.studio.app import serve
 
     try:
