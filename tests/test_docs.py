@@ -83,6 +83,12 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert [path.name for path in sorted(tmp_path.iterdir())] == [f"camera-{number}.png" for number in (1, 2, 3, 4)]
 
 
+def test_make_says_which_python_it_needs(tmp_path: Path) -> None:
+    command = ["make", "setup", "PYTHON=", f"STAMP={tmp_path / 'stamp'}"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode and result.stdout.startswith("No Python 3.11, 3.12 or 3.13 with its venv module was found")
+
+
 def test_make_lists_its_targets() -> None:
     listed = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
