@@ -41,7 +41,7 @@ class ColorizationArchitecture(_Section):
     encoder: Literal["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"]
     pyramid_widths: Annotated[list[Positive], Field(min_length=5, max_length=5)]
     pyramid_blocks: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=5, max_length=5)]
-    attention_layers: Annotated[int, Field(ge=0)]
+    attention_layers: Positive
     condition_channels: PerScale
     couplings: PerScale
     subnet_widths: PerScale
@@ -94,7 +94,7 @@ class Sampling(_Section):
         coherence: share of the coarsest latent's variance that all its positions have in common.
     """
 
-    temperature: Annotated[list[Annotated[float, Field(ge=0, le=2)]], Field(min_length=4, max_length=4)]
+    temperature: Annotated[list[Annotated[float, Field(gt=0, le=2)]], Field(min_length=4, max_length=4)]
     coherence: Fraction
 
 

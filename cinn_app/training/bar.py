@@ -69,4 +69,8 @@ class TrainingBar(Callback):
 
     def _minutes_left(self, trainer: pl.Trainer) -> float:
         by_steps = (trainer.max_steps - trainer.global_step) * self.batch_size / max(1e-9, self._rate(trainer)) / 60
-        return by_steps if self.limit.minutes is None else min(by_steps, self.limit.minutes * (1 - self.limit.spent))
+        return (
+            by_steps
+            if self.limit.minutes is None
+            else min(by_steps, self.limit.minutes * max(0.0, 1 - self.limit.spent))
+        )
