@@ -15,8 +15,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from kornia.filters import guided_blur
 from torch import Tensor, nn
+from torch.nn import functional
 
+from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.flows import (
     AffineCoupling,
     Bijection,
@@ -41,6 +44,8 @@ AB_OFFSET = (2.4, 7.4)
 AB_SCALE = (11.2, 16.8)
 #: Turns nats per normalised dimension into nats per dimension in Lab units: the mean log-scale of a and b.
 LOG_SCALE = sum(map(math.log, AB_SCALE)) / 2
+#: The guided filter's window in pixels of the chroma, and the variance of lightness in 0..1 that is an edge to it.
+SETTLING_WINDOW, SETTLING_EPSILON = 13, 0.01
 #: Bounds the log-scales that come straight from the condition.
 CONDITIONAL_CLAMP = 4.0
 
@@ -145,7 +150,7 @@ class ColorizationModel(nn.Module):
 
         .. math:: z = T \, (\sqrt\rho \, u + \sqrt{1 - \rho} \, v), \quad u, v \sim N(0, 1)
 
-        Only temperature 1 with coherence 0 samples the density that was learnt.
+        Only temperature 1 with coherence 0, decoded and not settled, samples the density that was learnt.
 
         Args:
             shape: of the chroma, ``(batch, 2, height / 4, width / 4)``.
@@ -161,6 +166,25 @@ class ColorizationModel(nn.Module):
         common = temperature[-1] * torch.randn(*shapes[-1][:2], 1, 1, generator=generator)
         latents[-1] = math.sqrt(coherence) * common + math.sqrt(1 - coherence) * latents[-1]
         return tuple(latents)
+
+    def settle(self, ab: Tensor, guidance: Guidance, lightness: Tensor) -> Tensor:
+        """Let a sample's departure from the mean follow the things in the picture instead of the wavelets' blocks.
+
+        The departure, not the mean, goes through a guided filter (He et al. 2010): it becomes locally linear in the
+        lightness, so that steps where there is no edge are smoothed away. What comes out is encoded anew where its
+        likelihood is wanted.
+
+        Args:
+            ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
+            guidance: from :meth:`guide`.
+            lightness: L* in 0..100, ``(batch, 1, height, width)``, or a batch of one for all.
+
+        Returns:
+            Chroma of the same shape.
+        """
+        mean = denormalise(guidance.mean)
+        guide = functional.avg_pool2d(lightness, TARGET_STRIDE).expand(len(ab), -1, -1, -1) / 100
+        return mean + guided_blur(guide, ab - mean, SETTLING_WINDOW, SETTLING_EPSILON)
 
     def losses(self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: Objective) -> Losses:
         """Compute the training objective of one batch.

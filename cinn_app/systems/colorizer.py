@@ -189,24 +189,15 @@ class Colorizer:
         scales = self.temperatures(temperature)
         photograph = as_photograph(image)
         canvas = Canvas.of(photograph, self.recipe.data.size)
-        guidance = self.model.guide(canvas.lightness(photograph).to(self.device)).repeat(samples)
+        lightness = canvas.lightness(photograph).to(self.device)
+        guidance = self.model.guide(lightness).repeat(samples)
         drawn = [
             self.model.draw((1, *guidance.mean.shape[1:]), scales, self.recipe.sampling.coherence, _generator(seed, i))
             for i in range(samples)
         ]
         latents = tuple(torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True))
-        ab, log_prob = self.model.decode(latents, guidance)
-        return [
-            Colouring(
-                photograph,
-                canvas.crop(ab[sample]).cpu(),
-                tuple(z[sample].cpu() for z in latents),
-                float(log_prob[sample]),
-                seed,
-                scales,
-            )
-            for sample in range(samples)
-        ]
+        ab = self.model.settle(self.model.decode(latents, guidance)[0], guidance, lightness)
+        return self._colourings(ab, photograph, canvas, guidance, seed, scales)
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
@@ -215,7 +206,7 @@ class Colorizer:
         canvas = Canvas.of(photograph, self.recipe.data.size)
         guidance = self.model.guide(canvas.lightness(photograph).to(self.device))
         ab = denormalise(guidance.mean)
-        return self._colouring_of(ab, photograph, canvas, guidance)
+        return self._colourings(ab, photograph, canvas, guidance)[0]
 
     @torch.inference_mode()
     def encode(self, image: ImageSource | Photograph, noisy: bool = False) -> Colouring:
@@ -237,13 +228,30 @@ class Colorizer:
         if noisy:
             noise = torch.randn(ab.shape, generator=_generator(0, 0)).to(self.device)
             ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
-        return self._colouring_of(ab, photograph, canvas, guidance)
+        return self._colourings(ab, photograph, canvas, guidance)[0]
 
-    def _colouring_of(self, ab: Tensor, photograph: Photograph, canvas: Canvas, guidance: Guidance) -> Colouring:
-        """Find the latents and the log-likelihood of given chroma ``(1, 2, height, width)`` on the canvas."""
-        latents, log_prob = self.model.encode(ab, guidance)
-        small = canvas.crop(ab[0]).cpu()
-        return Colouring(photograph, small, tuple(z[0].cpu() for z in latents), float(log_prob[0]), None, ())
+    def _colourings(
+        self,
+        ab: Tensor,
+        photograph: Photograph,
+        canvas: Canvas,
+        guidance: Guidance,
+        seed: int | None = None,
+        temperature: tuple[float, ...] = (),
+    ) -> list[Colouring]:
+        """Find latents and log-likelihoods of chroma ``(batch, 2, height, width)`` on the canvas."""
+        latents, log_probs = self.model.encode(ab, guidance)
+        return [
+            Colouring(
+                photograph,
+                canvas.crop(ab[number]).cpu(),
+                tuple(z[number].cpu() for z in latents),
+                float(log_probs[number]),
+                seed,
+                temperature,
+            )
+            for number in range(len(ab))
+        ]
 
 
 def as_photograph(image: ImageSource | Photograph) -> Photograph:

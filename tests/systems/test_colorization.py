@@ -108,3 +108,20 @@ def test_coherence_ties_the_coarsest_positions_and_keeps_the_temperature(
     assert coarse.std().item() == pytest.approx(0.6, rel=0.02)
     upper, lower = coarse[:, :, 0].flatten(), coarse[:, :, 1].flatten()
     assert torch.corrcoef(torch.stack([upper, lower]))[0, 1].item() == pytest.approx(coherence, abs=0.02)
+
+
+@torch.inference_mode()
+def test_settling_smooths_blocks_and_keeps_edges_of_the_lightness(model: ColorizationModel) -> None:
+    lightness = torch.full((1, 1, 64, 64), 30.0)
+    lightness[..., 32:] = 70.0  # an edge down the middle
+    guidance = model.guide(lightness)
+    mean = denormalise(guidance.mean)
+    rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    on_the_edge = 20.0 * (columns >= 8).expand(1, 2, 16, 16)
+    off_the_edge = 20.0 * (rows >= 8).expand(1, 2, 16, 16)
+    kept = model.settle(mean + on_the_edge, guidance, lightness) - mean
+    smoothed = model.settle(mean + off_the_edge, guidance, lightness) - mean
+    assert kept.diff(dim=-1).max() > 14
+    assert smoothed.diff(dim=-2).max() < 4
+    assert smoothed.mean() == pytest.approx(10, abs=1)
+    torch.testing.assert_close(model.settle(mean, guidance, lightness), mean)
