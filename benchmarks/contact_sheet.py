@@ -27,8 +27,9 @@ def row(colorizer: Colorizer, path: Path, options: argparse.Namespace) -> Image.
     if options.guess:
         pictures.append(colorizer.best_guess(photograph).render())
     pictures += [colouring.render() for colouring in drawn]
-    width = round(pictures[0].shape[1] * options.height / pictures[0].shape[0])
-    return join([shrink(picture, width, options.height) for picture in pictures], across=True)
+    width = (options.width + GAP) // len(pictures) - GAP
+    height = round(pictures[0].shape[0] * width / pictures[0].shape[1])
+    return join([shrink(picture, width, height) for picture in pictures], across=True)
 
 
 def shrink(picture: np.ndarray, width: int, height: int) -> Image.Image:
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--model", default="colorize")
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--height", type=int, default=220)
+    parser.add_argument("--width", type=int, default=1400, help="of the sheet in pixels")
     parser.add_argument("--truth", action="store_true", help="show the true colours")
     parser.add_argument("--guess", action="store_true", help="show the conditional mean")
     options = parser.parse_args()
