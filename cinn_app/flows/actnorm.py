@@ -50,9 +50,7 @@ class ActNorm(Bijection):
         with without_autocast(x):
             if self.training and not self.initialised:
                 self._initialise(x)
-            return x * self._per_pixel(self.log_scale.exp(), x) + self._per_pixel(
-                self.shift, x
-            ), self._log_det(x)
+            return x * self._per_pixel(self.log_scale.exp(), x) + self._per_pixel(self.shift, x), self._log_det(x)
 
     def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
         require_channels(z, self.channels)

@@ -26,14 +26,10 @@ class _Coupling(Bijection):
 
     outputs_per_channel: int  # how many numbers the subnet gives for every value that moves
 
-    def __init__(
-        self, channels: int, subnet: Subnet, condition_channels: int = 0, *, flip: bool = False
-    ) -> None:
+    def __init__(self, channels: int, subnet: Subnet, condition_channels: int = 0, *, flip: bool = False) -> None:
         super().__init__()
         if channels < 2:
-            raise ShapeError(
-                f"A coupling was given {channels} channels where at least 2 are needed; add channels."
-            )
+            raise ShapeError(f"A coupling was given {channels} channels where at least 2 are needed; add channels.")
         self.channels, self.condition_channels, self.flip = channels, condition_channels, flip
         self.sizes = (channels - channels // 2, channels // 2)
         stays, moves = reversed(self.sizes) if flip else self.sizes
@@ -181,9 +177,7 @@ class AffineCouplingPair(Chain):
     section 3.3; Glow, Kingma and Dhariwal 2018 (arXiv 1807.03039), table 1.
     """
 
-    def __init__(
-        self, channels: int, subnet: Subnet, condition_channels: int = 0, clamp: float = 2.0
-    ) -> None:
+    def __init__(self, channels: int, subnet: Subnet, condition_channels: int = 0, clamp: float = 2.0) -> None:
         super().__init__(
             AffineCoupling(channels, subnet, condition_channels, clamp, flip=flip) for flip in (True, False)
         )
@@ -197,6 +191,4 @@ class AdditiveCouplingPair(Chain):
     """
 
     def __init__(self, channels: int, subnet: Subnet, condition_channels: int = 0) -> None:
-        super().__init__(
-            AdditiveCoupling(channels, subnet, condition_channels, flip=flip) for flip in (True, False)
-        )
+        super().__init__(AdditiveCoupling(channels, subnet, condition_channels, flip=flip) for flip in (True, False))

@@ -58,8 +58,7 @@ class FactorOut(Bijection):
     def inverse(self, z: Latent, condition: Condition = None) -> tuple[Tensor, Tensor]:
         if isinstance(z, Tensor) or len(z) < 2:
             raise ShapeError(
-                f"The latent has {len(as_tuple(z))} scale where at least 2 are needed; "
-                "give a tuple, fine to coarse."
+                f"The latent has {len(as_tuple(z))} scale where at least 2 are needed; give a tuple, fine to coarse."
             )
         leaves, *others = z
         stays, log_det = self.rest.inverse(

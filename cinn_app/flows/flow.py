@@ -32,9 +32,9 @@ def standard_normal_log_prob(z: Latent) -> Tensor:
         tensor([-0.9189, -0.9189])
     """
     scales = [full_precision(scale) for scale in as_tuple(z)]
-    return torch.stack(
-        [-(sum_per_sample(s.square()) + s[0].numel() * math.log(2 * math.pi)) / 2 for s in scales]
-    ).sum(0)
+    return torch.stack([-(sum_per_sample(s.square()) + s[0].numel() * math.log(2 * math.pi)) / 2 for s in scales]).sum(
+        0
+    )
 
 
 class NormalizingFlow(nn.Module):
@@ -105,9 +105,7 @@ class NormalizingFlow(nn.Module):
     ) -> Latent:
         several = not isinstance(shape[0], int)
         shapes: list[Sequence[int]] = list(shape) if several else [shape]  # type: ignore[arg-type, list-item]
-        temperatures = (
-            [temperature] * len(shapes) if isinstance(temperature, int | float) else list(temperature)
-        )
+        temperatures = [temperature] * len(shapes) if isinstance(temperature, int | float) else list(temperature)
         if len(temperatures) != len(shapes):
             raise ShapeError(
                 f"{len(temperatures)} temperatures were given where the latent has {len(shapes)} scales; "
@@ -116,9 +114,7 @@ class NormalizingFlow(nn.Module):
         like = self._like(condition)
         device = like.device if generator is None else generator.device
         latents = tuple(
-            (torch.randn(*size, generator=generator, dtype=like.dtype, device=device) * deviation).to(
-                like.device
-            )
+            (torch.randn(*size, generator=generator, dtype=like.dtype, device=device) * deviation).to(like.device)
             for size, deviation in zip(shapes, temperatures, strict=True)
         )
         return latents if several else latents[0]

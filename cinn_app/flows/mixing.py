@@ -168,17 +168,13 @@ class InvertibleLinear(Bijection):
         z = full_precision(z)
         with without_autocast(z):
             lower, upper = self._triangles()
-            half_way = torch.linalg.solve_triangular(
-                lower, self.permutation.T, upper=False, unitriangular=True
-            )
+            half_way = torch.linalg.solve_triangular(lower, self.permutation.T, upper=False, unitriangular=True)
             matrix = torch.linalg.solve_triangular(upper, half_way, upper=True)
         return _mix(matrix, z), -self._log_det(z)
 
     def _triangles(self) -> tuple[Tensor, Tensor]:
         ones = torch.eye(self.channels, dtype=self.lower.dtype, device=self.lower.device)
-        return self.lower.tril(-1) + ones, self.upper.triu(1) + torch.diag(
-            self.signs * self.log_diagonal.exp()
-        )
+        return self.lower.tril(-1) + ones, self.upper.triu(1) + torch.diag(self.signs * self.log_diagonal.exp())
 
     def _log_det(self, x: Tensor) -> Tensor:
         pixels = x.shape[2:].numel()

@@ -73,9 +73,7 @@ class HaarPyramid(Bijection):
         latents, log_dets = self.forward_by_scale(x, condition)
         return latents, torch.stack(log_dets).sum(0)
 
-    def forward_by_scale(
-        self, x: Tensor, condition: Condition = None
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def forward_by_scale(self, x: Tensor, condition: Condition = None) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Map data to latents as :meth:`forward`, but keep the log-determinants of the scales apart.
 
         Each scale is a density of its own, of its band given all coarser ones; their log-likelihoods sum to
@@ -95,9 +93,7 @@ class HaarPyramid(Bijection):
     def inverse(self, z: Latent, condition: Condition = None) -> tuple[Tensor, Tensor]:
         latents, conditions = as_tuple(z), self._per_scale(condition)
         if len(latents) != self.scales:
-            raise ShapeError(
-                f"The latent has {len(latents)} scales where {self.scales} are needed; give one each."
-            )
+            raise ShapeError(f"The latent has {len(latents)} scales where {self.scales} are needed; give one each.")
         bands, log_det = self.base.inverse(latents[-1], conditions[-1])
         low, _ = self.haar.inverse(bands)
         for level in range(len(self.details), 0, -1):

@@ -47,8 +47,11 @@ class Canvas:
     def chroma(self, ab: Tensor) -> Tensor:
         """Bring full-resolution chroma ``(2, height, width)`` to the canvas, at the flow's stride."""
         shrunk = functional.interpolate(ab[None], (self.height, self.width), mode="bicubic", antialias=True)
-        pooled = functional.avg_pool2d(shrunk, TARGET_STRIDE)
-        return _mirror(pooled, (self.canvas[0] // TARGET_STRIDE, self.canvas[1] // TARGET_STRIDE))
+        return self.extend(functional.avg_pool2d(shrunk, TARGET_STRIDE))
+
+    def extend(self, ab: Tensor) -> Tensor:
+        """Undo :meth:`crop`: mirror the field's chroma ``(batch, 2, height / 4, width / 4)`` out to the canvas."""
+        return _mirror(ab, (self.canvas[0] // TARGET_STRIDE, self.canvas[1] // TARGET_STRIDE))
 
     def crop(self, ab: Tensor) -> Tensor:
         """Cut the photograph's own field out of the canvas's chroma ``(2, height / 4, width / 4)``."""

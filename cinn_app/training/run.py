@@ -85,8 +85,9 @@ def train(
     learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
     if len(learnt) < recipe.training.batch_size or not len(held_out):
         raise DataError(
-            f"Only {len(views)} views were found, too few for batches of {recipe.training.batch_size} and a held-out "
-            "share: give more pictures with --data."
+            f"{len(views)} views, {len(held_out)} of them held out, are too few: at least "
+            f"{recipe.training.batch_size} to learn from (training.batch_size) and one held out (data.held_out) are "
+            "needed, so give more pictures with --data or change these keys of the recipe."
         )
 
     limit = TimeLimit(max_minutes)
