@@ -215,9 +215,8 @@ class Colorizer:
         size = self.recipe.data.size
         canvas = Canvas.of(photograph, size)
         guidance = self.model.guide(canvas.lightness(photograph).to(self.device))
-        means = [
-            self._mean(photograph, round(scale * size), mirrored) for scale in SCALES for mirrored in (False, True)
-        ]
+        readings = itertools.product(SCALES, (False, True))
+        means = [self._mean(photograph, round(scale * size), mirrored) for scale, mirrored in readings]
         shape = (canvas.height // TARGET_STRIDE, canvas.width // TARGET_STRIDE)
         resized = [functional.interpolate(mean[None], shape, mode="bilinear", antialias=True) for mean in means]
         ab = canvas.extend(torch.stack(resized).mean(0))
