@@ -48,9 +48,7 @@ def dense(in_channels: int, out_channels: int) -> nn.Module:
 
 
 def conv(in_channels: int, out_channels: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, 8, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(8, out_channels, 1)
-    )
+    return nn.Sequential(nn.Conv2d(in_channels, 8, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(8, out_channels, 1))
 
 
 @dataclass(frozen=True)
@@ -271,9 +269,7 @@ def test_every_device_agrees_with_float64(case: Case, device: str) -> None:
     exact, exact_log_det = block(x, condition)
     block, x, condition = make(case, torch.float32)
     if condition is not None:
-        condition = (
-            condition.to(device) if isinstance(condition, Tensor) else [c.to(device) for c in condition]
-        )
+        condition = condition.to(device) if isinstance(condition, Tensor) else [c.to(device) for c in condition]
     block, x = block.to(device), x.to(device)
     check_round_trip(block, x, condition, atol=1e-4)
     z, log_det = block(x, condition)
@@ -307,9 +303,7 @@ def test_copies_are_independent_and_equal(case: Case) -> None:
 @pytest.mark.parametrize(("autocast", "bound"), [(False, 1e-4), (True, 0.05)])
 def test_a_hundred_blocks_in_float32(autocast: bool, bound: float) -> None:
     chain = Chain(
-        block
-        for seed in range(50)
-        for block in (OrthogonalMixing(6, seed), AffineCoupling(6, conv, 3, clamp=0.6))
+        block for seed in range(50) for block in (OrthogonalMixing(6, seed), AffineCoupling(6, conv, 3, clamp=0.6))
     )
     x, condition = torch.randn(8, 6, 4, 4), torch.randn(8, 3, 4, 4)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):

@@ -28,9 +28,7 @@ def dense(in_channels: int, out_channels: int) -> nn.Module:
 
 
 def conv(in_channels: int, out_channels: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, out_channels, 3, padding=1)
-    )
+    return nn.Sequential(nn.Conv2d(in_channels, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, out_channels, 3, padding=1))
 
 
 def seeded(seed: int) -> torch.Generator:

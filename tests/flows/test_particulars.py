@@ -183,9 +183,7 @@ def test_zero_padding_is_a_bijection_onto_its_image_only(shape: tuple[int, ...])
 
 
 def test_zero_padding_keeps_the_volume_of_its_image() -> None:
-    jacobian = torch.autograd.functional.jacobian(
-        lambda v: ZeroPadding(2)(v.view(1, 3))[0][0], torch.randn(3)
-    )
+    jacobian = torch.autograd.functional.jacobian(lambda v: ZeroPadding(2)(v.view(1, 3))[0][0], torch.randn(3))
     torch.testing.assert_close(torch.logdet(jacobian.T @ jacobian) / 2, torch.tensor(0.0))
 
 
@@ -259,8 +257,6 @@ def test_errors_name_the_sizes(call, named: list[str]) -> None:
 
 
 def test_a_float64_flow_stays_in_float64() -> None:
-    z, log_det = Chain([HaarDownsampling(), ActNorm(4)]).double()(
-        torch.randn(1, 1, 4, 4, dtype=torch.float64)
-    )
+    z, log_det = Chain([HaarDownsampling(), ActNorm(4)]).double()(torch.randn(1, 1, 4, 4, dtype=torch.float64))
     assert isinstance(z, Tensor)
     assert z.dtype == log_det.dtype == torch.float64
