@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -207,8 +206,11 @@ def served(installed: Installed) -> Iterator[str]:
             assert process.poll() is None, process.communicate()[1]
             yield address
         finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate()
+            process.terminate()  # not SIGINT, which a suite run in the background hands down as ignored
+            try:
+                process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def answers(address: str) -> bool:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,9 @@ def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -
     for number in range(200):
         draw(f"in/{number}.png", size=(64, 48))
     command = [sys.executable, "-m", "cinn_app", "colorize", "in", "-o", "out", "--model", tiny_checkpoint]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # even in a suite run in the background
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, preexec_fn=listening) as process:
         while process.poll() is None and not list(Path().glob("out/*.png")):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)

@@ -126,7 +126,7 @@ def test_train_passes_on_what_it_is_told(cinn: Callable, monkeypatch: pytest.Mon
         "",
     )
     defaults = [Path("checkpoints/colorize.safetensors"), Path("runs/colorize"), Path("cache")]
-    assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", True, 3.0]
+    assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", True, None, 3.0]
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(1)], ids=repr)
