@@ -1,18 +1,24 @@
-"""Conditional invertible neural networks that colour photographs in many plausible ways."""
+"""Conditional invertible neural networks that colour photographs in many plausible ways, and write digits."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cinn_app.systems.colorizer import Colorizer, Colouring
+    from cinn_app.systems.digit_generator import DigitGenerator
 
-__all__ = ["Colorizer", "Colouring", "__version__"]
+__all__ = ["Colorizer", "Colouring", "DigitGenerator", "__version__"]
 __version__ = "0.1.0"
+
+HOMES = {
+    "Colorizer": "cinn_app.systems.colorizer",
+    "Colouring": "cinn_app.systems.colorizer",
+    "DigitGenerator": "cinn_app.systems.digit_generator",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import the systems only when they are asked for, so that the command line answers at once."""
-    if name in {"Colorizer", "Colouring"}:
-        from cinn_app.systems import colorizer
-
-        return getattr(colorizer, name)
+    if name in HOMES:
+        return getattr(importlib.import_module(HOMES[name]), name)
     raise AttributeError(f"module 'cinn_app' has no attribute {name!r}")

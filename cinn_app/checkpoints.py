@@ -43,12 +43,14 @@ class Checkpoint:
         weights: by name, float32.
         figures: what was measured in training, for example ``{"steps": 9000, "held_out_bits_per_dim": 3.1}``.
         data: names of the data it learnt from.
+        details: what else the system wants to know of its weights, as JSON has it.
     """
 
     recipe: Recipe
     weights: dict[str, Tensor]
     figures: dict[str, float]
     data: list[str]
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +60,7 @@ class CheckpointHeader:
     recipe: Recipe
     figures: dict[str, float]
     data: list[str]
+    details: dict[str, Any]
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -81,6 +84,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "recipe": checkpoint.recipe.model_dump_json(),
         "figures": json.dumps(checkpoint.figures),
         "data": json.dumps(checkpoint.data),
+        "details": json.dumps(checkpoint.details),
         "digest": _digest(weights),
     }
     try:
@@ -111,6 +115,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
         header.figures,
         header.data,
+        header.details,
     )
 
 
@@ -175,7 +180,12 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
 def _header(metadata: dict[str, str], path: Path) -> CheckpointHeader:
     try:
         recipe = parse_recipe(json.loads(metadata["recipe"]), f"inside {path}")
-        return CheckpointHeader(recipe, json.loads(metadata["figures"]), json.loads(metadata["data"]))
+        return CheckpointHeader(
+            recipe,
+            json.loads(metadata["figures"]),
+            json.loads(metadata["data"]),
+            json.loads(metadata.get("details", "{}")),  # which the first checkpoints had none of
+        )
     except (RecipeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"The checkpoint {path} says of itself what this program cannot read: {error}") from error
 

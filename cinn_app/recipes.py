@@ -6,7 +6,7 @@ and what was expected.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,9 +15,14 @@ from cinn_app.errors import RecipeError
 __all__ = [
     "ColorizationArchitecture",
     "ColorizationData",
-    "Objective",
+    "ColorizationObjective",
+    "ColorizationRecipe",
+    "ColorizationSampling",
+    "DigitsArchitecture",
+    "DigitsData",
+    "DigitsRecipe",
+    "DigitsSampling",
     "Recipe",
-    "Sampling",
     "Training",
     "load_recipe",
     "parse_recipe",
@@ -25,8 +30,12 @@ __all__ = [
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Temperature = Annotated[float, Field(gt=0, le=2)]
+Clamp = Annotated[float, Field(gt=0, le=5)]
 #: One value per scale of the flow, strides 8, 16, 32 and 64.
 PerScale = Annotated[list[Positive], Field(min_length=4, max_length=4)]
+#: One value per scale of the digits' flow, strides 2 and 4.
+PerDigitScale = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 
 
 class _Section(BaseModel):
@@ -45,7 +54,7 @@ class ColorizationArchitecture(_Section):
     condition_channels: PerScale
     couplings: PerScale
     subnet_widths: PerScale
-    clamp: Annotated[float, Field(gt=0, le=3)]
+    clamp: Clamp
     mixing_seed: int
 
     @model_validator(mode="after")
@@ -66,7 +75,7 @@ class ColorizationData(_Section):
     seed: int
 
 
-class Objective(_Section):
+class ColorizationObjective(_Section):
     """What is minimised: the flow's negative log-likelihood and the squared error of its mean."""
 
     noise: Annotated[float, Field(gt=0, le=1)]
@@ -86,7 +95,7 @@ class Training(_Section):
     seed: int
 
 
-class Sampling(_Section):
+class ColorizationSampling(_Section):
     """Defaults for those who use the model.
 
     Attributes:
@@ -94,22 +103,86 @@ class Sampling(_Section):
         coherence: share of the coarsest latent's variance that all its positions have in common.
     """
 
-    temperature: Annotated[list[Annotated[float, Field(gt=0, le=2)]], Field(min_length=4, max_length=4)]
+    temperature: Annotated[list[Temperature], Field(min_length=4, max_length=4)]
     coherence: Fraction
 
 
-class Recipe(_Section):
-    """A whole recipe."""
+class DigitsArchitecture(_Section):
+    """Sizes of the class-conditional flow on pictures of 28x28 pixels; two values are for strides 2 and 4.
+
+    Attributes:
+        margin: what is left free below black and above white before the logit.
+        label_channels: of the map that each label is embedded in.
+        feature_width: channels of the network that reads the coarser image for the fine scale.
+        feature_blocks: its residual blocks.
+        couplings: per scale.
+        subnet_widths: hidden channels of the convolutional subnets, per scale.
+        dense_width: hidden values of the subnets that see the whole coarse scale at once, in every other coupling.
+        bins: of the couplings' splines.
+        bound: of the splines; beyond it they are the identity.
+        clamp: of the couplings' log-scales.
+        mixing_seed: of the random orthogonal matrices.
+    """
+
+    margin: Annotated[float, Field(gt=0, lt=0.5)]
+    label_channels: Positive
+    feature_width: Positive
+    feature_blocks: Positive
+    couplings: PerDigitScale
+    subnet_widths: PerDigitScale
+    dense_width: Positive
+    bins: Annotated[int, Field(ge=2, le=64)]
+    bound: Annotated[float, Field(gt=0)]
+    clamp: Clamp
+    mixing_seed: int
+
+
+class DigitsData(_Section):
+    """How many of the training pictures are watched instead of learnt from."""
+
+    held_out: Positive
+
+
+class DigitsSampling(_Section):
+    """Defaults for those who use the model: the standard deviation of the latent."""
+
+    temperature: Temperature
+
+
+class _Recipe(_Section):
+    """What every recipe has."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    system: Literal["colorization"]
     description: str
     licence: str
+    training: Training
+
+
+class ColorizationRecipe(_Recipe):
+    """A colorizer, whole."""
+
+    system: Literal["colorization"]
     architecture: ColorizationArchitecture
     data: ColorizationData
-    objective: Objective
-    training: Training
-    sampling: Sampling
+    objective: ColorizationObjective
+    sampling: ColorizationSampling
+
+
+class DigitsRecipe(_Recipe):
+    """A generator of handwritten digits, whole."""
+
+    system: Literal["digits"]
+    architecture: DigitsArchitecture
+    data: DigitsData
+    sampling: DigitsSampling
+
+
+#: Any recipe; its `system` tells which.
+Recipe: TypeAlias = ColorizationRecipe | DigitsRecipe
+_RECIPES: dict[Any, type[ColorizationRecipe] | type[DigitsRecipe]] = {
+    "colorization": ColorizationRecipe,
+    "digits": DigitsRecipe,
+}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -139,8 +212,12 @@ def parse_recipe(content: Any, origin: str) -> Recipe:
     Raises:
         RecipeError: listing every problem.
     """
+    system = content.get("system") if isinstance(content, dict) else None
+    if not isinstance(system, str) or system not in _RECIPES:
+        known = " or ".join(f"'{name}'" for name in _RECIPES)
+        raise RecipeError(f"The recipe {origin} needs mending: system is {system!r}, but should be {known}.")
     try:
-        return Recipe.model_validate(content)
+        return _RECIPES[system].model_validate(content)
     except ValidationError as error:
         problems = "; ".join(_explain(problem) for problem in error.errors())
         raise RecipeError(f"The recipe {origin} needs mending: {problems}.") from None

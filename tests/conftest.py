@@ -37,6 +37,29 @@ TINY_RECIPE = {
     "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85], "coherence": 0.5},
 }
 
+TINY_DIGITS_RECIPE = {
+    "name": "tiny-digits",
+    "system": "digits",
+    "description": "Random scrawls, for the tests",
+    "licence": "CC0-1.0",
+    "architecture": {
+        "margin": 0.01,
+        "label_channels": 2,
+        "feature_width": 8,
+        "feature_blocks": 1,
+        "couplings": [2, 2],
+        "subnet_widths": [8, 8],
+        "dense_width": 8,
+        "bins": 4,
+        "bound": 4.0,
+        "clamp": 1.0,
+        "mixing_seed": 0,
+    },
+    "data": {"held_out": 20},
+    "training": TINY_RECIPE["training"],
+    "sampling": {"temperature": 0.8},
+}
+
 
 @pytest.fixture
 def tiny_recipe() -> dict[str, Any]:
@@ -62,4 +85,35 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
             parameter.data += 0.1 * torch.randn_like(parameter)
     path = tmp_path_factory.mktemp("checkpoints") / "tiny.safetensors"
     save_checkpoint(path, Checkpoint(recipe, dict(model.state_dict()), {"held_out_bits_per_dim": 5.25}, ["noise"]))
+    return path
+
+
+@pytest.fixture
+def tiny_digits_recipe() -> dict[str, Any]:
+    """The recipe of the smallest generator of digits, as a TOML file would give it, to be changed at will."""
+    return copy.deepcopy(TINY_DIGITS_RECIPE)
+
+
+@pytest.fixture(scope="session")
+def tiny_digits_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the smallest generator of digits, with random weights and axes: quick, and illegible."""
+    import torch
+
+    from cinn_app.checkpoints import Checkpoint, save_checkpoint
+    from cinn_app.recipes import parse_recipe
+    from cinn_app.systems.digits import AXES, CLASSES, DigitModel
+
+    recipe = parse_recipe(TINY_DIGITS_RECIPE, "the tests")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = DigitModel(recipe.architecture)
+        for parameter in model.parameters():
+            parameter.data += 0.1 * torch.randn_like(parameter)
+        model.axes.copy_(torch.nn.functional.normalize(torch.randn_like(model.axes), dim=-1))
+    names = ["slant", "width", *(f"shape {number}" for number in range(3, AXES + 1))]
+    axes = [[[name, 0.5 / number] for number, name in enumerate(names, start=1)]] * (CLASSES + 1)
+    path = tmp_path_factory.mktemp("checkpoints") / "tiny-digits.safetensors"
+    save_checkpoint(
+        path, Checkpoint(recipe, dict(model.state_dict()), {"held_out_bits_per_dim": 7.5}, ["noise"], {"axes": axes})
+    )
     return path

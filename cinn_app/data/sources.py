@@ -1,5 +1,6 @@
 """Where pictures come from: folders and tar archives, walked in a fixed order."""
 
+import hashlib
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,8 +31,7 @@ def iterate_images(sources: Sequence[Path]) -> Iterator[EncodedImage]:
         DataError: if a source does not exist, is of no known kind, or is a damaged archive.
     """
     for source in sources:
-        if not source.exists():
-            raise DataError(f"There are no data at {source}: give a folder, a tar archive or a picture that exists.")
+        _require(source)
         if source.is_dir():
             yield from _iterate_folder(source)
         elif source.name.lower().endswith(ARCHIVE_SUFFIXES):
@@ -42,13 +42,30 @@ def iterate_images(sources: Sequence[Path]) -> Iterator[EncodedImage]:
             raise DataError(f"{source} is neither a folder, a tar archive nor a picture: give one of these as data.")
 
 
-def fingerprint(sources: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Describe sources by path, size and time of change, so that a cache notices when they differ."""
-    files = [f for source in sources for f in (sorted(source.rglob("*")) if source.is_dir() else [source])]
-    missing = [str(f) for f in files if not f.exists()]
-    if missing:
-        raise DataError(f"There are no data at {missing[0]}: give a folder, a tar archive or a picture that exists.")
-    return [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+def fingerprint(sources: Sequence[Path]) -> list[tuple[str, int, str]]:
+    """Describe sources so that a cache notices when they differ, but not when they were merely copied or moved.
+
+    An archive is known by its name, size and content, a folder by its files' names, sizes and times of change.
+    """
+    described = []
+    for source in sources:
+        _require(source)
+        if source.is_dir():
+            files = [file for file in sorted(source.rglob("*")) if file.is_file()]
+            described += [
+                (str(file.relative_to(source.parent)), file.stat().st_size, str(file.stat().st_mtime_ns))
+                for file in files
+            ]
+        else:
+            with source.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "blake2b").hexdigest()
+            described.append((source.name, source.stat().st_size, digest))
+    return described
+
+
+def _require(source: Path) -> None:
+    if not source.exists():
+        raise DataError(f"There are no data at {source}: give a folder, a tar archive or a picture that exists.")
 
 
 def _iterate_folder(folder: Path) -> Iterator[EncodedImage]:

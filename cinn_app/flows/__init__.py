@@ -8,15 +8,18 @@ from cinn_app.flows.actnorm import ActNorm
 from cinn_app.flows.base import Bijection, Condition, Latent
 from cinn_app.flows.chain import Chain, Inverse
 from cinn_app.flows.conditional_affine import ConditionalAffine
+from cinn_app.flows.conditioned import Conditioned
 from cinn_app.flows.coupling import AdditiveCoupling, AdditiveCouplingPair, AffineCoupling, AffineCouplingPair
 from cinn_app.flows.factor_out import FactorOut
 from cinn_app.flows.flow import NormalizingFlow, Temperature, standard_normal_log_prob
 from cinn_app.flows.haar import HaarDownsampling, Squeeze
+from cinn_app.flows.logit import Logit
 from cinn_app.flows.mixing import InvertibleLinear, OrthogonalMixing, Permutation
 from cinn_app.flows.numerics import Subnet, soft_clamp
 from cinn_app.flows.padding import ZeroPadding
 from cinn_app.flows.pyramid import HaarPyramid
 from cinn_app.flows.shapes import ShapeError
+from cinn_app.flows.spline import SplineCoupling
 
 __all__ = [
     "ActNorm",
@@ -28,16 +31,19 @@ __all__ = [
     "Chain",
     "Condition",
     "ConditionalAffine",
+    "Conditioned",
     "FactorOut",
     "HaarDownsampling",
     "HaarPyramid",
     "Inverse",
     "InvertibleLinear",
     "Latent",
+    "Logit",
     "NormalizingFlow",
     "OrthogonalMixing",
     "Permutation",
     "ShapeError",
+    "SplineCoupling",
     "Squeeze",
     "Subnet",
     "Temperature",

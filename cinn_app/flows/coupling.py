@@ -18,7 +18,7 @@ from cinn_app.flows.shapes import ShapeError, one_condition, require_channels
 __all__ = ["AdditiveCoupling", "AdditiveCouplingPair", "AffineCoupling", "AffineCouplingPair"]
 
 
-class _Coupling(Bijection):
+class Coupling(Bijection):
     """What all couplings share: split the channels, ask the subnet, move one half, join.
 
     The first half has ``channels - channels // 2`` channels: with an odd number it is the larger one.
@@ -74,7 +74,7 @@ class _Coupling(Bijection):
         return f"channels={self.channels}, condition_channels={self.condition_channels}{flip}"
 
 
-class AffineCoupling(_Coupling):
+class AffineCoupling(Coupling):
     r"""Scale and shift one half: :math:`z_1 = x_1, \; z_2 = x_2 \odot e^s + t, \; (s, t) = F(x_1, c)`.
 
     * inverse: :math:`x_1 = z_1`, :math:`x_2 = (z_2 - t) \odot e^{-s}`;
@@ -135,7 +135,7 @@ class AffineCoupling(_Coupling):
         return f"{super().extra_repr()}, clamp={self.clamp}"
 
 
-class AdditiveCoupling(_Coupling):
+class AdditiveCoupling(Coupling):
     r"""Shift one half: :math:`z_1 = x_1`, :math:`z_2 = x_2 + F(x_1, c)`.
 
     * inverse: :math:`x_1 = z_1`, :math:`x_2 = z_2 - F(z_1, c)`;

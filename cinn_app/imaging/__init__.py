@@ -2,6 +2,7 @@
 
 from cinn_app.imaging.colour import lab_to_rgb, lightness_and_ab_to_rgb8, rgb_to_lab, shrink_into_gamut
 from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
+from cinn_app.imaging.digits import digit_sheet, read_digit
 from cinn_app.imaging.encode import OUTPUT_FORMATS, save_picture
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.samples import sample_photographs
@@ -16,8 +17,10 @@ __all__ = [
     "ImageSource",
     "Photograph",
     "PictureMetadata",
+    "digit_sheet",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
+    "read_digit",
     "read_photograph",
     "rgb_to_lab",
     "sample_photographs",

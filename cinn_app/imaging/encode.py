@@ -45,7 +45,7 @@ def save_picture(
 
     Args:
         path: where to; an existing file is replaced, unless it is the source.
-        rgb8: uint8 `(height, width, 3)` sRGB.
+        rgb8: uint8 `(height, width, 3)` sRGB, or `(height, width)` gray.
         metadata: what to carry over from the input file; nothing by default.
         alpha: uint8 `(height, width)`, 255 opaque.
         format: one of `OUTPUT_FORMATS`; by default the path's suffix says it.
@@ -97,7 +97,8 @@ def _encode(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None, name: str, m
         white.paste(picture, mask=picture.getchannel("A"))
         picture = white
     encoder, options = ENCODERS[name]
-    options = {**options, "icc_profile": SRGB_PROFILE}
+    if np.ndim(rgb8) == 3:
+        options = {**options, "icc_profile": SRGB_PROFILE}
     buffer = io.BytesIO()
     try:
         picture.save(buffer, encoder, **options, **options_to_save(metadata, encoder))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cinn_app.networks.residual import ResidualBlock
 from cinn_app.networks.subnets import start_at_zero
 
 __all__ = ["ColourPyramid", "PyramidOutput"]
@@ -109,24 +110,8 @@ class ColourPyramid(nn.Module):
         return tokens.transpose(1, 2).unflatten(2, (height, width)).contiguous()
 
 
-class _ResidualBlock(nn.Module):
-    """``x + conv(act(conv(act(x))))``, the identity at the start."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.branch = nn.Sequential(
-            nn.SiLU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            nn.SiLU(),
-            start_at_zero(nn.Conv2d(channels, channels, 3, padding=1)),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x)
-
-
 def _residual_blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(_ResidualBlock(channels) for _ in range(count)))
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
 
 
 def _double(x: Tensor) -> Tensor:

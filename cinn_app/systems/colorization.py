@@ -33,7 +33,7 @@ from cinn_app.flows import (
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.networks.pyramid import ColourPyramid
 from cinn_app.networks.subnets import conv_subnet
-from cinn_app.recipes import ColorizationArchitecture, Objective
+from cinn_app.recipes import ColorizationArchitecture, ColorizationObjective
 
 __all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Guidance", "Losses", "denormalise", "normalise"]
 
@@ -186,7 +186,9 @@ class ColorizationModel(nn.Module):
         guide = functional.avg_pool2d(lightness, TARGET_STRIDE).expand(len(ab), -1, -1, -1) / 100
         return mean + guided_blur(guide, ab - mean, SETTLING_WINDOW, SETTLING_EPSILON)
 
-    def losses(self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: Objective) -> Losses:
+    def losses(
+        self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: ColorizationObjective
+    ) -> Losses:
         """Compute the training objective of one batch.
 
         .. math::

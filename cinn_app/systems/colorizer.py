@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
+from cinn_app.checkpoints import Checkpoint
 from cinn_app.data.pack import TARGET_STRIDE
-from cinn_app.devices import choose_device
-from cinn_app.errors import CheckpointError, CinnError, ImageError
+from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import (
     ImageSource,
     Photograph,
@@ -30,9 +29,10 @@ from cinn_app.imaging import (
     save_picture,
     upsample_chroma,
 )
-from cinn_app.recipes import Recipe
+from cinn_app.recipes import ColorizationRecipe
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
+from cinn_app.systems.loading import load_system, require_system
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -109,35 +109,29 @@ class Colorizer:
     Args:
         checkpoint: weights and recipe.
         device: where to compute.
+
+    Raises:
+        CheckpointError: if the checkpoint is of another system.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        require_system(checkpoint, "colorization")
         self.checkpoint, self.device = checkpoint, device
-        self.model = ColorizationModel(checkpoint.recipe.architecture)
+        self.model = ColorizationModel(self.recipe.architecture)
         self.model.load_state_dict(checkpoint.weights)
         self.model.to(device).eval()
 
     @classmethod
     def load(cls, name: str | Path = "colorize", device: str = "auto") -> "Colorizer":
-        """Load a shipped model by its name, or any checkpoint by its path.
-
-        Raises:
-            CheckpointError: if it is missing, damaged, foreign or too new.
-            DeviceError: if the device is unknown or not present.
-        """
-        path, chosen = find_checkpoint(name), choose_device(device)
-        checkpoint = load_checkpoint(path)
-        try:
-            return cls(checkpoint, chosen)
-        except RuntimeError as error:  # what strict loading raises
-            raise CheckpointError(
-                f"The weights in {path} do not fit its recipe: give a checkpoint made by 'cinn train'."
-            ) from error
+        """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
+        return load_system(cls, name, device)
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> ColorizationRecipe:
         """The recipe that the model was made by."""
-        return self.checkpoint.recipe
+        recipe = self.checkpoint.recipe
+        assert isinstance(recipe, ColorizationRecipe)  # as was checked at the start
+        return recipe
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
         """Give the temperature of each scale, fine to coarse.

@@ -14,14 +14,16 @@ from torchvision.utils import make_grid
 
 from cinn_app.data.packed import ColourBatch
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
-from cinn_app.recipes import Sampling
+from cinn_app.recipes import ColorizationSampling
 from cinn_app.systems.colorization import ColorizationModel, denormalise
 
 __all__ = ["SampleSheets", "sample_sheet"]
 
 
 @torch.inference_mode()
-def sample_sheet(model: ColorizationModel, batch: ColourBatch, sampling: Sampling, samples: int = 4) -> Image.Image:
+def sample_sheet(
+    model: ColorizationModel, batch: ColourBatch, sampling: ColorizationSampling, samples: int = 4
+) -> Image.Image:
     """Draw one row per view: gray, true colours, the mean, and samples."""
     guidance = model.guide(batch.lightness, batch.features)
     generator = torch.Generator().manual_seed(0)
@@ -44,7 +46,7 @@ class SampleSheets(Callback):
         minutes: between sheets.
     """
 
-    def __init__(self, batch: ColourBatch, folder: Path, sampling: Sampling, minutes: float = 10) -> None:
+    def __init__(self, batch: ColourBatch, folder: Path, sampling: ColorizationSampling, minutes: float = 10) -> None:
         self.batch, self.folder, self.sampling, self.minutes = batch, folder, sampling, minutes
         self.written_at = time.monotonic()
 

@@ -30,6 +30,7 @@ from cinn_app.flows import (
     InvertibleLinear,
     OrthogonalMixing,
     Permutation,
+    SplineCoupling,
     Squeeze,
     ZeroPadding,
     standard_normal_log_prob,
@@ -64,7 +65,7 @@ class Case:
 VECTOR, IMAGE, VECTOR_CONDITION, IMAGE_CONDITION = (5,), (5, 2, 3), (3,), (3, 2, 3)
 
 
-def both(name: str, build: Callable[..., Bijection], **options: bool) -> list[Case]:
+def both(name: str, build: Callable[..., Bijection], **options: float) -> list[Case]:
     """Return a coupling on vectors and images, without and with a condition."""
     return [
         Case(f"{name}-vector", lambda: build(5, dense, **options), VECTOR),
@@ -108,6 +109,8 @@ CASES = [
     *both("affine", AffineCoupling),
     *both("affine-flip", AffineCoupling, flip=True),
     *both("affine-pair", AffineCouplingPair),
+    *both("spline", SplineCoupling),
+    *both("spline-flip", SplineCoupling, bins=3, bound=2.0, flip=True),
     *both("additive", AdditiveCoupling),
     *both("additive-flip", AdditiveCoupling, flip=True),
     *both("additive-pair", AdditiveCouplingPair),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cinn_app.recipes import Objective
+from cinn_app.recipes import ColorizationObjective
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
 from cinn_app.systems.colorizer import Colorizer
 
@@ -71,7 +71,7 @@ def test_normalise_and_back() -> None:
 
 def test_objective_learns_the_mean_only_from_the_squared_error(model: ColorizationModel) -> None:
     lightness, ab = photographs(2, 64, 64)
-    losses = model.losses(lightness, None, ab, Objective(noise=0.05, mean_weight=0.0))
+    losses = model.losses(lightness, None, ab, ColorizationObjective(noise=0.05, mean_weight=0.0))
     losses.total.backward()
     try:
         assert model.pyramid.mean.weight.grad is None or model.pyramid.mean.weight.grad.abs().max() == 0
@@ -92,7 +92,7 @@ def test_cached_features_give_the_same_guidance(model: ColorizationModel) -> Non
 def test_bits_per_dim_of_the_objective_agree_with_encode(model: ColorizationModel) -> None:
     lightness, ab = photographs(2, 64, 64)
     with torch.inference_mode():
-        losses = model.losses(lightness, None, ab, Objective(noise=1e-6, mean_weight=1.0))
+        losses = model.losses(lightness, None, ab, ColorizationObjective(noise=1e-6, mean_weight=1.0))
         _, log_prob = model.encode(ab, model.guide(lightness))
     bits = -log_prob.mean() / math.log(2) / ab[0].numel()
     torch.testing.assert_close(losses.bits_per_dim, bits, rtol=1e-3, atol=1e-3)
