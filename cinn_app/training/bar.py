@@ -1,6 +1,7 @@
 """A bar that tells how a training is getting on, and a line at each check for logs."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -19,10 +20,11 @@ class TrainingBar(Callback):
     Args:
         limit: ends the training before its steps do.
         batch_size: views per step.
+        figures: names of what is logged on held-out views and worth a place in the line.
     """
 
-    def __init__(self, limit: TimeLimit, batch_size: int) -> None:
-        self.limit, self.batch_size = limit, batch_size
+    def __init__(self, limit: TimeLimit, batch_size: int, figures: Sequence[str]) -> None:
+        self.limit, self.batch_size, self.figures = limit, batch_size, figures
         self.console = Console()
         self.bar = Progress(
             TextColumn("Training"),
@@ -50,11 +52,11 @@ class TrainingBar(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write a line."""
         if trainer.training:
-            figures = {key: float(value) for key, value in trainer.callback_metrics.items()}
+            logged = trainer.callback_metrics
+            measured = "".join(f", {name} {float(logged[name]):.3f}" for name in ("bits/dim", *self.figures))
             self.console.print(
-                f"step {trainer.global_step}: {figures['bits/dim']:.3f} bits/dim, held-out "
-                f"{figures['held-out bits/dim']:.3f}, ab error of the mean {figures['held-out/ab rmse']:.2f}, "
-                f"{self._rate(trainer):.0f} views/s, {self._minutes_left(trainer):.0f} min left",
+                f"step {trainer.global_step}{measured}, {self._rate(trainer):.0f} views/s, "
+                f"{self._minutes_left(trainer):.0f} min left",
                 highlight=False,
                 soft_wrap=True,
             )

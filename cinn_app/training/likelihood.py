@@ -1,4 +1,4 @@
-"""Maximum likelihood for the colorization system, as Lightning runs it."""
+"""Maximum likelihood as Lightning runs it: what every system's training shares."""
 
 import math
 from typing import Any
@@ -6,17 +6,12 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import nn
 
-from cinn_app.data.packed import ColourBatch
-from cinn_app.recipes import Recipe
-from cinn_app.systems.colorization import ColorizationModel, Losses
+from cinn_app.recipes import Training
 from cinn_app.training.guard import TimeLimit
 
-__all__ = ["ColorizationTraining", "warmup_cosine"]
-
-#: The scales' names in logs, fine to coarse.
-SCALES = ("stride 8", "stride 16", "stride 32", "stride 64")
+__all__ = ["LikelihoodTraining", "warmup_cosine"]
 
 
 def warmup_cosine(step: int, warmup_steps: int, progress: float) -> float:
@@ -34,32 +29,21 @@ def warmup_cosine(step: int, warmup_steps: int, progress: float) -> float:
     return rise * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, progress))) / 2)
 
 
-class ColorizationTraining(pl.LightningModule):
-    """One objective: the likelihood of every scale, and the squared error of the mean.
+class LikelihoodTraining(pl.LightningModule):
+    """Optimiser, schedule and clipping. A system's own training adds the losses of a batch.
+
+    It logs at least ``bits/dim`` in training and ``held-out bits/dim`` on what is held out.
 
     Args:
-        model: what learns; its encoder stays as it is.
-        recipe: objective and schedule.
+        model: what learns.
+        training: the recipe's schedule.
         time_limit: ends the schedule earlier when the minutes run out first.
     """
 
-    def __init__(self, model: ColorizationModel, recipe: Recipe, time_limit: TimeLimit) -> None:
+    def __init__(self, model: nn.Module, training: Training, time_limit: TimeLimit) -> None:
         super().__init__()
-        self.model, self.recipe, self.time_limit = model, recipe, time_limit
+        self.model, self.training_recipe, self.time_limit = model, training, time_limit
         self.begun = 0.0
-
-    def training_step(self, batch: ColourBatch, batch_idx: int) -> Tensor:
-        """Return the loss of one batch."""
-        losses = self._losses(batch)
-        self.log("bits/dim", losses.bits_per_dim, prog_bar=True)
-        self._log_losses("train", losses)
-        return losses.total
-
-    def validation_step(self, batch: ColourBatch, batch_idx: int) -> None:
-        """Measure one held-out batch, with the averaged weights."""
-        losses = self._losses(batch)
-        self.log("held-out bits/dim", losses.bits_per_dim, prog_bar=True)
-        self._log_losses("held-out", losses)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep how far the schedule is."""
@@ -72,13 +56,11 @@ class ColorizationTraining(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule."""
-        training = self.recipe.training
+        recipe = self.training_recipe
         weights = [p for p in self.model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(
-            weights, lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
-        )
+        optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, training.warmup_steps, self._progress(step))
+            optimizer, lambda step: warmup_cosine(step, recipe.warmup_steps, self._progress(step))
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -94,12 +76,4 @@ class ColorizationTraining(pl.LightningModule):
     def _progress(self, step: int) -> float:
         """Follow the steps, or the minutes of this call where they run out first."""
         by_minutes = self.begun + (1 - self.begun) * self.time_limit.spent
-        return min(1.0, max(step / self.recipe.training.steps, by_minutes))
-
-    def _losses(self, batch: ColourBatch) -> Losses:
-        return self.model.losses(batch.lightness, batch.features, batch.ab, self.recipe.objective)
-
-    def _log_losses(self, split: str, losses: Losses) -> None:
-        self.log(f"{split}/ab rmse", losses.mean_rmse)
-        for scale, nats in zip(SCALES, losses.nats_by_scale, strict=True):
-            self.log(f"{split}/nats {scale}", nats)
+        return min(1.0, max(step / self.training_recipe.steps, by_minutes))

@@ -1,4 +1,4 @@
-"""From a recipe and pictures to a checkpoint."""
+"""From a recipe and pictures to a checkpoint, whatever the system."""
 
 import logging
 import warnings
@@ -7,32 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
-from cinn_app.data.features import cache_features
-from cinn_app.data.pack import PackReport, PackSettings, make_pack
-from cinn_app.data.packed import BatchStream, ColourBatch, PackedViews, split_held_out
 from cinn_app.devices import choose_device, faster_autocast_dtype
-from cinn_app.errors import CheckpointError, DataError, TrainingError
-from cinn_app.networks.encoder import load_pretrained_encoder
+from cinn_app.errors import CheckpointError, TrainingError
 from cinn_app.progress import Progress, no_progress
-from cinn_app.recipes import Recipe
-from cinn_app.systems.colorization import ColorizationModel
+from cinn_app.recipes import ColorizationRecipe, Recipe, Training
 from cinn_app.training.bar import TrainingBar
+from cinn_app.training.colorization import prepare_colorization
+from cinn_app.training.digits import prepare_digits
 from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
-from cinn_app.training.likelihood import ColorizationTraining
+from cinn_app.training.job import Job
 from cinn_app.training.sheets import SampleSheets
 
-__all__ = ["prepare_views", "train"]
+__all__ = ["train"]
 
 STEPS_BETWEEN_CHECKS = 500
-HELD_OUT_VIEWS = 1024
-SHEET_VIEWS = 12
 
 
 def train(
@@ -51,14 +45,14 @@ def train(
 
     Args:
         recipe: architecture, data, objective and schedule.
-        sources: folders, tar archives and pictures to learn from.
+        sources: what to learn from: for a colorizer folders, tar archives and pictures; for digits the folder that
+            holds MNIST/raw, or nothing to download MNIST into the cache.
         output: the checkpoint's path.
         run: folder for logs, sample sheets and the state from which to resume.
         cache: folder for packed pictures and features.
         device: a name for :func:`cinn_app.devices.choose_device`.
         resume: go on from the state in `run`.
-        start_from: a checkpoint, by path or name, whose weights a new training begins with; the encoder's stay the
-            pretrained ones.
+        start_from: a checkpoint, by path or name, whose weights a new training begins with.
         max_minutes: stop after so long; the schedule then ends with them.
         progress: shows how packing and caching get on.
 
@@ -77,79 +71,72 @@ def train(
             f"A training was begun in {run} already: go on with --resume, or give another folder with --run."
         )
     pl.seed_everything(recipe.training.seed, verbose=False)
-    model = ColorizationModel(recipe.architecture)
-    if start_from is not None:
-        _take_weights(model, find_checkpoint(start_from))
-    model.encoder.load_state_dict(load_pretrained_encoder(recipe.architecture.encoder).state_dict())
-    views, report = prepare_views(recipe, sources, model, cache, chosen, progress)
-    learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
-    if len(learnt) < recipe.training.batch_size or not len(held_out):
-        raise DataError(
-            f"{len(views)} views, {len(held_out)} of them held out, are too few: at least "
-            f"{recipe.training.batch_size} to learn from (training.batch_size) and one held out (data.held_out) are "
-            "needed, so give more pictures with --data or change these keys of the recipe."
-        )
-
     limit = TimeLimit(max_minutes)
-    module = ColorizationTraining(model, recipe, limit)
-    rng = np.random.default_rng(recipe.data.seed)
-    watched = rng.permutation(held_out)[:HELD_OUT_VIEWS]
-    trainer = _trainer(recipe, run, chosen, limit, views.batch(watched[:SHEET_VIEWS]))
     start = _step_of(state) if resume else 0
-    stream = BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, start)
-    checks = _loader([views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // 128))])
+    job = _prepare(recipe, sources, cache, chosen, start_from, limit, start, progress)
+    trainer = _trainer(recipe.training, run, chosen, limit, job)
+    checks = _loader(job.checks)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and loggers, not for users
         trainer.fit(
-            module,
-            _loader(stream),
+            job.module,
+            _loader(job.batches),
             checks,
             ckpt_path=str(state) if resume else None,
             weights_only=True,
         )
-        measured = trainer.validate(module, checks, verbose=False)[0]
+        measured = trainer.validate(job.module, checks, verbose=False)[0]
+    job.module.eval()
+    details = job.finish()
     checkpoint = Checkpoint(
         recipe,
-        dict(model.state_dict()),
+        dict(job.module.model.state_dict()),
         {
             "steps": trainer.global_step,
             "views_seen": trainer.global_step * recipe.training.batch_size,
-            "pictures": report.kept,
-            "held_out_bits_per_dim": round(measured["held-out bits/dim"], 4),
-            "held_out_ab_rmse": round(measured["held-out/ab rmse"], 3),
+            "pictures": job.pictures,
+            **{name: round(measured[logged], 4) for logged, name in job.figures.items()},
         },
-        [source.name for source in sources],
+        job.data,
+        details,
     )
     save_checkpoint(output, checkpoint)
     return checkpoint
 
 
-def prepare_views(
+def _prepare(
     recipe: Recipe,
     sources: Sequence[Path],
-    model: ColorizationModel,
     cache: Path,
     device: torch.device,
-    progress: Progress = no_progress,
-) -> tuple[PackedViews, PackReport]:
-    """Pack the pictures and cache the encoder's features, or find both where they were made before."""
-    data = recipe.data
-    settings = PackSettings(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
-    with progress("Packing pictures", None) as advance:
-        pack, report = make_pack(sources, cache, settings, advance)
-    with progress("Reading them with the encoder", report.views) as advance:
-        digest = cache_features(pack, model.encoder, device, faster_autocast_dtype(device), advance)
-    return PackedViews(pack, digest), report
+    start_from: str | Path | None,
+    limit: TimeLimit,
+    start: int,
+    progress: Progress,
+) -> Job:
+    """Let the recipe's system set up its training."""
+    path = None if start_from is None else find_checkpoint(start_from)
+    weights = None if path is None else load_checkpoint(path).weights
+    try:
+        if isinstance(recipe, ColorizationRecipe):
+            return prepare_colorization(recipe, sources, cache, device, weights, limit, start, progress)
+        return prepare_digits(recipe, sources, cache, device, weights, limit, start, progress)
+    except RuntimeError as error:  # what strict loading raises
+        if path is None:
+            raise
+        raise CheckpointError(
+            f"The weights in {path} do not fit this recipe: start from a checkpoint of the same architecture."
+        ) from error
 
 
-def _trainer(recipe: Recipe, run: Path, device: torch.device, limit: TimeLimit, shown: ColourBatch) -> pl.Trainer:
+def _trainer(training: Training, run: Path, device: torch.device, limit: TimeLimit, job: Job) -> pl.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return pl.Trainer(
-        max_steps=recipe.training.steps,
+        max_steps=training.steps,
         accelerator=device.type,
         devices=1 if device.type != "cuda" else "auto",
         precision="bf16-mixed" if faster_autocast_dtype(device) else "32-true",
-        gradient_clip_val=recipe.training.gradient_clip,
+        gradient_clip_val=training.gradient_clip,
         val_check_interval=STEPS_BETWEEN_CHECKS,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
@@ -164,21 +151,12 @@ def _trainer(recipe: Recipe, run: Path, device: torch.device, limit: TimeLimit, 
         callbacks=[
             limit,
             DivergenceGuard(),
-            EMAWeightAveraging(decay=recipe.training.ema_decay),
-            SampleSheets(shown, run / "sheets", recipe.sampling),
+            EMAWeightAveraging(decay=training.ema_decay),
+            SampleSheets(job.sheet, run / "sheets"),
             StateSaver(run / "state.ckpt"),
-            TrainingBar(limit, recipe.training.batch_size),
+            TrainingBar(limit, training.batch_size, list(job.figures)),
         ],
     )
-
-
-def _take_weights(model: ColorizationModel, path: Path) -> None:
-    try:
-        model.load_state_dict(load_checkpoint(path).weights)
-    except RuntimeError as error:  # what strict loading raises
-        raise CheckpointError(
-            f"The weights in {path} do not fit this recipe: start from a checkpoint of the same architecture."
-        ) from error
 
 
 def _step_of(state: Path) -> int:
@@ -190,6 +168,6 @@ def _step_of(state: Path) -> int:
         ) from error
 
 
-def _loader(batches: Any) -> DataLoader[ColourBatch]:
+def _loader(batches: Any) -> DataLoader[Any]:
     """Hand whole batches on as they are."""
     return DataLoader(batches, batch_size=None, collate_fn=lambda batch: batch)
