@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -17,6 +16,7 @@ from cinn_app.devices import choose_device, faster_autocast_dtype
 from cinn_app.errors import CheckpointError, TrainingError
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import ColorizationRecipe, Recipe, Training
+from cinn_app.training.averaging import MovingAverage
 from cinn_app.training.bar import TrainingBar
 from cinn_app.training.colorization import prepare_colorization
 from cinn_app.training.digits import prepare_digits
@@ -151,7 +151,7 @@ def _trainer(training: Training, run: Path, device: torch.device, limit: TimeLim
         callbacks=[
             limit,
             DivergenceGuard(),
-            EMAWeightAveraging(decay=training.ema_decay),
+            MovingAverage(training.ema_decay),
             SampleSheets(job.sheet, run / "sheets"),
             StateSaver(run / "state.ckpt"),
             TrainingBar(limit, training.batch_size, list(job.figures)),
