@@ -1,34 +1,43 @@
 """Pictures of single digits: any drawing brought to MNIST's form, and many digits on one sheet."""
 
+import os
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.decode import ImageSource, read_photograph
+from cinn_app.imaging.colour import lab_to_rgb
+from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
 
 __all__ = ["DIGIT_SIDE", "digit_sheet", "read_digit"]
 
 #: Height and width of a digit's picture, and of the box that its ink fits into.
 DIGIT_SIDE, BOX_SIDE = 28, 20
-#: Ink lighter than this share of the strongest is paper.
+#: Larger drawings are shrunk to this first: specks and the grain of paper average out.
+WORKING_SIDE = 512
+#: Difference in Lab by which ink and paper differ at least.
+CONTRAST = 15.0
+#: Ink fainter than this share of the strongest is paper: its grain, or a shadow on it.
 FAINT = 0.2
-#: Lightness, of 100, by which ink and paper differ at least.
-CONTRAST = 15
-#: A digit is drawn with strokes: ink that covers more of its own box than this is a photograph or a blot.
-MOST_INK = 0.85
+#: Difference in Lab from one side of the paper to the other that is taken for shading; more is ink at the edge.
+SHADING = 30.0
+#: A digit is drawn with strokes: ink that covers more of its own box than this is a blot, unless the box is as narrow,
+#: by its shorter side over its longer one, as that of a 1.
+MOST_INK, NARROW = 0.85, 0.5
 
 
 def read_digit(source: ImageSource) -> Tensor:
     """Read a picture of one digit and bring it to MNIST's form.
 
-    Ink becomes light and paper dark, whichever way round they were: the frame of the picture is taken for paper. The
-    ink is cut out, shrunk into a box of 20x20 and laid into 28x28 so that its centre of mass is in the middle, as
-    MNIST's own pictures were made. A picture that has MNIST's form already comes back as it is.
+    What differs from the paper, which is seen at the frame of the picture, is ink, whichever is darker and whatever
+    its colour. The ink is cut out, shrunk into a box of 20x20 and laid into 28x28, its centre of mass in the middle, as
+    MNIST's own pictures were made (LeCun et al. 1998). Of 28x28 pixels on black, a picture has MNIST's form already and
+    comes back as it is, and on white as its negative.
 
     Args:
-        source: as for :func:`cinn_app.imaging.read_photograph`; transparent parts count as paper.
+        source: as for :func:`cinn_app.imaging.read_photograph`; on transparent paper whatever is opaque is ink.
 
     Returns:
         uint8, ``(28, 28)``, 255 for full ink.
@@ -36,38 +45,20 @@ def read_digit(source: ImageSource) -> Tensor:
     Raises:
         ImageError: if the picture is missing, damaged or too large, empty, or filled all over.
     """
-    photograph = read_photograph(source)
-    lightness = photograph.lightness[0]
-    frame = torch.cat([lightness[0], lightness[-1], lightness[:, 0], lightness[:, -1]])
-    paper = frame.median()
-    ink = (lightness - paper).abs()
-    if photograph.alpha is not None:
-        opacity = torch.from_numpy(np.array(photograph.alpha, copy=True)).float() / 255
-        # On transparent paper whatever is opaque is ink, of whatever colour.
-        ink = 100 * opacity if opacity.min() < 0.5 else ink * opacity
-    strongest = ink.max()
-    if strongest < CONTRAST:
+    photograph = read_photograph(source, keep_colour=True)
+    ink = _ink(photograph)
+    if ink.max() < CONTRAST:
         raise ImageError(f"{_name(source)} is empty: draw one digit, dark on light or light on dark.")
-    ink = ink / strongest
-    if photograph.size == (DIGIT_SIDE, DIGIT_SIDE) and paper < 5 and photograph.alpha is None:
-        return (lightness_to_gray(lightness)).to(torch.uint8)
-    rows, columns = (torch.nonzero((ink > FAINT).any(dim)).flatten() for dim in (1, 0))
+    as_it_is = _of_mnists_form(photograph)
+    if as_it_is is not None:
+        return as_it_is
+    ink = ((ink / ink.max() - FAINT) / (1 - FAINT)).clamp(min=0)
+    rows, columns = (torch.nonzero(ink.sum(dim)).flatten() for dim in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if (ink > 0.5).float().mean() > MOST_INK and min(ink.shape) > max(ink.shape) / 4:
+    if (ink > 0.5).float().mean() > MOST_INK and min(ink.shape) > NARROW * max(ink.shape):
         raise ImageError(f"{_name(source)} is filled all over: give a picture of one digit, drawn with strokes.")
-    scale = BOX_SIDE / max(ink.shape)
-    size = [max(1, round(scale * side)) for side in ink.shape]
-    small = functional.interpolate(ink[None, None], size, mode="bilinear", antialias=True)[0, 0]
-    small = small / small.max()
-    return (255 * _centre(small)).round().to(torch.uint8)
-
-
-def lightness_to_gray(lightness: Tensor) -> Tensor:
-    """Undo CIE L on gray pixels: values 0 to 255, rounded."""
-    from cinn_app.imaging.colour import lab_to_rgb
-
-    lab = torch.cat([lightness[None], torch.zeros(2, *lightness.shape)])
-    return (255 * lab_to_rgb(lab)[0]).round().clamp(0, 255)
+    small = _resize(ink[None], BOX_SIDE)[0]
+    return (255 * _centre(small / small.max())).round().to(torch.uint8)
 
 
 def digit_sheet(images: Tensor, scale: int = 3, gap: int = 2) -> np.ndarray:
@@ -86,16 +77,71 @@ def digit_sheet(images: Tensor, scale: int = 3, gap: int = 2) -> np.ndarray:
     return framed.permute(0, 2, 1, 3).reshape(rows * height, columns * width).numpy()
 
 
+def _ink(photograph: Photograph) -> Tensor:
+    """Measure how far each place of a drawing differs from its paper: ``(height, width)``, in units of Lab."""
+    lab = photograph.lightness if photograph.ab is None else torch.cat([photograph.lightness, photograph.ab])
+    lab = _shrink(lab)
+    ink = (lab - _paper(lab)).norm(dim=0)
+    if photograph.alpha is None:
+        return ink
+    opacity = _shrink(torch.from_numpy(photograph.alpha / np.float32(255))[None])[0]
+    return ink * opacity if _frame(opacity).median() > 0.5 else 100 * opacity
+
+
+def _paper(lab: Tensor) -> Tensor:
+    """Guess the paper behind a drawing ``(channels, height, width)``: even, or lit more brightly from one side."""
+    _, height, width = lab.shape
+    down, across = _shading(lab[:, 0], lab[:, -1]), _shading(lab[:, :, 0], lab[:, :, -1])
+    slope = down * torch.linspace(-0.5, 0.5, height)[:, None] + across * torch.linspace(-0.5, 0.5, width)
+    return _frame(lab).median(-1).values[:, None, None] + slope
+
+
+def _shading(first: Tensor, last: Tensor) -> Tensor:
+    """Return by how much the paper changes between two opposite edges ``(channels, pixels)``: ``(channels, 1, 1)``."""
+    change = last.median(-1).values - first.median(-1).values
+    return torch.where(change.abs() < SHADING, change, 0.0)[:, None, None]
+
+
+def _frame(x: Tensor) -> Tensor:
+    """Return the outermost pixels: ``(..., height, width)`` to ``(..., pixels)``."""
+    return torch.cat([x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1]], dim=-1)
+
+
+def _of_mnists_form(photograph: Photograph) -> Tensor | None:
+    """Return the grays of a picture that has MNIST's size and paper, uint8 ``(28, 28)``, on black."""
+    if photograph.size != (DIGIT_SIDE, DIGIT_SIDE) or photograph.alpha is not None:
+        return None
+    lab = torch.cat([photograph.lightness, torch.zeros(2, DIGIT_SIDE, DIGIT_SIDE)])
+    gray = (255 * lab_to_rgb(lab)[0]).round().clamp(0, 255).to(torch.uint8)
+    match _frame(gray).median().item():
+        case 0:
+            return gray
+        case 255:
+            return 255 - gray
+    return None
+
+
+def _shrink(x: Tensor) -> Tensor:
+    return x if max(x.shape[-2:]) <= WORKING_SIDE else _resize(x, WORKING_SIDE)
+
+
+def _resize(x: Tensor, longer_side: int) -> Tensor:
+    """Scale ``(channels, height, width)`` to a longer side, each pixel the weighted mean of what it covers."""
+    scale = longer_side / max(x.shape[-2:])
+    size = [max(1, round(scale * side)) for side in x.shape[-2:]]
+    return functional.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
+
+
 def _centre(ink: Tensor) -> Tensor:
-    """Lay ink of at most 20x20 into 28x28, its centre of mass in the middle as far as it fits."""
-    height, width = ink.shape
-    row = (ink.sum(1) * torch.arange(height)).sum() / ink.sum()
-    column = (ink.sum(0) * torch.arange(width)).sum() / ink.sum()
-    middle = (DIGIT_SIDE - 1) / 2
-    top = min(max(0, round(float(middle - row))), DIGIT_SIDE - height)
-    left = min(max(0, round(float(middle - column))), DIGIT_SIDE - width)
-    return functional.pad(ink, (left, DIGIT_SIDE - width - left, top, DIGIT_SIDE - height - top))
+    """Lay ink of at most 20x20 into 28x28, its centre of mass in the middle, to whole pixels, as far as it fits."""
+    room = []
+    for dim, size in enumerate(ink.shape):
+        mass = ink.sum(1 - dim)
+        middle = float((mass * torch.arange(0.5, size)).sum() / mass.sum())
+        before = min(max(0, round(DIGIT_SIDE / 2 - middle)), DIGIT_SIDE - size)
+        room += [DIGIT_SIDE - size - before, before]
+    return functional.pad(ink, room[::-1])
 
 
 def _name(source: ImageSource) -> str:
-    return str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else "The picture"
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else "The picture"
