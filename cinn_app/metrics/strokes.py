@@ -44,7 +44,6 @@ def measure_strokes(images: Tensor) -> Mapping[str, Tensor]:
     x = x + column(slant) * y
     height, width = variance.sqrt(), mean(x.square()).sqrt()
     upper, lower = ((y < 0) * ink, (y > 0) * ink)
-    edges = (ink.diff(dim=1).square().mean((1, 2)) + ink.diff(dim=2).square().mean((1, 2))).sqrt()
     outline = ink.diff(dim=1).abs().sum((1, 2)) + ink.diff(dim=2).abs().sum((1, 2))
     thickness = mass / outline.clamp(min=1e-6)
     return {
@@ -53,7 +52,6 @@ def measure_strokes(images: Tensor) -> Mapping[str, Tensor]:
         "height": height,
         "thickness": thickness,
         "stroke length": mass / thickness.clamp(min=1e-6),
-        "crisp edges": edges / mass.sqrt(),
         "bow to the right": mean(x * (height[:, None, None] - y.abs())) / height.square().clamp(min=1e-6),
         "wide top": _spread(x, upper) / width.clamp(min=1e-6),
         "wide bottom": _spread(x, lower) / width.clamp(min=1e-6),

@@ -111,14 +111,16 @@ def prepare_digits(
         data=["MNIST"],
         sheet=lambda: _sample_sheet(model, recipe.sampling.temperature),
         figures={"held-out bits/dim": "held_out_bits_per_dim"},
-        finish=lambda: _name_axes(model, test, progress),
+        finish=lambda: _find_axes(model, test, progress),
     )
 
 
-def _name_axes(model: DigitModel, test: Digits, progress: Progress) -> dict[str, Any]:
-    directions, named = find_axes(model, test, progress)
-    model.axes.copy_(directions)
-    return {"axes": named}
+def _find_axes(model: DigitModel, test: Digits, progress: Progress) -> dict[str, Any]:
+    """Put the axes' directions into the model, and return what is told of them."""
+    found = find_axes(model, test, progress)
+    model.axes.copy_(found.directions)
+    rows = zip(found.names, found.shares.tolist(), strict=True)
+    return {"axes": [list(zip(names, [round(share, 4) for share in shares], strict=True)) for names, shares in rows]}
 
 
 @torch.inference_mode()
