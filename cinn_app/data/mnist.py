@@ -9,6 +9,9 @@ from cinn_app.errors import DataError
 
 __all__ = ["Digits", "load_mnist"]
 
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_DAMAGED = "The MNIST files in {} are damaged: delete its folder MNIST and start again."
+
 
 class Digits(NamedTuple):
     """Pictures and what they show.
@@ -36,19 +39,19 @@ def load_mnist(folder: Path, train: bool) -> Digits:
 
     try:
         dataset = MNIST(str(folder), train=train, download=not _is_there(folder))
-    except (RuntimeError, OSError) as error:  # what torchvision raises, from no network to a wrong digest
+        digits = Digits(dataset.data, dataset.targets)
+    except Exception as error:  # damaged files make torchvision's reader raise anything
+        if _is_there(folder):
+            raise DataError(_DAMAGED.format(folder)) from error
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
-            f"MNIST is not in {folder} and cannot be downloaded ({str(error).splitlines()[0]}): connect to the "
-            "internet, or give the folder that holds MNIST/raw with --data."
+            f"MNIST is not in {folder} and cannot be downloaded ({reason}): connect to the internet, or give the "
+            "folder that holds MNIST/raw with --data."
         ) from error
-    except Exception as error:  # damaged files make its reader raise anything
-        raise DataError(f"The MNIST files in {folder} are damaged ({error}): delete them and start again.") from error
-    return Digits(dataset.data, dataset.targets)
+    if digits.images.shape != (len(digits.labels), 28, 28) or digits.labels.max() > 9:
+        raise DataError(_DAMAGED.format(folder))
+    return digits
 
 
 def _is_there(folder: Path) -> bool:
-    from torchvision.datasets import MNIST
-
-    files = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-    raw = folder / MNIST.__name__ / "raw"
-    return all((raw / name).is_file() for name in files)
+    return all((folder / "MNIST" / "raw" / name).is_file() for name in FILES)
