@@ -1,5 +1,6 @@
-"""`cinn evaluate`: how good a colorizer is, on photographs whose colours are known."""
+"""`cinn evaluate`: how good a model is, on pictures that it has not learnt from."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.options import Device
+from cinn_app.cli.options import Device, WrongUsage
 from cinn_app.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,58 +18,97 @@ __all__ = ["evaluate"]
 
 #: More problems than this are counted, not told.
 PROBLEMS_TOLD = 10
+#: Colourings per picture, unless the user wants another number.
+SAMPLES = 8
+#: Where MNIST is kept, as `cinn train` does.
+CACHE = Path("cache")
 
 
 def evaluate(
+    context: typer.Context,
     checkpoint: Annotated[
         str, typer.Argument(metavar="CHECKPOINT", help="An installed model, or a checkpoint's path.")
     ],
     data: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
-            metavar="DIR", help="A folder, tar archive or picture that training has not seen; repeat it for more."
+            metavar="DIR",
+            help="A folder, tar archive or picture that training has not seen, repeat it for more; for digits the "
+            "folder that holds MNIST/raw, by default cache/, into which MNIST is downloaded once.",
         ),
-    ],
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", dir_okay=False, help="Write the figures there, too.")
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, max=100, help="Colourings per picture.")] = 8,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, show_default=str(SAMPLES), help="Colourings per picture, of a colorizer."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, show_default="all", help="Measure only so many pictures, spread evenly.")
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Measure a colorizer on colour photographs.
+    """Measure a model on pictures that it has not learnt from.
 
-    Each is made gray, coloured, and compared with what it was.
+    [dim]cinn evaluate colorize --data holiday/[/dim]
+
+    For a colorizer, each picture is made gray, coloured, and compared with what it was.
     An error "as a share of gray" is divided by that of leaving pictures gray: below 1 is better than doing nothing.
-    """
-    from cinn_app.cli.bars import rich_progress
 
+    [dim]cinn evaluate digits[/dim]
+
+    For digits, the pictures are MNIST's test set.
+    """
     if json_file and not json_file.parent.is_dir():
         raise DataError(f"There is no folder {json_file.parent} to write {json_file.name} into: make it first.")
-    with err.status("Loading the model"):
-        from cinn_app import Colorizer
-        from cinn_app.systems.evaluation import evaluate_colorizer
+    with err.status("Reading the checkpoint"):
+        from cinn_app.checkpoints import find_checkpoint, read_header
 
-        colorizer = Colorizer.load(checkpoint, device)
-    evaluation = evaluate_colorizer(colorizer, data, samples, limit, progress=rich_progress)
+        recipe = read_header(find_checkpoint(checkpoint)).recipe
+    about: dict[str, Any] = {"recipe": recipe.name}
+    if recipe.system == "digits":
+        if samples is not None:
+            raise WrongUsage("--samples is for colorizers: leave it out for digits.", context)
+        if data and len(data) > 1:
+            raise WrongUsage("Digits are measured on MNIST alone: give one --data, the folder of MNIST/raw.", context)
+        about["data"] = ["MNIST"]
+        evaluation = _measure_digits(checkpoint, data[0] if data else CACHE, limit, device)
+    else:
+        if not data:
+            raise WrongUsage("--data is missing: a colorizer needs colour photographs to be measured on.", context)
+        about |= {"data": [source.name for source in data], "samples": samples or SAMPLES}
+        evaluation = _measure_colorizer(checkpoint, data, samples or SAMPLES, limit, device)
     for problem in evaluation.problems[:PROBLEMS_TOLD]:
         say_warning(problem)
     if len(evaluation.problems) > PROBLEMS_TOLD:
         say_warning(f"{len(evaluation.problems) - PROBLEMS_TOLD:,} more could not be measured.")
-    _show(colorizer.recipe.name, evaluation)
+    _show(recipe.name, evaluation)
     if json_file:
-        content = {
-            "recipe": colorizer.recipe.name,
-            "data": [source.name for source in data],
-            "pictures": evaluation.pictures,
-            "samples": samples,
-            "figures": evaluation.figures,
-            "problems": evaluation.problems,
-        }
-        _write_json(json_file, content)
+        _write_json(json_file, about | dataclasses.asdict(evaluation))
         say(f"Wrote {json_file}.")
+
+
+def _measure_colorizer(name: str, data: list[Path], samples: int, limit: int | None, device: str) -> "Evaluation":
+    from cinn_app.cli.bars import rich_progress
+
+    with err.status("Loading the model"):
+        from cinn_app import Colorizer
+        from cinn_app.systems.evaluation import evaluate_colorizer
+
+        colorizer = Colorizer.load(name, device)
+    return evaluate_colorizer(colorizer, data, samples, limit, progress=rich_progress)
+
+
+def _measure_digits(name: str, folder: Path, limit: int | None, device: str) -> "Evaluation":
+    from cinn_app.cli.bars import rich_progress
+
+    with err.status("Loading the model"):
+        from cinn_app import DigitGenerator
+        from cinn_app.systems.digit_evaluation import evaluate_digits
+
+        generator = DigitGenerator.load(name, device)
+    return evaluate_digits(generator, folder, limit, rich_progress)
 
 
 def _show(name: str, evaluation: "Evaluation") -> None:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 __all__ = ["label", "value", "value_list"]
 
 LABELS = {
-    "bits_per_dim": "Bits per dimension of the true colours (lower is better)",
+    "bits_per_dim": "Bits per dimension of the truth (lower is better)",
     "held_out_bits_per_dim": "Bits per dimension, held out",
     "held_out_ab_rmse": "Error of the single best guess, held out (Lab units)",
+    "bayes_accuracy": "Share of digits told rightly, by Bayes' rule",
+    "round_trip_error": "Largest error of decoding what was encoded (pixels 0 to 1)",
     "steps": "Training steps",
     "views_seen": "Views seen in training",
     "pictures": "Training pictures",

@@ -11,6 +11,7 @@ from cinn_app import __version__
 from cinn_app.cli.app import app
 from cinn_app.cli.colorize import colorize
 from cinn_app.cli.console import say, say_warning
+from cinn_app.cli.digits import digits
 from cinn_app.cli.evaluate import evaluate
 from cinn_app.cli.failures import report
 from cinn_app.cli.models import models
@@ -40,6 +41,7 @@ cinn = typer.Typer(
 )
 for command in (colorize, app, models, evaluate, train):
     cinn.command()(command)
+cinn.add_typer(digits, name="digits")
 
 
 def _tell_version(wanted: bool) -> None:
@@ -54,7 +56,7 @@ def _about(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Colour photographs in many plausible ways, with conditional invertible neural networks."""
+    """Colour photographs and write digits, in many plausible ways, with conditional invertible neural networks."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`cinn train`: from a recipe and pictures to a checkpoint."""
+"""`cinn train`: from a recipe and data to a checkpoint."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,17 +6,22 @@ from typing import Annotated
 import typer
 
 from cinn_app.cli.console import err, out, say, say_warning
-from cinn_app.cli.options import Device, not_nan
+from cinn_app.cli.options import Device, WrongUsage, not_nan
 
 __all__ = ["train"]
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="For example models/colorize.toml.")],
     data: Annotated[
-        list[Path],
-        typer.Option(metavar="DIR", help="A folder or tar archive of pictures to learn from; repeat it for more."),
-    ],
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder or tar archive of pictures to learn from, repeat it for more; for digits the folder that "
+            "holds MNIST/raw, by default the cache, into which MNIST is downloaded once.",
+        ),
+    ] = None,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run was stopped.")] = False,
     start_from: Annotated[
@@ -49,12 +54,17 @@ def train(
         ),
     ] = None,
     cache: Annotated[
-        Path, typer.Option(metavar="DIR", file_okay=False, help="For packed pictures and features, kept for next time.")
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="For packed pictures, features and downloads, kept for next time."
+        ),
     ] = Path("cache"),
 ) -> None:
     """Train a model as its recipe says, and write its checkpoint.
 
     [dim]cinn train models/colorize.toml --data photos.tar --data more-photos/ --max-minutes 60[/dim]
+
+    [dim]cinn train models/digits.toml[/dim]
 
     Stopped at any moment, even by a power cut, it goes on with --resume and loses at most a minute of work.
     """
@@ -63,13 +73,15 @@ def train(
     from cinn_app.recipes import load_recipe
 
     checked = load_recipe(recipe)
+    if not data and checked.system != "digits":
+        raise WrongUsage("--data is missing: give folders or tar archives of colour pictures to learn from.", context)
     target = output or Path("checkpoints") / f"{checked.name}.safetensors"
     folder = run or Path("runs") / checked.name
     with err.status("Loading the libraries"):
         from cinn_app.training.run import train as run_training
     try:
         checkpoint = run_training(
-            checked, data, target, folder, cache, device, resume, start_from, max_minutes, rich_progress
+            checked, data or [], target, folder, cache, device, resume, start_from, max_minutes, rich_progress
         )
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
         state = folder / "state.ckpt"

@@ -10,8 +10,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from cinn_app import checkpoints
+from cinn_app import DigitGenerator, checkpoints
 from cinn_app.cli import console
+from cinn_app.systems.evaluation import Evaluation
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +86,32 @@ def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_c
         result = cinn("evaluate", *arguments)
         assert (result.code, result.out) == (1, "")
         assert word in result.err and len(result.err.splitlines()) == 1
-    assert cinn("evaluate", tiny_checkpoint).code == 2
+    result = cinn("evaluate", tiny_checkpoint)
+    assert (result.code, result.out) == (2, "") and "--data is missing" in result.err
+
+
+def test_evaluate_measures_digits_on_mnist(
+    cinn: Callable, monkeypatch: pytest.MonkeyPatch, tiny_digits_checkpoint: Path
+) -> None:
+    told: list[tuple[object, ...]] = []
+
+    def evaluate_digits(generator: DigitGenerator, *settings: object) -> Evaluation:
+        told.append((generator.recipe.name, *settings[:-1]))
+        figures = {"bits_per_dim": 1.25, "bayes_accuracy": 0.98765, "round_trip_error": 2e-6}
+        return Evaluation(figures, 10_000, [])
+
+    stand_in(monkeypatch, "cinn_app.systems.digit_evaluation", evaluate_digits=evaluate_digits)
+    result = cinn("evaluate", tiny_digits_checkpoint, "--json", "figures.json")
+    assert (result.code, result.err) == (0, "")
+    for words in ("tiny-digits, on 10,000 pictures", "Bits per dimension", "Bayes' rule", "0.988", "2e-06"):
+        assert words in result.out
+    written = json.loads(Path("figures.json").read_text())
+    assert (written["recipe"], written["data"], written["pictures"]) == ("tiny-digits", ["MNIST"], 10_000)
+    assert written["figures"]["bits_per_dim"] == 1.25 and "samples" not in written
+    assert cinn("evaluate", tiny_digits_checkpoint, "--data", "there", "--limit", 9).code == 0
+    assert told == [("tiny-digits", Path("cache"), None), ("tiny-digits", Path("there"), 9)]
+    for arguments in (["--samples", 8], ["--data", "x", "--data", "y"]):
+        assert cinn("evaluate", tiny_digits_checkpoint, *arguments).code == 2
 
 
 def test_app_serves_where_it_is_told(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +155,20 @@ def test_train_passes_on_what_it_is_told(cinn: Callable, monkeypatch: pytest.Mon
     assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", True, None, 3.0]
 
 
+def test_train_gets_the_digits_itself(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+
+    def train(*arguments: object) -> SimpleNamespace:
+        told.append(arguments[1])
+        return SimpleNamespace(figures={})
+
+    stand_in(monkeypatch, "cinn_app.training.run", train=train)
+    recipe = RECIPE.with_name("digits.toml")
+    assert cinn("train", recipe).out == "Wrote checkpoints/digits.safetensors.\n\n"
+    assert cinn("train", recipe, "--data", "there").code == 0
+    assert told == [[], [Path("there")]]
+
+
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(1)], ids=repr)
 def test_train_stopped_says_how_to_go_on(
     cinn: Callable, monkeypatch: pytest.MonkeyPatch, raised: BaseException
@@ -154,5 +194,6 @@ def test_train_refuses_in_one_sentence(cinn: Callable) -> None:
         result = cinn("train", *arguments)
         assert (result.code, result.out) == (1, "")
         assert result.err.startswith("Error: ") and word in result.err and "Traceback" not in result.err
+    assert "--data is missing" in cinn("train", RECIPE).err
     for arguments in ([RECIPE], [RECIPE, "--data", "x", "--max-minutes", "nan"], [RECIPE, "--data", "x", "--fast"]):
         assert cinn("train", *arguments).code == 2

@@ -1,0 +1,326 @@
+"""`cinn digits`: what it writes, says and refuses."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from cinn_app import DigitGenerator
+from cinn_app.cli import console
+
+#: Sheet pixels from one digit to the next: 28 times 3, and a gap of 2 on both sides.
+TILE = 88
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the cells of tables on one line."""
+    monkeypatch.setattr(console.out, "width", 300)
+    monkeypatch.setenv("COLUMNS", "300")  # for the box around wrong usage, too
+
+
+@pytest.fixture
+def digits(cinn: Callable, tiny_digits_checkpoint: Path) -> Callable:
+    """Run `cinn digits` with the tiny model."""
+    options = ("--model", tiny_digits_checkpoint, "--device", "cpu")
+    return lambda *arguments: cinn("digits", *arguments, *options)
+
+
+@pytest.fixture
+def generator(tiny_digits_checkpoint: Path) -> DigitGenerator:
+    """The same model as Python has it."""
+    return DigitGenerator.load(tiny_digits_checkpoint, "cpu")
+
+
+def pixels(path: str | Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def tile(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
+    """Cut a digit out of a sheet, 28x28."""
+    return sheet[TILE * row + 2 : TILE * (row + 1) - 2 : 3, TILE * column + 2 : TILE * (column + 1) - 2 : 3]
+
+
+def four(path: str, mode: str = "L", size: int = 60) -> Path:
+    """Draw a 4, dark on light."""
+    picture = Image.new(mode, (size, size), "white")
+    strokes = [(0.5, 0.1, 0.2, 0.6), (0.2, 0.6, 0.8, 0.6), (0.6, 0.3, 0.6, 0.9)]
+    for stroke in strokes:
+        ImageDraw.Draw(picture).line([round(size * place) for place in stroke], "black", max(1, size // 15))
+    picture.save(path)
+    return Path(path)
+
+
+def test_a_sheet_has_a_row_per_digit_and_a_column_per_handwriting(digits: Callable, generator: DigitGenerator) -> None:
+    assert digits("-o", "all.png") == (0, "Wrote all.png.\n", "")
+    sheet = Image.open("all.png")
+    assert (sheet.mode, sheet.size) == ("L", (10 * TILE, 10 * TILE))
+    assert digits("--label", 7, "--count", 3, "--seed", 2, "--temperature", 0.5, "-o", "sevens.png").code == 0
+    sevens = pixels("sevens.png")
+    assert sevens.shape == (TILE, 3 * TILE)
+    expected = generator.sample([7], 3, 0.5, 2)[0].numpy()
+    assert all((tile(sevens, 0, column) == expected[column]).all() for column in range(3))
+
+
+def test_axes_move_by_name_and_by_number(digits: Callable, generator: DigitGenerator) -> None:
+    options = ("--label", 3, "--count", 2, "-o")
+    for axes in (["slant=2.5", "shape 3=-1"], ["1=2.5", "3=-1"]):
+        assert digits(*(f"--axis={axis}" for axis in axes), *options, "moved.png").code == 0
+        expected = generator.sample([3], 2, steps={"slant": 2.5, "shape 3": -1})[0, 1].numpy()
+        assert (tile(pixels("moved.png"), 0, 1) == expected).all()
+    assert digits(*options, "still.png").code == 0
+    assert (pixels("still.png") != pixels("moved.png")).any()
+
+
+def test_separate_files_are_gray_and_the_same_as_on_the_sheet(digits: Callable, generator: DigitGenerator) -> None:
+    assert digits("--separate", "--count", 3, "-o", "new/set") == (0, "Wrote 30 pictures into new/set.\n", "")
+    written = sorted(path.relative_to("new/set").as_posix() for path in Path("new/set").rglob("*.*"))
+    assert written == [f"{label}/000{number}.png" for label in range(10) for number in range(3)]
+    expected = generator.sample(range(10), 3).numpy()
+    for name in written:
+        picture = Image.open(f"new/set/{name}")
+        assert (picture.mode, picture.size, picture.format) == ("L", (28, 28), "PNG")
+        # Where batches have another size, a sum's last bit may be another.
+        assert np.abs(np.asarray(picture).astype(int) - expected[int(name[0]), int(name[5])]).max() <= 1
+
+
+def test_several_batches_are_one_series(
+    digits: Callable, generator: DigitGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinn_app.cli.digits.BATCH", 4)
+    assert digits("--separate", "--label", 5, "--count", 10, "-o", "set").out == "Wrote 10 pictures into set.\n"
+    assert [path.name for path in sorted(Path("set/5").iterdir())] == [f"{number:04}.png" for number in range(10)]
+    assert np.abs(pixels("set/5/0009.png").astype(int) - generator.sample([5], 10)[0, 9].numpy()).max() <= 1
+
+
+def test_existing_files_are_replaced_and_others_left_alone(digits: Callable) -> None:
+    Path("set/1").mkdir(parents=True)
+    Path("set/1/0000.png").write_text("old")
+    Path("set/1/mine.txt").write_text("mine")
+    assert digits("--separate", "--label", 1, "--count", 1, "-o", "set").code == 0
+    assert Image.open("set/1/0000.png").size == (28, 28)
+    assert Path("set/1/mine.txt").read_text() == "mine"
+    Path("one.png").write_text("old")
+    assert digits("--label", 1, "-o", "one.png").code == 0
+    assert Image.open("one.png").size == (10 * TILE, TILE)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a.webp", "a.tiff", "a.tif"])
+def test_the_suffix_says_the_format(digits: Callable, name: str) -> None:
+    assert digits("--label", 0, "--count", 1, "-o", name).code == 0
+    assert Image.open(name).size == (TILE, TILE)
+
+
+def test_axes_are_listed_with_their_shares(cinn: Callable, tiny_digits_checkpoint: Path) -> None:
+    result = cinn("digits", "axes", "--model", tiny_digits_checkpoint)
+    assert (result.code, result.err) == (0, "")
+    rows = [line.replace("│", " ").split() for line in result.out.splitlines() if "%" in line]
+    assert rows[:3] == [["1", "slant", "50.0%"], ["2", "width", "25.0%"], ["3", "shape", "3", "16.7%"]]
+
+
+def test_restyle_shows_the_picture_and_ten_digits(digits: Callable, generator: DigitGenerator) -> None:
+    from cinn_app.imaging import read_digit
+
+    image = four("four.png")
+    before = image.read_bytes()
+    result = digits("restyle", image, "-o", "ten.png")
+    read = read_digit(image)
+    probabilities = generator.classify(read[None])[0]
+    shown = int(probabilities.argmax())
+    article = "an" if shown == 8 else "a"
+    sentence = f"Read as {article} {shown}, with a probability of {probabilities[shown]:.1%}; "
+    assert result == (0, f"{sentence}say --label if it is another digit.\nWrote ten.png.\n", "")
+    sheet = pixels("ten.png")
+    assert sheet.shape == (TILE, 11 * TILE)
+    assert (tile(sheet, 0, 0) == read.numpy()).all()
+    expected = generator.restyle(read).images.numpy()
+    assert all((tile(sheet, 0, label + 1) == expected[label]).all() for label in range(10))
+    assert image.read_bytes() == before
+
+
+def test_restyle_believes_the_label(digits: Callable, generator: DigitGenerator) -> None:
+    from cinn_app.imaging import read_digit
+
+    result = digits("restyle", four("four.png", "RGB"), "--label", 8, "-o", "ten.png")
+    assert result.code == 0
+    assert result.out.startswith("Taken for an 8, as --label says; the model by itself gives that a probability of ")
+    expected = generator.restyle(read_digit("four.png"), 8).images.numpy()
+    assert (tile(pixels("ten.png"), 0, 5) == expected[4]).all()
+
+
+def test_restyle_refuses_pictures_in_one_sentence(digits: Callable) -> None:
+    whole = four("whole.png", size=200).read_bytes()
+    Image.new("L", (50, 40), "white").save("empty.png")
+    Image.new("RGB", (50, 40), (255, 254, 255)).save("faint.png")
+    Path("cut.png").write_bytes(whole[: len(whole) // 2])
+    Path("letter.png").write_bytes(b"Dear aunt, this is a 4.")
+    Path("vast.pgm").write_bytes(b"P5 60000 60000 255\n")
+    Path("folder.png").mkdir()
+    for name, word in (
+        ("empty.png", "empty.png is empty: draw one digit"),
+        ("faint.png", "faint.png is empty"),
+        ("cut.png", "cut.png"),
+        ("letter.png", "letter.png"),
+        ("vast.pgm", "vast.pgm"),
+        ("folder.png", "folder.png"),
+        ("nowhere.png", "nowhere.png"),
+    ):
+        result = digits("restyle", name, "-o", "out.png")
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("Error: ") and word in result.err and len(result.err.splitlines()) == 1
+        assert "nobody foresaw" not in result.err
+        assert not Path("out.png").exists()
+
+
+def test_restyle_reads_a_large_coloured_picture(digits: Callable) -> None:
+    picture = Image.new("RGB", (3000, 2000), (250, 220, 120))
+    ImageDraw.Draw(picture).line([(1500, 300), (1400, 1700)], (20, 20, 160), 150)
+    picture.save("one.jpg")
+    assert digits("restyle", "one.jpg", "-o", "ten.png").code == 0
+    assert pixels("ten.png")[:TILE, :TILE].max() == 255
+
+
+def test_restyle_never_overwrites_the_picture(digits: Callable) -> None:
+    before = four("four.png").read_bytes()
+    Path("link.png").symlink_to("four.png")
+    result = digits("restyle", "four.png", "-o", "link.png")
+    assert (result.code, result.out) == (1, "")
+    assert "is the input picture and is not overwritten" in result.err and len(result.err.splitlines()) == 1
+    assert Path("four.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("--label 12 -o a.png", "for '--label'"),
+        ("--label cat -o a.png", "for '--label'"),
+        ("--axis slant=abc -o a.png", "--axis slant=abc is no step along an axis"),
+        ("--axis slant -o a.png", "--axis slant is no step along an axis"),
+        ("--axis =1 -o a.png", "--axis =1 is no step along an axis"),
+        ("--axis slant=nan -o a.png", "--axis slant=nan is no step along an axis"),
+        ("--axis slant=inf -o a.png", "--axis slant=inf is no step along an axis"),
+        ("--axis slant=5.1 -o a.png", "and a number from -5 to 5"),
+        ("--axis slant=1 --axis slant=2 -o a.png", "--axis slant is given twice"),
+        ("--count 0 -o a.png", "for '--count'"),
+        ("--count 10001 -o a.png", "for '--count'"),
+        ("--count 501 -o a.png", "A sheet has up to 500 columns"),
+        ("--temperature -0.1 -o a.png", "for '--temperature'"),
+        ("--temperature 2.1 -o a.png", "for '--temperature'"),
+        ("--temperature nan -o a.png", "for '--temperature'"),
+        ("--temperature inf -o a.png", "for '--temperature'"),
+        ("--seed -1 -o a.png", "for '--seed'"),
+        ("--seed 99999999999999999999 -o a.png", "for '--seed'"),
+        ("--label 3", "-o is missing"),
+        ("--separate", "-o is missing"),
+        ("-o folder", "folder is a folder: name a picture inside it"),
+        ("-o a.gif", "a.gif has no suffix that tells a picture's format"),
+        ("-o a", "a has no suffix that tells a picture's format"),
+        ("--separate -o a.png", "--separate writes into a folder, and a.png is none"),
+        ("--separate -o letter.txt", "--separate writes into a folder, and letter.txt is none"),
+        ("--count 3 axes", "Options of axes stand behind its name"),
+        ("paint", "No such command 'paint'"),
+        ("restyle letter.txt", "Missing option '--output'"),
+        ("restyle letter.txt -o folder", "folder is a folder"),
+        ("restyle letter.txt -o a.gif", "a.gif has no suffix"),
+        ("restyle letter.txt --label 10 -o a.png", "for '--label'"),
+    ],
+)
+def test_wrong_usage_is_2(cinn: Callable, arguments: str, sentence: str) -> None:
+    Path("folder").mkdir()
+    Path("letter.txt").write_text("Dear aunt")
+    result = cinn("digits", *arguments.split())
+    assert (result.code, result.out) == (2, "")
+    assert "Usage: cinn digits" in result.err and sentence in " ".join(result.err.split())
+    assert {path.name for path in Path().rglob("*")} == {"folder", "letter.txt"}
+
+
+def test_ranges_are_those_of_the_model() -> None:
+    from cinn_app.cli.digits import MAX_STEP
+    from cinn_app.systems import digit_generator
+
+    assert (MAX_STEP, digit_generator.MAX_TEMPERATURE) == (digit_generator.MAX_STEP, 2)
+
+
+def test_what_cannot_be_is_one_sentence(cinn: Callable, digits: Callable, tiny_checkpoint: Path) -> None:
+    for arguments, sentence in (
+        (["--axis", "foo=1", "-o", "a.png"], "There is no axis 'foo': choose one of 1 slant, 2 width, 3 shape 3, "),
+        (["--axis", "0=1", "-o", "a.png"], "There is no axis '0': choose one of 1 slant"),
+        (["--separate", "--axis", "foo=1", "-o", "set"], "There is no axis 'foo'"),
+        (["-o", "no/a.png"], "There is no folder no to write a.png into: make it first."),
+        (["-o", f"{'a' * 300}.png"], "cannot be saved (File name too long)"),
+        (["--count", "400", "--label", "1", "-o", "a.webp"], "whose sides end at 16383 pixels"),
+        (["restyle", four("four.png"), "-o", "no/a.png"], "There is no folder no"),
+    ):
+        result = digits(*arguments)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("Error: ") and sentence in result.err and len(result.err.splitlines()) == 1
+    for command in (["-o", "a.png"], ["--separate", "-o", "set"], ["restyle", "four.png", "-o", "a.png"], ["axes"]):
+        for model, sentence in (
+            (tiny_checkpoint, "The model tiny is made for colorization, not for digits: choose another."),
+            ("painter", "There is no checkpoint at painter"),
+            ("four.png", "no safetensors file"),
+        ):
+            result = cinn("digits", *command, "--model", model)
+            assert (result.code, result.out) == (1, "")
+            assert result.err.startswith("Error: ") and sentence in result.err and len(result.err.splitlines()) == 1
+    assert [path.name for path in Path().iterdir()] == ["four.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="may write anywhere")
+def test_a_folder_that_may_not_be_written(digits: Callable) -> None:
+    Path("locked").mkdir(mode=0o500)
+    for arguments in (["-o", "locked/a.png"], ["--separate", "-o", "locked"], ["--separate", "-o", "locked/new"]):
+        result = digits("--label", 1, *arguments)
+        assert (result.code, result.out, len(result.err.splitlines())) == (1, "", 1)
+        assert "ermission" in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limits on the size of files")
+def test_full_disk_stops_with_one_sentence(digits: Callable) -> None:
+    import resource
+
+    Path("a.png").write_text("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        results = digits("-o", "a.png"), digits("--separate", "--label", 1, "-o", "set")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for result in results:
+        assert (result.code, result.out, len(result.err.splitlines())) == (1, "", 1)
+        assert "cannot be saved, since the disk is full" in result.err
+    assert Path("a.png").read_text() == "old"
+    assert list(Path("set/1").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+def test_ctrl_c_leaves_whole_files_only(tiny_digits_checkpoint: Path) -> None:
+    options = ["--separate", "--count", "1000", "-o", "out", "--model", tiny_digits_checkpoint]
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # even in a suite run in the background
+    with subprocess.Popen(
+        [sys.executable, "-m", "cinn_app", "digits", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listening,
+    ) as process:
+        while process.poll() is None and not list(Path().glob("out/0/*.png")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert len(err.splitlines()) == 1 and err.startswith("Stopped: ")
+    assert err.endswith("of 10,000 pictures written, and no file is half written.\n")
+    written = list(Path("out/0").iterdir())
+    assert 0 < len(written) < 1000
+    for path in written:
+        assert path.suffix == ".png" and not path.name.startswith(".")
+        Image.open(path).load()
