@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from cinn_app.errors import RecipeError
-from cinn_app.recipes import load_recipe, parse_recipe
+from cinn_app.recipes import ColorizationRecipe, load_recipe, parse_recipe
 from cinn_app.systems.colorization import ColorizationModel
+from cinn_app.systems.digits import DigitModel
 
 SHIPPED = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
 
@@ -16,7 +18,10 @@ SHIPPED = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
 def test_shipped_recipe_builds_a_model_within_the_size_limit(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.name == path.stem
-    model = ColorizationModel(recipe.architecture)
+    if isinstance(recipe, ColorizationRecipe):
+        model: nn.Module = ColorizationModel(recipe.architecture)
+    else:
+        model = DigitModel(recipe.architecture)
     assert sum(2 * value.numel() for value in model.state_dict().values()) < 25e6
 
 
@@ -32,7 +37,7 @@ def test_shipped_recipe_builds_a_model_within_the_size_limit(path: Path) -> None
             {"training": {"steps": 0}, "objective": {"noise": "much"}},
             ["training.steps is 0", "objective.noise is 'much'"],
         ),
-        ({"system": "alchemy"}, ["system is 'alchemy'"]),
+        ({"system": "alchemy"}, ["system is 'alchemy'", "'colorization' or 'digits'"]),
     ],
 )
 def test_every_mistake_is_named(tiny_recipe: dict[str, Any], changes: dict[str, Any], told: list[str]) -> None:
@@ -42,6 +47,16 @@ def test_every_mistake_is_named(tiny_recipe: dict[str, Any], changes: dict[str, 
         parse_recipe(tiny_recipe, "my.toml")
     for words in ["my.toml", *told]:
         assert words in str(error.value)
+
+
+def test_a_recipe_is_checked_as_its_own_system_wants_it(
+    tiny_recipe: dict[str, Any], tiny_digits_recipe: dict[str, Any]
+) -> None:
+    assert parse_recipe(tiny_digits_recipe, "here").system == "digits"
+    with pytest.raises(RecipeError, match="architecture.bins is 1"):
+        parse_recipe(tiny_digits_recipe | {"architecture": tiny_digits_recipe["architecture"] | {"bins": 1}}, "here")
+    with pytest.raises(RecipeError, match="architecture.encoder is no known key"):
+        parse_recipe(tiny_recipe | {"system": "digits"}, "here")
 
 
 def test_a_missing_part_is_named(tiny_recipe: dict[str, Any]) -> None:

@@ -17,8 +17,9 @@ def measure_strokes(images: Tensor) -> Mapping[str, Tensor]:
     """Measure digits: each figure grows with what its name says.
 
     Most are moments of the ink: with :math:`E` the mean over ink, :math:`x` to the right and :math:`y` down from the
-    centre of mass, slant is :math:`-E[xy] / E[y^2]`, how far a stroke leans right while it goes up, and width and bow
-    are measured after the slant is taken out.
+    centre of mass, slant is :math:`-E[xy] / E[y^2]`, how far a stroke leans right while it goes up, and what
+    is measured across is measured after the slant is taken out. Weight is minus the skewness: where much ink is
+    crowded, the tail of the distribution points the other way.
 
     Args:
         images: uint8, ``(count, 28, 28)``.
@@ -55,8 +56,8 @@ def measure_strokes(images: Tensor) -> Mapping[str, Tensor]:
         "bow to the right": mean(x * (height[:, None, None] - y.abs())) / height.square().clamp(min=1e-6),
         "wide top": _spread(x, upper) / width.clamp(min=1e-6),
         "wide bottom": _spread(x, lower) / width.clamp(min=1e-6),
-        "weight at the bottom": mean(y.pow(3)) / variance.pow(1.5),
-        "weight on the right": mean(x.pow(3)) / width.pow(3).clamp(min=1e-6),
+        "weight at the bottom": -mean(y.pow(3)) / variance.pow(1.5),
+        "weight on the right": -mean(x.pow(3)) / width.pow(3).clamp(min=1e-6),
         "weight in the middle": -mean(y.abs()) / height.clamp(min=1e-6),
         "closed loops": _enclosed(ink.numpy()) / side**2,
         "upper slant": _lean(x, y, upper),
