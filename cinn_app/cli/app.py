@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from cinn_app.cli.options import Model
-
 __all__ = ["app"]
 
 
@@ -14,9 +12,15 @@ def app(
         str, typer.Option(help="The address to listen at; 0.0.0.0 lets everyone in the network in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 7860,
-    model: Model = "colorize",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A model or checkpoint to show instead of the installed one of its kind; its tab opens first.",
+        ),
+    ] = None,
 ) -> None:
-    """Serve the studio, a web page for colouring photographs, until Ctrl-C.
+    """Serve the studio, a web page for colouring photographs and writing digits, until Ctrl-C.
 
     Nothing leaves this machine: the page, its fonts and the model are all on it.
     """

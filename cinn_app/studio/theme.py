@@ -9,7 +9,8 @@ SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "No
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 CSS = """
-.gradio-container { width: 100% !important; max-width: 1320px !important; margin: 0 auto !important; }
+.gradio-container { width: 100% !important; max-width: 1320px !important; margin: 0 auto !important;
+    overflow: clip !important; }  /* hidden, as gradio has it, would let nothing stick to the window */
 .tab-wrapper:has([role="tablist"] > :only-child) { display: none; }  /* a lone tab needs no strip */
 .tabitem { padding: 0 !important; border: none !important; }
 
@@ -74,6 +75,91 @@ CSS = """
 #compare { border-width: 0 !important; border-radius: 0; background: transparent; }
 #compare img { background: var(--body-background-fill) !important; }
 
+/* The digits tab: dark ink on paper by day, light ink by night; the pictures themselves are light on dark. */
+#digits-tab { gap: 22px; }
+#digits-tab .html-container { padding: 0; }
+#digits-tab h2 { margin: 0; font-size: 17px; font-weight: 650; }
+#digits-tab h2 small { margin-left: 8px; font-size: 13px; font-weight: 400; color: var(--body-text-color-subdued); }
+#digits-tab button.lg { padding: 9px 16px; font-size: 15px; white-space: nowrap; }
+#digits-lead p { max-width: 66em; margin: 10px 0 0; color: var(--body-text-color-subdued); }
+#digits { gap: 36px; }
+#wishes { gap: 0; border-radius: 8px; border: 1px solid var(--border-color-primary);
+    background: var(--block-background-fill); }
+#wishes :is(.block, .form) { border: none !important; background: transparent; }
+#digit-draw { display: grid; grid-template-columns: 1fr 96px auto; align-items: end; gap: 0; padding-right: 12px; }
+#digit-draw .form { display: contents; }
+#digit-dice { margin-bottom: 12px; }
+#temperature .head label { flex: 1; }
+
+.chips .wrap { gap: 6px; }
+.chips label { min-width: 34px; padding: 6px 9px !important; justify-content: center; cursor: pointer;
+    background: var(--background-fill-secondary) !important; }
+.chips label:hover { background: var(--border-color-primary) !important; }
+.chips label.selected { background: var(--button-primary-background-fill) !important; color: white !important; }
+.chips label.disabled { opacity: 0.5; cursor: default; }
+.chips label:has(:focus-visible) { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.chips input { position: absolute; opacity: 0; pointer-events: none; }
+.chips label span { margin: 0 !important; }
+
+#axes-head { align-items: flex-end; flex-wrap: nowrap; }
+#axes-head .form, #own { flex: 1; padding: 0 !important; border: none !important; background: transparent; }
+#reset { padding: 6px 14px; font-size: 14px; }
+#axes { display: grid; grid-template-columns: 1fr 1fr; gap: 16px 24px; }
+.axis { gap: 0; min-width: 0 !important; }
+.axis .form { border: none; background: transparent; overflow: visible; }
+.axis .along .wrap { display: flex; flex-direction: column-reverse; gap: 0; }
+.axis .slider_input_container { height: 22px; }
+.axis .along { padding: 0 !important; border: none !important; background: transparent; overflow: visible !important; }
+.axis .head { align-items: center; height: 22px; margin: 0; }
+#axes .head label span { margin: 0; }
+#axes .tab-like-container { height: 22px; margin: 0; border: none; background: transparent; }
+.axis .row-of-digits figcaption { font-size: 11px; line-height: 1.4; }
+#axes .head input { width: 54px; height: 22px; margin: 0; padding: 0; border: none; background: transparent;
+    box-shadow: none; text-align: right; font-variant-numeric: tabular-nums; }
+.axis :is(.min_value, .max_value) { display: none; }
+.axis input[type=range] { --slider-color: var(--neutral-200); flex: none; width: calc(100% * 6 / 7 + 16px);
+    margin: 0 calc(100% / 14 - 8px); }
+#digits-tab input[type=range]::-webkit-slider-thumb { background: var(--color-accent); }
+#digits-tab input[type=range]::-moz-range-thumb { background: var(--color-accent); }
+.dark #digits-tab input[type=range] { --neutral-200: var(--neutral-700); }
+
+.ink { isolation: isolate; border-radius: 8px; background: var(--background-fill-secondary); }
+.ink img { display: block; width: 100%; height: auto; margin: 0; filter: invert(1); mix-blend-mode: multiply;
+    user-select: none; }
+.dark .ink img { filter: none; mix-blend-mode: screen; }
+.row-of-digits { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); }
+.row-of-digits figure { margin: 0; }
+.row-of-digits figcaption { margin: 0; text-align: center; color: var(--body-text-color-subdued); }
+.row-of-digits b { color: var(--color-accent); }
+#written-digits { position: sticky; top: 12px; gap: 14px; }
+#digits-head { align-items: center; }
+#digits-heading { min-width: 0 !important; flex: 1; }
+.cells { --room: 660px; display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); padding: 8px; }
+.cells img { width: min(100%, var(--room) / var(--rows)); margin: 0 auto; }
+.cells button { position: relative; padding: 0; border: none; border-radius: 8px; background: none; cursor: pointer;
+    transition: none; outline: 2px solid transparent; outline-offset: -2px; }
+.cells button:is(:hover, :focus-visible) { outline-color: var(--neutral-400); }
+.cells [data-mark] { outline-color: var(--color-accent); }
+.cells [data-mark]::after { position: absolute; top: 2px; left: 6px; content: attr(data-mark); font-size: 12px;
+    font-weight: 700; line-height: 1.3; color: var(--color-accent); }
+
+#own-hand { gap: 36px; align-items: flex-start; }
+#pad { flex: none; width: 282px; }
+#pad canvas { display: block; width: 100%; aspect-ratio: 1; border: 1px solid var(--border-color-primary);
+    border-radius: 10px; background: white; cursor: crosshair; touch-action: none; }
+.dark #pad canvas { background: #e8e8e8; filter: invert(1); }
+#pad .clear { width: 100%; margin-top: 8px; padding: 7px; border: none; border-radius: 6px; font-size: 14px;
+    background: var(--button-secondary-background-fill); color: var(--button-secondary-text-color); cursor: pointer; }
+#pad .clear:hover { background: var(--button-secondary-background-fill-hover); }
+#drawn-label { padding: 0 !important; border: none !important; background: transparent; }
+#own-hand .form { border: none; background: transparent; }
+#written .notice { margin: 0; padding: 10px 12px; border-left: 3px solid var(--color-accent); border-radius: 6px;
+    background: var(--background-fill-secondary); }
+.reading { display: flex; align-items: center; gap: 14px; margin-bottom: 12px; }
+.reading p { margin: 0; }
+.reading small { font-size: 13px; color: var(--body-text-color-subdued); }
+.reading img { flex: none; width: 84px; margin: 0; border-radius: 6px; image-rendering: pixelated; }
+
 @media (max-width: 1150px) {
     #empty .html-container { min-height: 0; }
     #controls { grid-template-columns: 1fr 1fr; }
@@ -83,6 +169,18 @@ CSS = """
     #colourings .grid-container { --grid-cols: 2 !important; }
     #controls { grid-template-columns: 1fr; }
     #download { flex: 1 1 100%; }
+    #digits-tab { gap: 18px; }
+    #digits, #digits > .column:first-child { gap: 16px; }
+    #written-digits { display: contents; }
+    #digits > .column:first-child { order: 1; }
+    #grid { position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); }
+    .cells { --room: 46svh; }
+    #axes { grid-template-columns: 1fr; }
+    #digit-draw { grid-template-columns: 1fr auto; }
+    #digit-draw #temperature { grid-column: 1 / -1; }
+    #own-hand { gap: 18px; }
+    #pad { width: 100%; max-width: 340px; margin: 0 auto; }
+    :is(#between, #written) .row-of-digits { --columns: 5 !important; }
 }
 """
 

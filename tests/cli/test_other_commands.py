@@ -119,7 +119,7 @@ def test_app_serves_where_it_is_told(cinn: Callable, monkeypatch: pytest.MonkeyP
     stand_in(monkeypatch, "cinn_app.studio.app", serve=lambda *where: served.append(where))
     assert cinn("app").code == 0
     assert cinn("app", "--host", "0.0.0.0", "--port", 8000, "--model", "tiny").code == 0
-    assert served == [("127.0.0.1", 7860, "colorize"), ("0.0.0.0", 8000, "tiny")]
+    assert served == [("127.0.0.1", 7860, None), ("0.0.0.0", 8000, "tiny")]
     assert cinn("app", "--port", 70000).code == 2
 
 

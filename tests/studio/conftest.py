@@ -47,8 +47,10 @@ def watch(event, arguments):
             log.write(f"{event} {host}\\n")
 
 sys.addaudithook(watch)
+from cinn_app import checkpoints
+checkpoints.shipped_checkpoints = lambda: pathlib.Path(sys.argv[2])
 from cinn_app.studio.app import serve
-serve(port=int(sys.argv[1]), model=sys.argv[2])
+serve(port=int(sys.argv[1]))
 """
 
 
@@ -71,10 +73,19 @@ def contacted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def studio(tiny_checkpoint: Path, contacted: Path) -> Iterator[str]:
-    """The address of a studio with the tiny model."""
+def installed(tiny_checkpoint: Path, tiny_digits_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of checkpoints in which the tiny models stand for those that ship."""
+    folder = tmp_path_factory.mktemp("installed")
+    shutil.copy(tiny_checkpoint, folder / "colorize.safetensors")
+    shutil.copy(tiny_digits_checkpoint, folder / "digits.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def studio(installed: Path, contacted: Path) -> Iterator[str]:
+    """The address of a studio with the tiny models."""
     port, log = find_free_port(), contacted.with_name("log.txt")
-    command = [sys.executable, "-c", SERVER, str(port), str(tiny_checkpoint), str(contacted)]
+    command = [sys.executable, "-c", SERVER, str(port), str(installed), str(contacted)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HTTP_PROXY": "http://192.0.2.1:9", "PYTHONUNBUFFERED": "1"}
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as server:
         deadline = time.monotonic() + PATIENCE
@@ -93,6 +104,7 @@ def studio(tiny_checkpoint: Path, contacted: Path) -> Iterator[str]:
 def browser() -> Iterator[object]:
     """Chromium without a window."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+    sync_api.expect.set_options(timeout=1000 * PATIENCE)
     with sync_api.sync_playwright() as playwright:
         found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         chromium = Path(found or playwright.chromium.executable_path)

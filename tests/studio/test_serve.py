@@ -1,11 +1,15 @@
 """Why the studio may not start, and what it then says."""
 
+import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
+from cinn_app import Colorizer, DigitGenerator, checkpoints
 from cinn_app.errors import CheckpointError, CinnError
-from cinn_app.studio.app import serve
+from cinn_app.studio import app
+from cinn_app.studio.app import load_systems, serve
 
 
 def test_a_port_in_use_is_named() -> None:
@@ -23,3 +27,45 @@ def test_an_address_of_another_computer_is_refused() -> None:
 def test_a_missing_model_is_named(free_port: int) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint at nowhere"):
         serve(port=free_port, model="nowhere")
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which checkpoints are looked for."""
+    for module in (checkpoints, app):
+        monkeypatch.setattr(module, "shipped_checkpoints", lambda: tmp_path)
+    return tmp_path
+
+
+def test_each_installed_model_gets_its_tab(
+    shipped: Path, tiny_digits_checkpoint: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(tiny_digits_checkpoint, shipped / "digits.safetensors")
+    assert list(load_systems()) == ["digits"]
+    assert capsys.readouterr().out == ""  # what is not installed is not missed
+
+    systems = load_systems(str(tiny_checkpoint))
+    assert list(systems) == ["colorization", "digits"]
+    assert isinstance(systems["colorization"], Colorizer) and isinstance(systems["digits"], DigitGenerator)
+
+    shutil.copy(tiny_checkpoint, shipped / "colorize.safetensors")
+    assert list(load_systems()) == ["colorization", "digits"]
+    assert list(load_systems(str(tiny_digits_checkpoint))) == ["digits", "colorization"]  # whose tab opens first
+    assert list(load_systems("digits")) == ["digits", "colorization"]
+
+
+def test_a_damaged_model_does_not_take_the_other_tab_along(
+    shipped: Path, tiny_digits_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shipped / "colorize.safetensors").write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match=r"colorize\.safetensors is damaged"):
+        load_systems()
+    shutil.copy(tiny_digits_checkpoint, shipped / "digits.safetensors")
+    capsys.readouterr()
+    assert list(load_systems()) == ["digits"]
+    assert "There is no tab Colorize: The checkpoint" in capsys.readouterr().out
+
+
+def test_without_any_model_there_is_no_studio(shipped: Path) -> None:
+    with pytest.raises(CheckpointError, match="There is no checkpoint at colorize"):
+        load_systems()

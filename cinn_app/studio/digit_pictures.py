@@ -1,0 +1,130 @@
+"""What one visitor of the digits tab has set, and the pictures of it. Knows the generator, but nothing of the page."""
+
+import base64
+import binascii
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from cinn_app.errors import ImageError
+from cinn_app.imaging import digit_sheet, read_digit
+from cinn_app.systems.digit_generator import DigitGenerator
+
+__all__ = ["BETWEEN", "REACH", "Setting", "along_axes", "between", "draw", "ends", "read_pad", "sheet"]
+
+#: Rows and columns of one digit in many handwritings; of all ten digits in a few, the rows are the digits.
+ONE, ALL = (7, 6), (10, 6)
+#: Pictures from one digit to another, both included.
+BETWEEN = 10
+#: How far the pictures of an axis go, and its slider, in standard deviations of the latent.
+REACH = 3
+#: Stands for all digits where an axis is shown.
+EXAMPLE = 5
+#: Pixels of a downloaded sheet per pixel of a digit.
+SHEET_SCALE = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What the sliders and buttons say.
+
+    Attributes:
+        label: the digit, or None for all of them.
+        own: whether the steps are along the digit's own axes; all digits together have none.
+        temperature: of the handwritings drawn.
+        seed: of the handwritings drawn.
+        steps: along each axis, in standard deviations.
+    """
+
+    label: int | None
+    own: bool
+    temperature: float
+    seed: int
+    steps: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the pictures."""
+        return ALL if self.label is None else ONE
+
+    @property
+    def axes_of(self) -> int | None:
+        """Whose axes are meant, as :meth:`DigitGenerator.axes` takes it."""
+        return self.label if self.own else None
+
+    def latents(self, generator: DigitGenerator) -> Tensor:
+        """Return the handwriting of each picture, row by row: ``(rows * columns, 784)``."""
+        rows, columns = self.shape
+        count = columns if self.label is None else rows * columns
+        drawn = generator.draw(count, self.temperature, self.seed)
+        steps: dict[str | int, float] = {number: step for number, step in enumerate(self.steps, start=1) if step}
+        moved = generator.move(drawn, steps, self.axes_of)
+        return moved.repeat(rows, 1) if self.label is None else moved
+
+    def labels(self) -> list[int]:
+        """Return the digit of each picture, row by row."""
+        rows, columns = self.shape
+        return [row if self.label is None else self.label for row in range(rows) for _ in range(columns)]
+
+
+def draw(generator: DigitGenerator, setting: Setting) -> Tensor:
+    """Draw the pictures: uint8, ``(rows, columns, 28, 28)``.
+
+    Raises:
+        CinnError: if a number is out of range.
+    """
+    return generator.decode(setting.latents(generator), setting.labels()).unflatten(0, setting.shape)
+
+
+def ends(setting: Setting) -> tuple[int, int]:
+    """Say which two pictures are gone between until a visitor has chosen two: the first and the last."""
+    rows, columns = setting.shape
+    return 0, rows * columns - 1
+
+
+def between(generator: DigitGenerator, setting: Setting, chosen: tuple[int, int]) -> Tensor:
+    """Go from one of the pictures to another: uint8, ``(BETWEEN, 28, 28)``."""
+    latents, labels = setting.latents(generator), setting.labels()
+    first, second = chosen
+    return generator.interpolate(latents[first], latents[second], (labels[first], labels[second]), BETWEEN)
+
+
+def along_axes(generator: DigitGenerator, setting: Setting) -> Tensor:
+    """Move the middle of all handwritings along each axis in whole steps: uint8, ``(axes, 7, 28, 28)``."""
+    middle = generator.draw(1, temperature=0)
+    numbers, steps = range(1, len(generator.axes()) + 1), range(-REACH, REACH + 1)
+    moved = [generator.move(middle, {number: step}, setting.axes_of) for number in numbers for step in steps]
+    label = EXAMPLE if setting.label is None else setting.label
+    return generator.decode(torch.cat(moved), [label] * len(moved)).unflatten(0, (len(numbers), len(steps)))
+
+
+def read_pad(address: str | None) -> Tensor:
+    """Read what was drawn on the pad.
+
+    Args:
+        address: the canvas as a browser gives it, ``data:image/png;base64,...``; None if nothing was drawn.
+
+    Returns:
+        uint8, ``(28, 28)``.
+
+    Raises:
+        ImageError: if it is empty, or no digit; one sentence that fits below the pad.
+    """
+    if not address:
+        raise ImageError("The pad is empty: draw one digit, large and in the middle.")
+    try:
+        drawing = base64.b64decode(address.partition(",")[2], validate=True)
+    except binascii.Error:
+        drawing = b""
+    if not drawing.startswith(b"\x89PNG"):
+        raise ImageError("The drawing did not arrive whole: draw it once more.")
+    try:
+        return read_digit(drawing)
+    except ImageError as error:
+        raise ImageError(str(error).replace("The picture", "The pad")) from error
+
+
+def sheet(generator: DigitGenerator, setting: Setting) -> Tensor:
+    """Lay the pictures out on one sheet to keep, dark ink on white paper: uint8, ``(height, width)``."""
+    return 255 - torch.from_numpy(digit_sheet(draw(generator, setting), SHEET_SCALE))

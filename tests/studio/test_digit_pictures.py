@@ -1,0 +1,76 @@
+"""The work behind the digits tab, without a page."""
+
+import base64
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from cinn_app import DigitGenerator
+from cinn_app.errors import ImageError
+from cinn_app.studio.digit_markup import png
+from cinn_app.studio.digit_pictures import BETWEEN, Setting, along_axes, between, draw, ends, read_pad, sheet
+
+
+@pytest.fixture(scope="module")
+def generator(tiny_digits_checkpoint: Path) -> DigitGenerator:
+    return DigitGenerator.load(tiny_digits_checkpoint, "cpu")
+
+
+def pad(draw_on: bool = True) -> str:
+    """What a browser sends: ink on transparent paper."""
+    drawing, buffer = Image.new("RGBA", (280, 280), (0, 0, 0, 0)), io.BytesIO()
+    if draw_on:
+        ImageDraw.Draw(drawing).line((140, 40, 140, 240), "black", 23)
+    drawing.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def test_one_digit_and_all_of_them_share_handwritings(generator: DigitGenerator) -> None:
+    steps = (1.5, 0.0, -2.0)
+    three, everything = (Setting(label, False, 0.8, 4, steps) for label in (3, None))
+    assert draw(generator, everything).shape == (10, 6, 28, 28)
+    assert torch.equal(draw(generator, three).flatten(0, 1)[:6], draw(generator, everything)[3])
+    same = generator.sample([3], 6, 0.8, 4, {1: 1.5, 3: -2.0})
+    assert torch.equal(draw(generator, everything)[3], same[0])
+    own = Setting(3, True, 0.8, 4, steps)
+    assert not torch.equal(draw(generator, own), draw(generator, three))
+
+
+def test_the_way_begins_and_ends_with_the_chosen_digits(generator: DigitGenerator) -> None:
+    setting = Setting(None, False, 0.8, 0, (1.0,))
+    pictures = draw(generator, setting).flatten(0, 1)
+    assert ends(setting) == (0, len(pictures) - 1)
+    way = between(generator, setting, (11, 52))
+    assert len(way) == BETWEEN
+    assert torch.equal(way[0], pictures[11]) and torch.equal(way[-1], pictures[52])
+
+
+def test_each_axis_is_shown_from_one_end_to_the_other(generator: DigitGenerator) -> None:
+    pictures = along_axes(generator, Setting(7, True, 0.8, 0, ()))
+    middle = torch.zeros(1, 784)
+    assert pictures.shape == (12, 7, 28, 28)
+    assert torch.equal(pictures[4, 3], generator.decode(middle, [7])[0])
+    assert torch.equal(pictures[4, 0], generator.decode(generator.move(middle, {5: -3}, 7), [7])[0])
+
+
+def test_the_pad_is_read_or_its_trouble_told_in_one_sentence() -> None:
+    digit = read_pad(pad())
+    assert digit.shape == (28, 28) and digit[:, :10].max() == 0 and digit[14, 12:16].max() == 255
+    for nothing in (None, "", pad(draw_on=False)):
+        with pytest.raises(ImageError, match=r"^The pad is empty: draw one digit[^.]*\.$"):
+            read_pad(nothing)
+    for broken in ("data:image/png;base64,%%", "data:image/png;base64,AAAA", "scribble"):
+        with pytest.raises(ImageError, match=r"^The (pad|drawing) [^\n]*\.$"):
+            read_pad(broken)
+
+
+def test_a_sheet_is_dark_ink_on_white_paper(generator: DigitGenerator) -> None:
+    setting = Setting(2, False, 0.8, 0, ())
+    page = sheet(generator, setting)
+    assert page[0].min() == 255
+    kept = Image.open(io.BytesIO(base64.b64decode(png(page).partition(",")[2])))
+    assert (kept.mode, kept.size) == ("L", (page.shape[1], page.shape[0]))
+    assert kept.getpixel((2 + 4 * 9, 2 + 4 * 5)) == 255 - draw(generator, setting)[0, 0, 5, 9]

@@ -1,0 +1,271 @@
+"""The studio's digits tab as a visitor meets it, in headless Chromium."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+from playwright.sync_api import Locator, Page, expect  # after the check that it is there
+
+GRID, WAY, WRITTEN = "#grid img", "#between img", "#written .row-of-digits img"
+SLIDERS = ".along input[type=range]"
+
+
+@pytest.fixture
+def open_digits(open_studio):
+    """Open the digits tab as a new visitor."""
+
+    def open_tab(*size: int, **options: object) -> Page:
+        page = open_studio(*size, **options)
+        page.get_by_role("tab", name="Digits").click()
+        page.locator(GRID).first.wait_for()
+        return page
+
+    return open_tab
+
+
+def pictures(page: Page, selector: str) -> list[str]:
+    return page.eval_on_selector_all(selector, "all => all.map(one => one.src)")
+
+
+def changed(page: Page, selector: str, before: list[str]) -> list[str]:
+    """Wait until the pictures are others than before, and return them."""
+    page.wait_for_function(
+        """([selector, before]) => {
+            const now = [...document.querySelectorAll(selector)].map(one => one.src);
+            return now.length && JSON.stringify(now) !== JSON.stringify(before);
+        }""",
+        arg=[selector, before],
+    )
+    return pictures(page, selector)
+
+
+def settled(page: Page, selector: str, expected: list[str]) -> None:
+    """Wait until the pictures are the expected ones."""
+    page.wait_for_function(
+        """([selector, expected]) => JSON.stringify([...document.querySelectorAll(selector)].map(one => one.src))
+            === JSON.stringify(expected)""",
+        arg=[selector, expected],
+    )
+
+
+def choose(page: Page, group: str, name: str) -> None:
+    page.locator(f"{group} label").get_by_text(name, exact=True).click()
+
+
+def stroke(page: Page, *places: tuple[float, float]) -> None:
+    """Draw on the pad with the mouse; places are shares of its sides."""
+    pad = page.locator("#pad canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    for number, (x, y) in enumerate(places):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def decode(picture: Locator) -> np.ndarray:
+    """Read a picture out of its address."""
+    address = picture.get_attribute("src")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
+
+
+def test_digits_in_many_handwritings_follow_what_a_visitor_sets(open_digits) -> None:
+    page = open_digits()
+    expect(page.locator("#digits-heading")).to_contain_text("All ten digits")
+    everything = pictures(page, GRID)
+    assert len(everything) == 60
+
+    choose(page, "#digit", "3")
+    expect(page.locator("#digits-heading")).to_contain_text("The digit 3 in 42 handwritings")
+    three = changed(page, GRID, everything)
+    assert len(three) == 42
+    assert three[:6] == everything[18:24]  # the same handwritings as in the row of threes
+
+    page.locator("#digit-dice").click()
+    rolled = changed(page, GRID, three)
+    assert page.locator("#digit-seed input").input_value() != "0"
+
+    page.locator("#digit-seed input").fill("0")
+    page.locator("#digit-seed input").press("Enter")
+    settled(page, GRID, three)
+    assert rolled != three
+
+    slider = page.locator("#temperature input[type=range]")
+    slider.fill("0")
+    page.wait_for_function("new Set([...document.querySelectorAll('#grid img')].map(one => one.src)).size === 1")
+
+
+def test_a_slider_moves_the_pictures_while_it_moves_and_reset_brings_them_back(open_digits) -> None:
+    page = open_digits()
+    before, way = pictures(page, GRID), pictures(page, WAY)
+    sliders = page.locator(SLIDERS)
+    assert sliders.count() == 12
+    labels = page.locator(".along label").all_inner_texts()
+    assert [label.split(" · ")[0] for label in labels[:3]] == ["slant", "width", "shape 3"]
+    assert all(label.endswith("%") for label in labels)
+
+    knob = sliders.nth(1)
+    knob.scroll_into_view_if_needed()
+    box = knob.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2, steps=5)
+    moved = changed(page, GRID, before)  # the button is still held
+    page.mouse.up()
+    assert float(knob.input_value()) > 1
+    changed(page, WAY, way)
+
+    page.locator("#reset").click()
+    settled(page, GRID, before)
+    settled(page, WAY, way)
+    assert [float(value) for value in sliders.evaluate_all("all => all.map(one => one.value)")] == [0] * 12
+    assert moved != before
+
+
+def test_a_digit_has_axes_of_its_own_whose_pictures_show_what_they_do(open_digits) -> None:
+    page = open_digits()
+    ways = ".way img"
+    expect(page.locator("#own input").first).to_be_disabled()
+    common = pictures(page, ways)
+    assert len(common) == 12 * 7
+    sheet = pictures(page, GRID)
+    sliders = page.locator(SLIDERS)
+
+    choose(page, "#digit", "8")
+    eight = changed(page, GRID, sheet)
+    changed(page, ways, common)
+    sliders.nth(0).fill("2")
+    moved = changed(page, GRID, eight)
+    choose(page, "#own", "in this digit")
+    settled(page, GRID, eight)  # steps along other axes would mean something else
+    assert float(sliders.nth(0).input_value()) == 0
+    sliders.nth(0).fill("2")
+    assert changed(page, GRID, eight) != moved
+
+    choose(page, "#digit", "all")
+    settled(page, GRID, sheet)
+    settled(page, ways, common)
+    expect(page.locator("#own input").first).to_be_disabled()
+    expect(page.locator("#own input").first).to_be_checked()
+
+
+def test_the_way_leads_from_one_chosen_digit_to_the_other(open_digits) -> None:
+    page = open_digits()
+    way, cells = pictures(page, WAY), page.locator("#grid button")
+    sheet = pictures(page, GRID)
+    assert len(way) == 10
+    assert (way[0], way[-1]) == (sheet[0], sheet[-1])
+
+    cells.nth(17).click()
+    way = changed(page, WAY, way)
+    assert (way[0], way[-1]) == (sheet[-1], sheet[17])
+    cells.nth(42).focus()
+    page.keyboard.press("Enter")
+    way = changed(page, WAY, way)
+    assert (way[0], way[-1]) == (sheet[17], sheet[42])
+    expect(page.locator("#grid [data-mark='A']")).to_have_attribute("aria-label", "2, row 3, column 6")
+    expect(page.locator("#grid [data-mark='B']")).to_have_attribute("aria-label", "7, row 8, column 1")
+    assert pictures(page, GRID) == sheet
+
+
+def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> None:
+    page = open_digits()
+    written = page.locator("#written")
+    expect(written).to_contain_text("Draw one digit, large")
+    choose(page, "#drawn-label", "7")  # with nothing drawn
+    expect(written.locator(".notice")).to_have_text("The pad is empty: draw one digit, large and in the middle.")
+    choose(page, "#drawn-label", "guess it")
+
+    stroke(page, (0.3, 0.2), (0.7, 0.2), (0.45, 0.85))
+    page.locator(WRITTEN).first.wait_for()
+    first = pictures(page, WRITTEN)
+    assert len(first) == 10
+    seen = decode(page.locator(".seen"))
+    assert seen.shape == (28, 28) and seen[0].max() == 0 and seen.max() == 255
+    assert 40 < (seen > 127).sum() < 200
+    text = written.inner_text()
+    assert "Read as a" in text and "sure; next would be a" in text
+    guessed = int(text.partition("Read as a ")[2][0])
+    assert first[guessed] != first[(guessed + 1) % 10]
+
+    stroke(page, (0.4, 0.5), (0.7, 0.5))  # the bar of a seven
+    second = changed(page, WRITTEN, first)
+
+    told = (guessed + 3) % 10
+    choose(page, "#drawn-label", str(told))
+    expect(written).to_contain_text(f"Taken for a {told}, as you say.")
+    changed(page, WRITTEN, second)
+    restored = decode(page.locator(WRITTEN).nth(told)).astype(int)
+    assert np.abs(restored - decode(page.locator(".seen"))).max() <= 2  # its own class gives the drawing back
+
+    page.locator("#pad .clear").click()
+    expect(written.locator(".notice")).to_contain_text("The pad is empty")
+    blank = page.locator("#pad canvas").evaluate(
+        "canvas => canvas.getContext('2d').getImageData(0, 0, 280, 280).data.every(value => value === 0)"
+    )
+    assert blank
+
+
+def test_the_sheet_is_kept_as_a_png(open_digits, tmp_path: Path) -> None:
+    page = open_digits()
+    choose(page, "#digit", "4")
+    expect(page.locator("#digits-heading")).to_contain_text("The digit 4")
+    with page.expect_download() as caught:
+        page.locator("#keep-digits").click()
+    assert caught.value.suggested_filename == "digits-4-seed-0.png"
+    caught.value.save_as(tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert (sheet.format, sheet.size) == ("PNG", (6 * 116, 7 * 116))
+
+
+def test_visitors_have_their_own_digits(open_digits) -> None:
+    hers, his = open_digits(), open_digits()
+    his_digits = pictures(his, GRID)
+    choose(hers, "#digit", "6")
+    hers.locator(SLIDERS).first.fill("3")
+    changed(hers, GRID, pictures(hers, GRID))
+    his.locator("#grid button").nth(3).click()
+    changed(his, WAY, pictures(his, WAY))
+    assert pictures(his, GRID) == his_digits
+    expect(his.locator("#digits-heading")).to_contain_text("All ten digits")
+
+
+def test_what_is_pasted_here_is_not_given_to_the_other_tab(open_digits, photograph: Path) -> None:
+    page = open_digits()
+    page.evaluate(
+        """bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "aunt.jpg", { type: "image/jpeg" }));
+            document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }""",
+        list(photograph.read_bytes()),
+    )
+    choose(page, "#digit", "1")
+    expect(page.locator("#digits-heading")).to_contain_text("The digit 1")  # had there been an upload, it came first
+    page.get_by_role("tab", name="Colorize").click()
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#results")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_telephone_shows_the_digits_without_scrolling_sideways(open_digits, scheme: str) -> None:
+    page = open_digits(390, 844, color_scheme=scheme, has_touch=True, is_mobile=True)
+
+    def overflow() -> int:
+        return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+    assert overflow() == 0
+    page.locator("#pad canvas").scroll_into_view_if_needed()
+    page.locator("#pad canvas").tap()
+    expect(page.locator("#written")).to_contain_text("Read as a")
+    assert overflow() == 0
+
+    page.locator(SLIDERS).last.scroll_into_view_if_needed()  # the pictures stay in sight beside every slider
+    expect(page.locator("#grid")).to_be_in_viewport()
