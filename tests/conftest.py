@@ -4,7 +4,9 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 TINY_RECIPE = {
     "name": "tiny",
@@ -117,3 +119,30 @@ def tiny_digits_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path, Checkpoint(recipe, dict(model.state_dict()), {"held_out_bits_per_dim": 7.5}, ["noise"], {"axes": axes})
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def drawn_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 400 training and 60 test digits in MNIST's files, drawn with a font in place of a pen."""
+    folder = tmp_path_factory.mktemp("drawn")
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 400), ("t10k", 60)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        _write_idx(raw / f"{name}-labels-idx1-ubyte", labels)
+        _write_idx(raw / f"{name}-images-idx3-ubyte", np.stack([_drawn_digit(label, rng) for label in labels]))
+    return folder
+
+
+def _drawn_digit(label: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a digit with Pillow's own font, somewhere near the middle and slanted."""
+    picture = Image.new("L", (28, 28))
+    shift = rng.uniform(-2, 2, 2)
+    ImageDraw.Draw(picture).text((14 + shift[0], 14 + shift[1]), str(label), 255, ImageFont.load_default(22), "mm")
+    slant = rng.uniform(-0.3, 0.3)
+    return np.asarray(picture.transform((28, 28), Image.Transform.AFFINE, (1, slant, -14 * slant, 0, 1, 0)))
+
+
+def _write_idx(path: Path, values: np.ndarray) -> None:
+    path.write_bytes(bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes() + values.tobytes())

@@ -53,9 +53,9 @@ def test_a_recipe_is_checked_as_its_own_system_wants_it(
     tiny_recipe: dict[str, Any], tiny_digits_recipe: dict[str, Any]
 ) -> None:
     assert parse_recipe(tiny_digits_recipe, "here").system == "digits"
-    with pytest.raises(RecipeError, match="architecture.bins is 1"):
+    with pytest.raises(RecipeError, match=r"architecture\.bins is 1"):
         parse_recipe(tiny_digits_recipe | {"architecture": tiny_digits_recipe["architecture"] | {"bins": 1}}, "here")
-    with pytest.raises(RecipeError, match="architecture.encoder is no known key"):
+    with pytest.raises(RecipeError, match=r"architecture\.encoder is no known key"):
         parse_recipe(tiny_recipe | {"system": "digits"}, "here")
 
 

@@ -7,23 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
 STEPS = 60
-
-
-def digit(label: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a digit with Pillow's own font, somewhere near the middle and slanted."""
-    picture = Image.new("L", (28, 28))
-    shift = rng.uniform(-2, 2, 2)
-    ImageDraw.Draw(picture).text((14 + shift[0], 14 + shift[1]), str(label), 255, ImageFont.load_default(22), "mm")
-    slant = rng.uniform(-0.3, 0.3)
-    return np.asarray(picture.transform((28, 28), Image.Transform.AFFINE, (1, slant, -14 * slant, 0, 1, 0)))
-
-
-def write_idx(path: Path, values: np.ndarray) -> None:
-    path.write_bytes(bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes() + values.tobytes())
 
 
 def blocks() -> str:
@@ -34,16 +21,10 @@ def blocks() -> str:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def session(drawn_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What is defined after the last line, and the folder that it ran in."""
     folder = tmp_path_factory.mktemp("tutorial")
-    raw = folder / "cache" / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for name, count in (("train", 400), ("t10k", 60)):
-        labels = np.arange(count, dtype=np.uint8) % 10
-        write_idx(raw / f"{name}-labels-idx1-ubyte", labels)
-        write_idx(raw / f"{name}-images-idx3-ubyte", np.stack([digit(label, rng) for label in labels]))
+    (folder / "cache").symlink_to(drawn_mnist)
     program, replaced = re.subn(r"^STEPS = \d+$", f"STEPS = {STEPS}", blocks(), flags=re.MULTILINE)
     assert replaced == 1
     names: dict[str, Any] = {"folder": folder}

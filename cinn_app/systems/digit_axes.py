@@ -71,7 +71,8 @@ def find_axes(model: DigitModel, digits: Digits, progress: Progress = no_progres
             left, strength, _ = torch.linalg.svd(covariance, full_matrices=False)
             directions[row, :, :COARSE_DIMS] = left.T[:AXES]
             variance = (latents[chosen] @ left[:, :AXES]).square().mean(0)
-            shares[row] = strength[:AXES].square() / variance / pictures[chosen].square().sum(1).mean()
+            explained = torch.where(variance > 1e-6, strength[:AXES].square() / variance, 0.0)  # few digits span little
+            shares[row] = explained / pictures[chosen].square().sum(1).mean()
             signs, told = _name(model, directions[row], list(classes), spread)
             directions[row] *= signs[:, None]
             names.append(told)

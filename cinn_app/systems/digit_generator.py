@@ -110,8 +110,10 @@ class DigitGenerator:
             seed: the same one draws the same again.
 
         Raises:
-            CinnError: if the temperature is out of range.
+            CinnError: if the temperature is out of range, or nothing is to be drawn.
         """
+        if count < 1:
+            raise CinnError(f"{count} handwritings cannot be drawn: ask for at least 1.")
         deviation = self.recipe.sampling.temperature if temperature is None else temperature
         if not 0 <= deviation <= MAX_TEMPERATURE:
             raise CinnError(f"The temperature {deviation} is out of range: give one from 0 to {MAX_TEMPERATURE:g}.")
@@ -198,6 +200,8 @@ class DigitGenerator:
             CinnError: if there is no such label or axis, or a number is out of range.
         """
         wanted = [_label(label) for label in labels]
+        if not wanted:
+            raise CinnError("No digit was asked for: name at least one from 0 to 9.")
         latents = self.move(self.draw(count, temperature, seed), steps or {})
         repeated = torch.tensor(wanted).repeat_interleave(count)
         return self.decode(latents.repeat(len(wanted), 1), repeated).unflatten(0, (len(wanted), count))
@@ -209,8 +213,8 @@ class DigitGenerator:
         Args:
             images: uint8, ``(count, 28, 28)``.
         """
-        rows = []
-        for batch in images.split(BATCH // CLASSES):
+        rows = [torch.empty(0, CLASSES)]
+        for batch in images.split(BATCH // CLASSES) if len(images) else ():
             x = dequantise(batch).to(self.device).repeat_interleave(CLASSES, 0)
             labels = torch.arange(CLASSES, device=self.device).repeat(len(batch))
             rows.append(self.model.encode(x, labels)[1].unflatten(0, (-1, CLASSES)).cpu())

@@ -6,6 +6,7 @@ open. The label steers both through a map that it is embedded in.
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ def dequantise(images: Tensor, noise: Tensor | None = None) -> Tensor:
         noise: uniform in 0..1, of the same shape; without it the middle of each step is taken.
 
     Returns:
-        ``(batch, 1, 28, 28)``, strictly within 0..1.
+        ``(batch, 1, 28, 28)``, in 0..1.
     """
     return ((images.float() + (0.5 if noise is None else noise)) / 256).unsqueeze(1)
 
@@ -89,7 +90,7 @@ class DigitModel(nn.Module):
         """Map latents ``(batch, 784)`` to pictures ``(batch, 1, 28, 28)`` and their ``log p(x | y)``, ``(batch,)``."""
         coarse, fine = z.split([COARSE_DIMS, DIMS - COARSE_DIMS], dim=1)
         latent = (fine.unflatten(1, FINE), coarse.unflatten(1, COARSE))
-        x, log_det = self.flow.inverse(latent, self._conditions(labels))
+        x, log_det = self.flow.inverse(cast(Tensor, latent), self._conditions(labels))  # a pyramid takes a tuple
         return x, standard_normal_log_prob(z) - log_det
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:

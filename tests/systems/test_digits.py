@@ -246,6 +246,14 @@ def test_temperatures_out_of_range_are_refused(generator: DigitGenerator, temper
         generator.draw(temperature=temperature)
 
 
+def test_nothing_is_not_drawn_but_may_be_read(generator: DigitGenerator) -> None:
+    with pytest.raises(CinnError, match="ask for at least 1"):
+        generator.sample([1], count=0)
+    with pytest.raises(CinnError, match="name at least one"):
+        generator.sample([])
+    assert generator.classify(torch.empty(0, 28, 28, dtype=torch.uint8)).shape == (0, CLASSES)
+
+
 def test_one_picture_has_no_way(generator: DigitGenerator) -> None:
     with pytest.raises(CinnError, match="give at least 2"):
         generator.interpolate(*generator.draw(2), (0, 1), count=1)
