@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cinn_app import DigitGenerator
 from cinn_app.imaging import digit_sheet
-from cinn_app.systems.digits import CLASSES, DIMS
+from cinn_app.systems.digits import CLASSES
 
 SHOWN, AXES, SAMPLES = (2, 4, 7), 6, 16
 STEPS = (-3, -2, -1, 0, 1, 2, 3)
@@ -29,7 +29,6 @@ def axes(generator: DigitGenerator) -> Image.Image:
     rows = []
     for axis in generator.axes()[:AXES]:
         latents = torch.stack([step * axis.direction for step in STEPS]).repeat(len(SHOWN), 1)
-        assert latents.shape[1] == DIMS
         rows.append(generator.decode(latents, torch.tensor(SHOWN).repeat_interleave(len(STEPS))))
     sheet = Image.fromarray(digit_sheet(torch.stack(rows), SCALE))
     picture = Image.new("L", (LABEL_WIDTH + sheet.width, sheet.height))

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from cinn_app.errors import DataError
@@ -23,6 +25,11 @@ class Digits(NamedTuple):
 
     images: Tensor
     labels: Tensor
+
+    def batch(self, indices: np.ndarray) -> "Digits":
+        """Gather digits by their numbers."""
+        chosen = torch.from_numpy(indices)
+        return Digits(self.images[chosen], self.labels[chosen])
 
 
 def load_mnist(folder: Path, train: bool) -> Digits:

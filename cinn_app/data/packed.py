@@ -1,18 +1,17 @@
 """Reading a pack: random batches for training, ordered ones for watching."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from cinn_app.data.features import feature_files
 from cinn_app.data.pack import shards_of
 
-__all__ = ["BatchStream", "ColourBatch", "PackedViews", "split_held_out"]
+__all__ = ["ColourBatch", "PackedViews", "split_held_out"]
 
 
 class ColourBatch(NamedTuple):
@@ -77,33 +76,3 @@ def split_held_out(groups: np.ndarray, share: float) -> tuple[np.ndarray, np.nda
     """
     held_out = groups < share * 2**32
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
-
-
-class BatchStream(IterableDataset[ColourBatch]):
-    """Batches without end, shuffled anew each epoch, and the same ones whenever the same step comes round.
-
-    Args:
-        views: where batches are read.
-        indices: which views take part.
-        batch_size: views per batch.
-        seed: of the shuffling.
-        start: the step to begin with, so that a resumed training goes on where it was.
-    """
-
-    def __init__(self, views: PackedViews, indices: np.ndarray, batch_size: int, seed: int, start: int = 0) -> None:
-        self.views, self.indices, self.batch_size, self.seed, self.start = (
-            views,
-            indices,
-            batch_size,
-            seed,
-            start,
-        )
-
-    def __iter__(self) -> Iterator[ColourBatch]:
-        per_epoch = max(1, len(self.indices) // self.batch_size)
-        epoch, batch = divmod(self.start, per_epoch)
-        while True:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.indices)
-            for number in range(batch, per_epoch):
-                yield self.views.batch(order[number * self.batch_size : (number + 1) * self.batch_size])
-            epoch, batch = epoch + 1, 0

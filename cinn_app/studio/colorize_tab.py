@@ -2,7 +2,6 @@
 
 import dataclasses
 import html
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import sample_photographs
+from cinn_app.studio.shared import SAVE_FILE, roll, warn
 from cinn_app.studio.visits import SAMPLES, Visit, close_visit, describe, draw, export, gray, open_visit, paint
 from cinn_app.systems.colorizer import Colorizer
 
@@ -42,14 +42,6 @@ SHOW_RESULTS = """() => {
     if (results && !failed && results.getBoundingClientRect().top > 0.7 * window.innerHeight)
         results.scrollIntoView({ behavior: "smooth" });
 }"""
-SAVE_FILE = """(file) => {
-    if (!file) return;
-    const link = document.createElement("a");
-    link.href = file.url;
-    link.download = file.orig_name;
-    link.click();
-}"""
-SEEDS = 1_000_000
 
 
 class ColorizeTab:
@@ -176,7 +168,7 @@ class ColorizeTab:
             self.sample.click(self._open_sample, [self.sample, self.visit], **opening),
         ):
             event.then(None, js=SHOW_RESULTS).then(**drawing)
-        self.dice.click(_roll, None, self.seed, queue=False, api_visibility="private").then(**drawing)
+        self.dice.click(roll, None, self.seed, queue=False, api_visibility="private").then(**drawing)
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
         self.gallery.select(
             self._choose,
@@ -246,7 +238,7 @@ class ColorizeTab:
             yield {self.visit: drawn, self.gallery: _gallery(drawn, pictures)}
             yield self._large(drawn, vividness)
         except CinnError as error:
-            _warn(error)
+            warn(error)
 
     def _choose(self, event: gr.SelectData, visit: Visit | None, vividness: float) -> Any:
         if visit is None or not visit.colourings:
@@ -255,7 +247,7 @@ class ColorizeTab:
         try:
             return {self.visit: visit, **self._large(visit, vividness)}
         except CinnError as error:
-            _warn(error)
+            warn(error)
             return gr.skip()
 
     def _repaint(self, visit: Visit | None, vividness: float) -> Iterator[dict[Any, Any]]:
@@ -267,7 +259,7 @@ class ColorizeTab:
             yield {self.compare: _comparison(visit, vividness)}
             yield {self.gallery: _gallery(visit, [paint(visit, index, vividness) for index in range(SAMPLES)])}
         except CinnError as error:
-            _warn(error)
+            warn(error)
             yield {self.compare: gr.skip()}
 
     def _export(self, visit: Visit | None, vividness: float) -> Iterator[dict[Any, Any]]:
@@ -279,7 +271,7 @@ class ColorizeTab:
         try:
             file = str(export(visit, vividness))
         except CinnError as error:
-            _warn(error)
+            warn(error)
             file = None
         yield {self.download: _button(visit), self.file: file}
 
@@ -289,14 +281,6 @@ class ColorizeTab:
             self.download: _button(visit),
             self.compare: _comparison(visit, vividness),
         }
-
-
-def _warn(error: CinnError) -> None:
-    gr.Warning(html.escape(str(error)), title="That did not work")
-
-
-def _roll() -> int:
-    return random.randrange(SEEDS)
 
 
 def _gallery(visit: Visit, pictures: list[Path]) -> gr.Gallery:

@@ -1,8 +1,6 @@
 """The tab that writes digits: many handwritings, sliders that bend them, the way from one to another, and a pad."""
 
 import dataclasses
-import html
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +10,7 @@ from cinn_app.errors import CinnError
 from cinn_app.studio.digit_markup import grid, png, row
 from cinn_app.studio.digit_pad import DigitPad
 from cinn_app.studio.digit_pictures import REACH, Setting, along_axes, between, draw, ends, sheet
+from cinn_app.studio.shared import SAVE_FILE, roll, warn
 from cinn_app.systems.digit_generator import DigitGenerator
 
 __all__ = ["DigitsTab"]
@@ -27,18 +26,11 @@ element.addEventListener("click", (event) => {
     if (cell) trigger("select", { number: Number(cell.dataset.number) });
 });
 """
-SAVE_SHEET = """(file) => {
-    if (!file) return;
-    const link = document.createElement("a");
-    link.href = file.url;
-    link.download = file.name;
-    link.click();
-}"""
 ALL = "all"
 COMMON, OWN = "in all digits", "in this digit"
 # Below the pictures of an axis, and above its slider.
 RULER = [f"{step:+d}".replace("-", "\N{MINUS SIGN}").replace("+0", "0") for step in range(-REACH, REACH + 1)]
-SEEDS, MAX_SEED = 1_000_000, 999_999_999
+MAX_SEED = 999_999_999
 MAX_TEMPERATURE = 1.5
 
 
@@ -147,7 +139,7 @@ class DigitsTab:
             event.then(self._show_axes, wishes, self.ways, **quiet)
         gr.on([self.temperature.input, *(slider.input for slider in self.sliders)], **redrawing)
         gr.on([self.seed.submit, self.seed.blur], **redrawing)
-        self.dice.click(_roll, None, self.seed, queue=False, api_visibility="private").then(**redrawing)
+        self.dice.click(roll, None, self.seed, queue=False, api_visibility="private").then(**redrawing)
         self.reset.click(
             lambda: [self.usual, *[0] * len(self.sliders)],
             None,
@@ -156,7 +148,7 @@ class DigitsTab:
             api_visibility="private",
         ).then(**redrawing)
         self.grid.select(self._choose, [self.chosen, *wishes], [self.chosen, *shown], **quiet)
-        self.download.click(self._download, wishes, self.file, **quiet).then(None, self.file, js=SAVE_SHEET)
+        self.download.click(self._download, wishes, self.file, **quiet).then(None, self.file, js=SAVE_FILE)
 
     def _redraw(self, chosen: tuple[int, int], *wishes: Any) -> Iterator[dict[Any, Any]]:
         """Show the digits as soon as they are drawn, then the way between two of them."""
@@ -165,7 +157,7 @@ class DigitsTab:
             yield {self.grid: self._grid(setting, chosen)}
             yield {self.between: self._between(setting, chosen)}
         except CinnError as error:
-            _warn(error)
+            warn(error)
             yield {self.grid: gr.skip()}
 
     def _choose_digit(self, *wishes: Any) -> list[Any]:
@@ -205,7 +197,7 @@ class DigitsTab:
     def _download(self, *wishes: Any) -> dict[str, str]:
         setting = _setting(*wishes)
         digit = "all" if setting.label is None else setting.label
-        return {"name": f"digits-{digit}-seed-{setting.seed}.png", "url": png(sheet(self.generator, setting))}
+        return {"orig_name": f"digits-{digit}-seed-{setting.seed}.png", "url": png(sheet(self.generator, setting))}
 
     def _grid(self, setting: Setting, chosen: tuple[int, int]) -> str:
         return grid(draw(self.generator, setting), setting.labels(), chosen)
@@ -229,11 +221,3 @@ def _heading(setting: Setting) -> str:
     if setting.label is None:
         return "<h2>All ten digits <small>each column is one handwriting</small></h2>"
     return f"<h2>The digit {setting.label} <small>in {rows * columns} handwritings</small></h2>"
-
-
-def _roll() -> int:
-    return random.randrange(SEEDS)
-
-
-def _warn(error: CinnError) -> None:
-    gr.Warning(html.escape(str(error)), title="That did not work")

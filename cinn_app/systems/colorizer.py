@@ -32,7 +32,7 @@ from cinn_app.imaging import (
 from cinn_app.recipes import ColorizationRecipe
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
-from cinn_app.systems.loading import load_system, require_system
+from cinn_app.systems.loading import load_system, require_recipe
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -115,7 +115,7 @@ class Colorizer:
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        require_system(checkpoint, "colorization")
+        self.recipe = require_recipe(checkpoint, ColorizationRecipe)
         self.checkpoint, self.device = checkpoint, device
         self.model = ColorizationModel(self.recipe.architecture)
         self.model.load_state_dict(checkpoint.weights)
@@ -125,13 +125,6 @@ class Colorizer:
     def load(cls, name: str | Path = "colorize", device: str = "auto") -> "Colorizer":
         """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
         return load_system(cls, name, device)
-
-    @property
-    def recipe(self) -> ColorizationRecipe:
-        """The recipe that the model was made by."""
-        recipe = self.checkpoint.recipe
-        assert isinstance(recipe, ColorizationRecipe)  # as was checked at the start
-        return recipe
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
         """Give the temperature of each scale, fine to coarse.

@@ -9,7 +9,7 @@ from cinn_app.data.mnist import load_mnist
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.digit_generator import DigitGenerator
 from cinn_app.systems.digits import bits_per_dim, dequantise
-from cinn_app.systems.evaluation import Evaluation
+from cinn_app.systems.evaluation import Evaluation, evenly_spread
 
 __all__ = ["evaluate_digits"]
 
@@ -38,10 +38,8 @@ def evaluate_digits(
     Raises:
         DataError: if MNIST is damaged, or is missing and cannot be downloaded.
     """
-    images, labels = load_mnist(folder, train=False)
-    if limit is not None and limit < len(labels):
-        kept = torch.from_numpy(np.linspace(0, len(labels) - 1, limit).round().astype(int))
-        images, labels = images[kept], labels[kept]
+    test = load_mnist(folder, train=False)
+    images, labels = test.batch(np.array(evenly_spread(len(test.labels), limit)))
     noise = torch.Generator().manual_seed(0)
     model, device = generator.model, generator.device
     bits, right, error = 0.0, 0, 0.0

@@ -18,7 +18,7 @@ from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.recipes import DigitsRecipe
 from cinn_app.systems.digits import CLASSES, DIMS, DigitModel, dequantise, quantise
-from cinn_app.systems.loading import load_system, require_system
+from cinn_app.systems.loading import load_system, require_recipe
 
 __all__ = ["Axis", "DigitGenerator", "Restyled"]
 
@@ -71,7 +71,7 @@ class DigitGenerator:
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        require_system(checkpoint, "digits")
+        self.recipe = require_recipe(checkpoint, DigitsRecipe)
         self.checkpoint, self.device = checkpoint, device
         self.model = DigitModel(self.recipe.architecture)
         self.model.load_state_dict(checkpoint.weights)
@@ -81,13 +81,6 @@ class DigitGenerator:
     def load(cls, name: str | Path = "digits", device: str = "auto") -> "DigitGenerator":
         """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
         return load_system(cls, name, device)
-
-    @property
-    def recipe(self) -> DigitsRecipe:
-        """The recipe that the model was made by."""
-        recipe = self.checkpoint.recipe
-        assert isinstance(recipe, DigitsRecipe)  # as was checked at the start
-        return recipe
 
     def axes(self, label: int | None = None) -> tuple[Axis, ...]:
         """Return the principal axes of the handwriting, the strongest first.

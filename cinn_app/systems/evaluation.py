@@ -17,7 +17,7 @@ from cinn_app.metrics.colour import best_of, colourfulness, deviation, picture_r
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.colorizer import Colorizer
 
-__all__ = ["Evaluation", "evaluate_colorizer"]
+__all__ = ["Evaluation", "evaluate_colorizer", "evenly_spread"]
 
 #: A picture whose own chroma is below this many Lab units on average has no colours to be compared with.
 GRAY_CHROMA = 1.0
@@ -71,9 +71,7 @@ def evaluate_colorizer(
         DataError: if a source is missing, or holds no colour photograph.
     """
     names = [image.name for image in iterate_images(sources)]
-    kept = set(range(len(names)))
-    if limit is not None and limit < len(names):
-        kept = set(np.linspace(0, len(names) - 1, limit).round().astype(int).tolist())
+    kept = set(evenly_spread(len(names), limit))
     rows: list[dict[str, float]] = []
     lightness_off = np.zeros(1001, dtype=np.int64)
     problems: list[str] = []
@@ -102,6 +100,18 @@ def evaluate_colorizer(
     }
     averages["lightness_error_p99"] = float(np.searchsorted(np.cumsum(lightness_off) / lightness_off.sum(), 0.99)) / 100
     return Evaluation(averages, len(rows), problems)
+
+
+def evenly_spread(count: int, limit: int | None) -> list[int]:
+    """Choose at most so many of the numbers below a count, spread evenly.
+
+    >>> evenly_spread(9, 3), evenly_spread(3, 9), evenly_spread(2, None)
+    ([0, 4, 8], [0, 1, 2], [0, 1])
+    """
+    if limit is None or limit >= count:
+        return list(range(count))
+    chosen: list[int] = np.linspace(0, count - 1, limit).round().astype(int).tolist()
+    return chosen
 
 
 class _Finished(NamedTuple):

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import torch
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
 from cinn_app.devices import choose_device
 from cinn_app.errors import CheckpointError
+from cinn_app.recipes import ColorizationRecipe, DigitsRecipe
 
-__all__ = ["load_system", "require_system"]
+__all__ = ["load_system", "require_recipe"]
 
 System = TypeVar("System")
+KnownRecipe = TypeVar("KnownRecipe", ColorizationRecipe, DigitsRecipe)
 
 
 def load_system(build: Callable[[Checkpoint, torch.device], System], name: str | Path, device: str) -> System:
@@ -37,12 +39,14 @@ def load_system(build: Callable[[Checkpoint, torch.device], System], name: str |
         ) from error
 
 
-def require_system(checkpoint: Checkpoint, system: str) -> None:
-    """Refuse a checkpoint of another system.
+def require_recipe(checkpoint: Checkpoint, kind: type[KnownRecipe]) -> KnownRecipe:
+    """Return a checkpoint's recipe, and refuse one of another system.
 
     Raises:
-        CheckpointError: naming both.
+        CheckpointError: naming both systems.
     """
     recipe = checkpoint.recipe
-    if recipe.system != system:
-        raise CheckpointError(f"The model {recipe.name} is made for {recipe.system}, not for {system}: choose another.")
+    if not isinstance(recipe, kind):
+        (wanted,) = get_args(kind.model_fields["system"].annotation)
+        raise CheckpointError(f"The model {recipe.name} is made for {recipe.system}, not for {wanted}: choose another.")
+    return recipe

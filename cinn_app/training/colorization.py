@@ -12,7 +12,8 @@ from torchvision.utils import make_grid
 
 from cinn_app.data.features import cache_features
 from cinn_app.data.pack import PackReport, PackSettings, make_pack
-from cinn_app.data.packed import BatchStream, ColourBatch, PackedViews, split_held_out
+from cinn_app.data.packed import ColourBatch, PackedViews, split_held_out
+from cinn_app.data.stream import BatchStream
 from cinn_app.devices import faster_autocast_dtype
 from cinn_app.errors import DataError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8

@@ -1,15 +1,16 @@
 """Training the digits: the likelihood alone; afterwards the axes of the handwriting are looked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from cinn_app.data.mnist import Digits, load_mnist
+from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 from cinn_app.imaging import digit_sheet
 from cinn_app.progress import Progress
@@ -42,28 +43,10 @@ class DigitsTraining(LikelihoodTraining):
         self.log("held-out bits/dim", self.model.loss(batch.images, batch.labels), prog_bar=True)
 
 
-class _DigitStream(IterableDataset[Digits]):
-    """Batches without end, shuffled anew each epoch, and the same ones whenever the same step comes round."""
-
-    def __init__(self, digits: Digits, batch_size: int, seed: int, start: int) -> None:
-        self.digits, self.batch_size, self.seed, self.start = digits, batch_size, seed, start
-
-    def __iter__(self) -> Iterator[Digits]:
-        count = len(self.digits.labels)
-        per_epoch = count // self.batch_size
-        epoch, batch = divmod(self.start, per_epoch)
-        while True:
-            order = torch.randperm(count, generator=torch.Generator().manual_seed(self.seed + epoch))
-            for chosen in order.split(self.batch_size)[batch:per_epoch]:
-                yield Digits(self.digits.images[chosen], self.digits.labels[chosen])
-            epoch, batch = epoch + 1, 0
-
-
 def prepare_digits(
     recipe: DigitsRecipe,
     sources: Sequence[Path],
     cache: Path,
-    device: torch.device,
     weights: dict[str, Tensor] | None,
     limit: TimeLimit,
     start: int,
@@ -75,7 +58,6 @@ def prepare_digits(
         recipe: architecture, data and schedule.
         sources: the folder that holds MNIST/raw, or nothing to download MNIST into the cache.
         cache: see `sources`.
-        device: not used; batches follow the model.
         weights: to begin with.
         limit: of the training's minutes.
         start: the step to begin with.
@@ -100,12 +82,7 @@ def prepare_digits(
     held_out = Digits(digits.images[learnt:], digits.labels[learnt:])
     return Job(
         module=DigitsTraining(model, recipe.training, limit),
-        batches=_DigitStream(
-            Digits(digits.images[:learnt], digits.labels[:learnt]),
-            recipe.training.batch_size,
-            recipe.training.seed,
-            start,
-        ),
+        batches=BatchStream(digits, np.arange(learnt), recipe.training.batch_size, recipe.training.seed, start),
         checks=[Digits(*part) for part in zip(*(t.split(DIGITS_PER_CHECK) for t in held_out), strict=True)],
         pictures=learnt,
         data=["MNIST"],

@@ -120,7 +120,7 @@ def _prepare(
     try:
         if isinstance(recipe, ColorizationRecipe):
             return prepare_colorization(recipe, sources, cache, device, weights, limit, start, progress)
-        return prepare_digits(recipe, sources, cache, device, weights, limit, start, progress)
+        return prepare_digits(recipe, sources, cache, weights, limit, start, progress)
     except RuntimeError as error:  # what strict loading raises
         if path is None:
             raise

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from cinn_app.data.features import cache_features
 from cinn_app.data.pack import PackSettings, make_pack, shards_of
-from cinn_app.data.packed import BatchStream, PackedViews, split_held_out
+from cinn_app.data.packed import PackedViews, split_held_out
+from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 
 SETTINGS = PackSettings(size=64, views_sharp=3, views_enlarged=1, aged=0)
