@@ -20,6 +20,7 @@ __all__ = [
     "ColorizationSampling",
     "DigitsArchitecture",
     "DigitsData",
+    "DigitsObjective",
     "DigitsRecipe",
     "DigitsSampling",
     "Recipe",
@@ -34,8 +35,8 @@ Temperature = Annotated[float, Field(gt=0, le=2)]
 Clamp = Annotated[float, Field(gt=0, le=5)]
 #: One value per scale of the flow, strides 8, 16, 32 and 64.
 PerScale = Annotated[list[Positive], Field(min_length=4, max_length=4)]
-#: One value per scale of the digits' flow, strides 2 and 4.
-PerDigitScale = Annotated[list[Positive], Field(min_length=2, max_length=2)]
+#: Values for two of the digits' three bands.
+PerDigitBand = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 
 
 class _Section(BaseModel):
@@ -108,19 +109,23 @@ class ColorizationSampling(_Section):
 
 
 class DigitsArchitecture(_Section):
-    """Sizes of the class-conditional flow on pictures of 28x28 pixels; two values are for strides 2 and 4.
+    """Sizes of the class-conditional flow on pictures of 28x28 pixels.
 
     Attributes:
         margin: what is left free below black and above white before the logit.
         label_channels: of the map that each label is embedded in.
-        feature_width: channels of the network that reads the coarser image for the fine scale.
-        feature_blocks: its residual blocks.
-        couplings: per scale.
-        subnet_widths: hidden channels of the convolutional subnets, per scale.
-        dense_width: hidden values of the subnets that see the whole coarse scale at once, in every other coupling.
-        bins: of the couplings' splines.
+        feature_width: channels of the networks that read the coarser image for the details.
+        feature_blocks: their residual blocks.
+        couplings: splines with convolutional subnets, of the details at full and at half resolution.
+        subnet_widths: hidden channels of these subnets, likewise.
+        dense_couplings: affine, with subnets that see all values at once, of the details at half resolution and of the
+            digit as a whole.
+        dense_width: hidden values of these subnets.
+        dropout: share of them that training leaves out.
+        context_width: of the summary of the condition that each of them reads.
+        bins: of the splines.
         bound: of the splines; beyond it they are the identity.
-        clamp: of the couplings' log-scales.
+        clamp: of the splines' log-scales.
         mixing_seed: of the random orthogonal matrices.
     """
 
@@ -128,9 +133,12 @@ class DigitsArchitecture(_Section):
     label_channels: Positive
     feature_width: Positive
     feature_blocks: Positive
-    couplings: PerDigitScale
-    subnet_widths: PerDigitScale
+    couplings: PerDigitBand
+    subnet_widths: PerDigitBand
+    dense_couplings: PerDigitBand
     dense_width: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    context_width: Positive
     bins: Annotated[int, Field(ge=2, le=64)]
     bound: Annotated[float, Field(gt=0)]
     clamp: Clamp
@@ -141,6 +149,16 @@ class DigitsData(_Section):
     """How many of the training pictures are watched instead of learnt from."""
 
     held_out: Positive
+
+
+class DigitsObjective(_Section):
+    """How the likelihood is maximised.
+
+    Attributes:
+        fine_share: of every batch, from which the scale of the details at full resolution learns.
+    """
+
+    fine_share: Annotated[float, Field(gt=0, le=1)]
 
 
 class DigitsSampling(_Section):
@@ -174,6 +192,7 @@ class DigitsRecipe(_Recipe):
     system: Literal["digits"]
     architecture: DigitsArchitecture
     data: DigitsData
+    objective: DigitsObjective
     sampling: DigitsSampling
 
 

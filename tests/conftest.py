@@ -51,13 +51,17 @@ TINY_DIGITS_RECIPE = {
         "feature_blocks": 1,
         "couplings": [2, 2],
         "subnet_widths": [8, 8],
+        "dense_couplings": [2, 3],
         "dense_width": 8,
+        "dropout": 0.0,
+        "context_width": 4,
         "bins": 4,
         "bound": 4.0,
         "clamp": 1.0,
         "mixing_seed": 0,
     },
     "data": {"held_out": 20},
+    "objective": {"fine_share": 0.5},
     "training": TINY_RECIPE["training"],
     "sampling": {"temperature": 0.8},
 }
@@ -110,7 +114,7 @@ def tiny_digits_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(0)
         model = DigitModel(recipe.architecture)
         for parameter in model.parameters():
-            parameter.data += 0.1 * torch.randn_like(parameter)
+            parameter.data += 0.04 * torch.randn_like(parameter)
         model.axes.copy_(torch.nn.functional.normalize(torch.randn_like(model.axes), dim=-1))
     names = ["slant", "width", *(f"shape {number}" for number in range(3, AXES + 1))]
     axes = [[[name, 0.5 / number] for number, name in enumerate(names, start=1)]] * (CLASSES + 1)

@@ -11,6 +11,7 @@ from cinn_app.flows.conditional_affine import ConditionalAffine
 from cinn_app.flows.conditioned import Conditioned
 from cinn_app.flows.coupling import AdditiveCoupling, AdditiveCouplingPair, AffineCoupling, AffineCouplingPair
 from cinn_app.flows.factor_out import FactorOut
+from cinn_app.flows.flatten import Flatten
 from cinn_app.flows.flow import NormalizingFlow, Temperature, standard_normal_log_prob
 from cinn_app.flows.haar import HaarDownsampling, Squeeze
 from cinn_app.flows.logit import Logit
@@ -20,6 +21,7 @@ from cinn_app.flows.padding import ZeroPadding
 from cinn_app.flows.pyramid import HaarPyramid
 from cinn_app.flows.shapes import ShapeError
 from cinn_app.flows.spline import SplineCoupling
+from cinn_app.flows.triangular import Triangular
 
 __all__ = [
     "ActNorm",
@@ -33,6 +35,7 @@ __all__ = [
     "ConditionalAffine",
     "Conditioned",
     "FactorOut",
+    "Flatten",
     "HaarDownsampling",
     "HaarPyramid",
     "Inverse",
@@ -47,6 +50,7 @@ __all__ = [
     "Squeeze",
     "Subnet",
     "Temperature",
+    "Triangular",
     "ZeroPadding",
     "soft_clamp",
     "standard_normal_log_prob",

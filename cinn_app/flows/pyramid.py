@@ -73,20 +73,28 @@ class HaarPyramid(Bijection):
         latents, log_dets = self.forward_by_scale(x, condition)
         return latents, torch.stack(log_dets).sum(0)
 
-    def forward_by_scale(self, x: Tensor, condition: Condition = None) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def forward_by_scale(
+        self, x: Tensor, condition: Condition = None, skip: int = 0
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Map data to latents as :meth:`forward`, but keep the log-determinants of the scales apart.
 
         Each scale is a density of its own, of its band given all coarser ones; their log-likelihoods sum to
         the whole.
+
+        Args:
+            x: data.
+            condition: one per scale, also of those that are left out.
+            skip: leave out so many of the finest scales, where only the coarser ones are wanted.
         """
         self.latent_shapes(x.shape)
         conditions = self._per_scale(condition)
         latents, log_dets, low = [], [], x
         for level, detail in enumerate(self.details, start=1):
             low, high = self.haar(low)[0].split([x.shape[1], 3 * x.shape[1]], dim=1)
-            z, stretch = detail(high, self._steer(conditions[level - 1], low, level))
-            latents.append(z)
-            log_dets.append(stretch)
+            if level > skip:
+                z, stretch = detail(high, self._steer(conditions[level - 1], low, level))
+                latents.append(z)
+                log_dets.append(stretch)
         z, stretch = self.base(self.haar(low)[0], conditions[-1])
         return (*latents, z), (*log_dets, stretch)
 

@@ -1,7 +1,6 @@
 """Ordinary nets inside couplings: they need no inverse, only shapes."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from torch import nn
@@ -20,12 +19,13 @@ def start_at_zero(layer: Layer) -> Layer:
     return layer
 
 
-def conv_subnet(width: int, kernel_size: int = 3) -> Callable[[int, int], nn.Module]:
+def conv_subnet(width: int, kernel_size: int = 3, out_kernel_size: int = 3) -> Callable[[int, int], nn.Module]:
     """Return the maker of a three-layer convolutional subnet that keeps height and width.
 
     Args:
         width: hidden channels.
-        kernel_size: of the first and last layer, odd; the middle layer mixes channels only.
+        kernel_size: of the first layer, odd; the middle layer mixes channels only.
+        out_kernel_size: of the last layer, odd; 1 is cheap where a spline wants many outputs.
 
     Returns:
         A function of ``(in_channels, out_channels)``, as couplings want it. The last layer starts at zero.
@@ -37,33 +37,31 @@ def conv_subnet(width: int, kernel_size: int = 3) -> Callable[[int, int], nn.Mod
             nn.SiLU(),
             nn.Conv2d(width, width, 1),
             nn.SiLU(),
-            start_at_zero(nn.Conv2d(width, out_channels, kernel_size, padding="same")),
+            start_at_zero(nn.Conv2d(width, out_channels, out_kernel_size, padding="same")),
         )
 
     return make
 
 
-def dense_subnet(width: int, size: Sequence[int]) -> Callable[[int, int], nn.Module]:
-    """Return the maker of a three-layer subnet in which every value of a small image sees all others.
+def dense_subnet(width: int, dropout: float = 0.0) -> Callable[[int, int], nn.Module]:
+    """Return the maker of a three-layer fully connected subnet, for couplings of vectors.
 
     Args:
         width: hidden values.
-        size: height and width of the image; no other will do.
+        dropout: share of them that training leaves out, where data are few.
 
     Returns:
         A function of ``(in_channels, out_channels)``, as couplings want it. The last layer starts at zero.
     """
-    pixels = math.prod(size)
 
     def make(in_channels: int, out_channels: int) -> nn.Module:
         return nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(in_channels * pixels, width),
+            nn.Linear(in_channels, width),
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),
-            start_at_zero(nn.Linear(width, out_channels * pixels)),
-            nn.Unflatten(1, (out_channels, *size)),
+            nn.Dropout(dropout),
+            start_at_zero(nn.Linear(width, out_channels)),
         )
 
     return make

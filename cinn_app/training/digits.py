@@ -32,9 +32,13 @@ class DigitsTraining(LikelihoodTraining):
 
     model: DigitModel
 
+    def __init__(self, model: DigitModel, recipe: DigitsRecipe, limit: TimeLimit) -> None:
+        super().__init__(model, recipe.training, limit)
+        self.objective = recipe.objective
+
     def training_step(self, batch: Digits, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
-        loss = self.model.loss(batch.images, batch.labels)
+        loss = self.model.loss(batch.images, batch.labels, self.objective.fine_share)
         self.log("bits/dim", loss.detach(), prog_bar=True)
         return loss
 
@@ -81,7 +85,7 @@ def prepare_digits(
         model.load_state_dict(weights)
     held_out = Digits(digits.images[learnt:], digits.labels[learnt:])
     return Job(
-        module=DigitsTraining(model, recipe.training, limit),
+        module=DigitsTraining(model, recipe, limit),
         batches=BatchStream(digits, np.arange(learnt), recipe.training.batch_size, recipe.training.seed, start),
         checks=[Digits(*part) for part in zip(*(t.split(DIGITS_PER_CHECK) for t in held_out), strict=True)],
         pictures=learnt,

@@ -13,6 +13,7 @@ from cinn_app.flows import (
     Chain,
     ConditionalAffine,
     FactorOut,
+    Flatten,
     HaarDownsampling,
     HaarPyramid,
     InvertibleLinear,
@@ -20,6 +21,7 @@ from cinn_app.flows import (
     Permutation,
     ShapeError,
     Squeeze,
+    Triangular,
     ZeroPadding,
     soft_clamp,
 )
@@ -204,6 +206,14 @@ def test_a_chain_is_a_list() -> None:
     assert torch.equal(chain[1:](x)[0], members[2](members[1](x)[0])[0])
 
 
+def test_a_triangular_map_steers_the_second_part_by_the_first_and_not_the_other_way() -> None:
+    flow = Triangular(2, 2, AffineCoupling(2, nn.Linear), AffineCoupling(3, nn.Linear, 2))
+    x = torch.randn(1, 5)
+    jacobian = torch.autograd.functional.jacobian(lambda values: flow(values)[0], x)[0, :, 0]
+    assert jacobian[:2, 2:].count_nonzero() == 0
+    assert jacobian[2:, :2].count_nonzero() > 0
+
+
 def test_each_scale_is_steered_by_its_own_condition() -> None:
     flow = Chain([AffineCoupling(4, nn.Linear, 1), FactorOut(2, AffineCoupling(2, nn.Linear, 3))])
     x, first, second = torch.randn(2, 4), torch.randn(2, 1), torch.randn(2, 3)
@@ -216,6 +226,7 @@ def test_each_scale_is_steered_by_its_own_condition() -> None:
 # ---- sizes that do not fit ---------------------------------------------------------------------------------
 
 PYRAMID = HaarPyramid(AffineCoupling(8, conv, 2), [AffineCoupling(6, conv, 2 + 2)])
+TRIANGULAR = Triangular(2, 2, Chain([]), AffineCoupling(3, nn.Linear, 2))
 FINE, COARSE = torch.randn(2, 2, 4, 4), torch.randn(2, 2, 2, 2)
 IMAGE = torch.randn(2, 2, 8, 8)
 
@@ -240,6 +251,10 @@ IMAGE = torch.randn(2, 2, 8, 8)
         (lambda: ZeroPadding(3).inverse(torch.randn(1, 3)), ["3"]),
         (lambda: FactorOut(4, Chain([]))(torch.randn(1, 4)), ["4"]),
         (lambda: FactorOut(2, Chain([])).inverse(torch.randn(1, 4)), ["1", "2"]),
+        (lambda: Flatten((2, 8, 8))(FINE), ["(2, 2, 4, 4)", "2, 8, 8"]),
+        (lambda: Flatten((2, 8, 8)).inverse(torch.randn(2, 127)), ["(2, 127)", "128"]),
+        (lambda: TRIANGULAR(torch.randn(2, 2)), ["2 channels", "first part"]),
+        (lambda: TRIANGULAR(torch.randn(2, 5), (FINE, COARSE)), ["2 conditions", "one"]),
         (lambda: PYRAMID(torch.randn(2, 2, 8, 10), (FINE, COARSE)), ["(2, 2, 8, 10)", "4"]),
         (lambda: PYRAMID(IMAGE, (FINE,)), ["1 condition", "2"]),
         (lambda: PYRAMID(IMAGE, FINE), ["single tensor", "2"]),

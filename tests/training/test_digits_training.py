@@ -17,7 +17,7 @@ from cinn_app.training.run import train
 def test_training_learns_finds_axes_and_goes_on(
     drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]
 ) -> None:
-    tiny_digits_recipe["training"] |= {"steps": 60, "learning_rate": 3e-3, "batch_size": 16}
+    tiny_digits_recipe["training"] |= {"steps": 60, "learning_rate": 3e-3, "batch_size": 64}
     recipe = parse_recipe(tiny_digits_recipe, "here")
     output, run = tmp_path / "digits.safetensors", tmp_path / "run"
     checkpoint = train(recipe, [drawn_mnist], output, run, tmp_path / "cache", "cpu")
@@ -44,7 +44,7 @@ def test_training_learns_finds_axes_and_goes_on(
 def test_axes_move_pictures_more_than_other_directions(
     drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]
 ) -> None:
-    tiny_digits_recipe["training"] |= {"steps": 100, "learning_rate": 3e-3, "batch_size": 16}
+    tiny_digits_recipe["training"] |= {"steps": 100, "learning_rate": 3e-3, "batch_size": 64}
     output = tmp_path / "digits.safetensors"
     train(parse_recipe(tiny_digits_recipe, "here"), [drawn_mnist], output, tmp_path / "run", tmp_path / "cache", "cpu")
     generator = DigitGenerator.load(output, "cpu")
