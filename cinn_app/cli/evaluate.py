@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.options import Device, WrongUsage
+from cinn_app.cli.options import Device, WrongUsage, not_nan
 from cinn_app.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,6 +44,16 @@ def evaluate(
         int | None,
         typer.Option(min=1, max=100, show_default=str(SAMPLES), help="Colourings per picture, of a colorizer."),
     ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=2,
+            callback=not_nan,
+            show_default="the model's",
+            help="Of the samples, of a colorizer; 1 as learnt.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, show_default="all", help="Measure only so many pictures, spread evenly.")
     ] = None,
@@ -55,6 +65,8 @@ def evaluate(
 
     For a colorizer, each picture is made gray, coloured, and compared with what it was.
     An error "as a share of gray" is divided by that of leaving pictures gray: below 1 is better than doing nothing.
+    How real colourings look is judged by a classifier whose weights come with the extra [bold]judge[/bold]; what it
+    recognises is counted where names of files or folders tell ImageNet's classes (n01443537).
 
     [dim]cinn evaluate digits[/dim]
 
@@ -68,8 +80,9 @@ def evaluate(
         recipe = read_header(find_checkpoint(checkpoint)).recipe
     about: dict[str, Any] = {"recipe": recipe.name}
     if recipe.system == "digits":
-        if samples is not None:
-            raise WrongUsage("--samples is for colorizers: leave it out for digits.", context)
+        for option, given in (("--samples", samples), ("--temperature", temperature)):
+            if given is not None:
+                raise WrongUsage(f"{option} is for colorizers: leave it out for digits.", context)
         if data and len(data) > 1:
             raise WrongUsage("Digits are measured on MNIST alone: give one --data, the folder of MNIST/raw.", context)
         about["data"] = ["MNIST"]
@@ -77,19 +90,23 @@ def evaluate(
     else:
         if not data:
             raise WrongUsage("--data is missing: a colorizer needs colour photographs to be measured on.", context)
-        about |= {"data": [source.name for source in data], "samples": samples or SAMPLES}
-        evaluation = _measure_colorizer(checkpoint, data, samples or SAMPLES, limit, device)
+        about |= {"data": [source.name for source in data], "samples": samples or SAMPLES, "temperature": temperature}
+        evaluation = _measure_colorizer(checkpoint, data, samples or SAMPLES, limit, temperature, device)
     for problem in evaluation.problems[:PROBLEMS_TOLD]:
         say_warning(problem)
     if len(evaluation.problems) > PROBLEMS_TOLD:
         say_warning(f"{len(evaluation.problems) - PROBLEMS_TOLD:,} more could not be measured.")
+    for note in evaluation.notes:
+        say_warning(note)
     _show(recipe.name, evaluation)
     if json_file:
         _write_json(json_file, about | dataclasses.asdict(evaluation))
         say(f"Wrote {json_file}.")
 
 
-def _measure_colorizer(name: str, data: list[Path], samples: int, limit: int | None, device: str) -> "Evaluation":
+def _measure_colorizer(
+    name: str, data: list[Path], samples: int, limit: int | None, temperature: float | None, device: str
+) -> "Evaluation":
     from cinn_app.cli.bars import rich_progress
 
     with err.status("Loading the model"):
@@ -97,7 +114,7 @@ def _measure_colorizer(name: str, data: list[Path], samples: int, limit: int | N
         from cinn_app.systems.evaluation import evaluate_colorizer
 
         colorizer = Colorizer.load(name, device)
-    return evaluate_colorizer(colorizer, data, samples, limit, progress=rich_progress)
+    return evaluate_colorizer(colorizer, data, samples, limit, temperature, rich_progress)
 
 
 def _measure_digits(name: str, folder: Path, limit: int | None, device: str) -> "Evaluation":
@@ -114,12 +131,17 @@ def _measure_digits(name: str, folder: Path, limit: int | None, device: str) -> 
 def _show(name: str, evaluation: "Evaluation") -> None:
     from rich.table import Table
 
-    from cinn_app.cli.figures import label, value
+    from cinn_app.cli.figures import grouped, label, value
 
     table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, 'picture')}", title_justify="left")
     table.add_column("Value", justify="right")
-    for key, number in evaluation.figures.items():
-        table.add_row(label(key), value(number))
+    for group, figures in grouped(evaluation.figures):
+        table.add_section()
+        table.add_row(f"[bold]{group.heading}[/bold]")
+        if group.explanation:
+            table.add_row(f"[dim]{group.explanation}[/dim]")
+        for key, number in figures.items():
+            table.add_row(f"  {label(key)}", value(number))
     out.print(table)
 
 

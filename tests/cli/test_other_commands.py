@@ -70,10 +70,26 @@ def test_evaluate_shows_figures_and_writes_them(cinn: Callable, draw: Callable, 
     assert result.code == 0
     assert "tiny, on 2 pictures" in result.out
     assert "Error of the best of 2 samples, as a share of gray" in result.out
-    assert result.err.count("gray.png") == len(result.err.splitlines()) == 1
+    headings = ("Likelihood", "Distance from the true colours", "How samples differ", "Colourfulness", "Calibration")
+    places = [result.out.index(heading) for heading in headings]
+    assert places == sorted(places) and "More" not in result.out
+    judged = [line for line in result.err.splitlines() if "efficientnet-lite2" not in line]  # where it is not installed
+    assert result.err.count("gray.png") == len(judged) == 1
     written = json.loads(Path("figures.json").read_text())
     assert (written["recipe"], written["data"], written["pictures"], written["samples"]) == ("tiny", ["photos"], 2, 2)
     assert 0 < written["figures"]["ratio_best_of_2"] <= written["figures"]["ratio_one_sample"]
+    assert written["temperature"] is None and len(written["ranks"]["pixels_a"]) == 40
+
+
+def test_evaluate_takes_a_temperature(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("photos/a.png", mode="RGB", size=(40, 30))
+    spread = []
+    for temperature in (0, 1):
+        arguments = ("--data", "photos", "--json", "figures.json", "--samples", 2, "--temperature", temperature)
+        assert cinn("evaluate", tiny_checkpoint, *arguments).code == 0
+        spread.append(json.loads(Path("figures.json").read_text())["figures"]["deviation"])
+    assert spread[0] < 0.1 < spread[1]
+    assert cinn("evaluate", tiny_checkpoint, "--data", "photos", "--temperature", "nan").code == 2
 
 
 def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
@@ -110,7 +126,7 @@ def test_evaluate_measures_digits_on_mnist(
     assert written["figures"]["bits_per_dim"] == 1.25 and "samples" not in written
     assert cinn("evaluate", tiny_digits_checkpoint, "--data", "there", "--limit", 9).code == 0
     assert told == [("tiny-digits", Path("cache"), None), ("tiny-digits", Path("there"), 9)]
-    for arguments in (["--samples", 8], ["--data", "x", "--data", "y"]):
+    for arguments in (["--samples", 8], ["--temperature", 1], ["--data", "x", "--data", "y"]):
         assert cinn("evaluate", tiny_digits_checkpoint, *arguments).code == 2
 
 

