@@ -19,7 +19,7 @@ from colorization.baseline import Baseline
 #: A training killed at any moment loses at most so many seconds.
 SECONDS_BETWEEN_SAVES = 60
 #: The loss that is told is that of the last steps, averaged.
-STEPS_AVERAGED = 50
+STEPS_AVERAGED = 10
 
 
 class Trained(NamedTuple):
