@@ -12,7 +12,7 @@ COLUMNS = (
     ("one sample, of gray", "of_gray_one_sample", "{:.3f}"),
     ("oracle RMSE x100, RGB", "oracle_rmse_of_{k}", "{:.2%}"),
     ("variance, RGB", "variance_rgb", "{:.5f}"),
-    ("Fréchet distance", "frechet_one_sample", "{:.1f}"),
+    ("Fréchet distance (EfficientNet-Lite2 features)", "frechet_one_sample", "{:.1f}"),
     ("top-5, of the gap", "top5_gap_one_sample", "{:.0%}"),
     ("colourfulness", "colourfulness", "{:.1f}"),
     ("calibration error, pictures", "calibration_error_pictures", "{:.3f}"),

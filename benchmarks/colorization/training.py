@@ -113,5 +113,7 @@ def _load(file: Path, baseline: Baseline, averaged: Baseline) -> dict[str, Any]:
         for optimizer, saved in zip(baseline.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
     except Exception as error:  # whatever a damaged archive, or one of other sizes, raises
-        raise TrainingError(f"{file} does not fit ({error}): delete it, or give another folder with --run.") from error
+        raise TrainingError(
+            f"The state in {file} is damaged or of another recipe: delete it, or give another folder with --run."
+        ) from error
     return {key: state[key] for key in ("step", "seconds", "losses")}
