@@ -38,4 +38,7 @@ class BaselinePainter:
         lightness = canvas.lightness(image).to(self.device)
         factor = 1.0 if temperature is None else temperature
         drawn = self.baseline.sample(lightness, samples, factor, torch.Generator().manual_seed(SEED)).cpu()
-        return [Colouring(image, canvas.crop(ab), (), float("nan"), SEED, ()) for ab in drawn]
+        unknown = float("nan")
+        return [
+            Colouring(image, canvas.crop(ab), latents=(), log_prob=unknown, seed=SEED, temperature=()) for ab in drawn
+        ]
