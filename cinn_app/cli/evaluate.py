@@ -51,7 +51,7 @@ def evaluate(
             max=2,
             callback=not_nan,
             show_default="the model's",
-            help="Of the samples, of a colorizer; 1 as learnt.",
+            help="Of the samples, of a colorizer.",
         ),
     ] = None,
     limit: Annotated[
@@ -65,8 +65,9 @@ def evaluate(
 
     For a colorizer, each picture is made gray, coloured, and compared with what it was.
     An error "as a share of gray" is divided by that of leaving pictures gray: below 1 is better than doing nothing.
-    How real colourings look is judged by a classifier whose weights come with the extra [bold]judge[/bold]; what it
-    recognises is counted where names of files or folders tell ImageNet's classes (n01443537).
+    How real colourings look is judged by a classifier, whose weights come with the extra [bold]judge[/bold].
+    What it recognises is counted where names of files or folders tell ImageNet's classes, such as n01443537.
+    300 photographs of 256 pixels take about nine minutes on one CPU core.
 
     [dim]cinn evaluate digits[/dim]
 

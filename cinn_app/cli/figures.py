@@ -31,7 +31,7 @@ GROUPS = (
     Group("Colourfulness", "near the truth's is best; 0 is gray, 33 moderate, 60 vivid", "colourfulness.*"),
     Group(
         "How real they look",
-        "to EfficientNet-Lite2, a classifier of colour photographs that the colorizer does not know",
+        "to EfficientNet-Lite2, a classifier that saw colour; its distances compare only on the same pictures",
         "frechet_.*|top5_.*|pictures_of_known_class",
     ),
     Group(

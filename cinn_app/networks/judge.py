@@ -19,7 +19,7 @@ __all__ = ["JUDGE", "Judge", "Verdict", "imagenet_class", "load_judge"]
 
 #: What tables call the judge.
 JUDGE = "EfficientNet-Lite2"
-#: Pictures are shown to it with their shorter side at so many pixels, and their middle cut out square.
+#: The middle of a picture, as large a square as it has, is shown to it at so many pixels.
 SIZE = 224
 #: A noun's number in WordNet, by which ImageNet names folders and files.
 WNID = re.compile(r"(?<![a-z0-9])n\d{8}(?!\d)")
@@ -52,9 +52,10 @@ class Judge(nn.Module):
     def forward(self, rgb8: Tensor) -> Verdict:
         """Look at pictures, uint8 ``(batch, height, width, 3)``."""
         device = next(self.classifier.parameters()).device
-        pictures = rgb8.movedim(-1, 1).to(device).float() / 255
-        shown = transforms.resize(pictures, [SIZE], transforms.InterpolationMode.BICUBIC, antialias=True)
-        pixels = transforms.center_crop(shown.clamp(0, 1), [SIZE, SIZE]) * 2 - 1
+        # Cut before enlarging: a long panorama would become enormous.
+        square = transforms.center_crop(rgb8.movedim(-1, 1), [min(rgb8.shape[1:3])]).to(device).float() / 255
+        shown = transforms.resize(square, [SIZE, SIZE], transforms.InterpolationMode.BICUBIC, antialias=True)
+        pixels = shown.clamp(0, 1) * 2 - 1
         features = self.classifier.forward_head(self.classifier.forward_features(pixels), pre_logits=True)
         return Verdict(features.cpu(), self.classifier.get_classifier()(features).cpu())
 

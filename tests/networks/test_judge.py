@@ -39,6 +39,7 @@ def test_the_judge_reads_the_middle_of_a_picture_and_its_scores_come_from_its_fe
         pixels = (wide[:, :, 38:262].movedim(-1, 1) / 255 - 0.5) / 0.5
         torch.testing.assert_close(scores, classifier(pixels), rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(scores, classifier.classifier(features))
+        assert judge(wide[:, :1]).scores.isfinite().all()  # one row high, of which it sees a single pixel
     assert not any(parameter.requires_grad for parameter in judge.parameters())
 
 

@@ -1,0 +1,115 @@
+"""What every baseline has in common: the frozen encoder, our pyramid, one optimiser step, and chroma at stride 4."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from cinn_app.data.packed import ColourBatch
+from cinn_app.devices import faster_autocast_dtype
+from cinn_app.networks.encoder import ImageEncoder
+from cinn_app.networks.pyramid import ColourPyramid, PyramidOutput
+from cinn_app.networks.residual import ResidualBlock
+from cinn_app.recipes import ColorizationRecipe
+
+#: Values of the latent code of the families that have one; it is common to the whole picture.
+LATENT = 64
+#: Channels that the latent code meets at stride 4.
+MEETING = 64
+
+
+class Baseline(nn.Module):
+    """A family of colorizers on the pyramid of our model, whose head at stride 4 has as many channels as it needs.
+
+    Args:
+        encoder: frozen, with its weights.
+        recipe: ours, for the pyramid's sizes and the schedule.
+        channels: of the head.
+    """
+
+    def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, channels: int = 2) -> None:
+        super().__init__()
+        self.encoder, self.recipe = encoder, recipe
+        sizes = recipe.architecture
+        self.pyramid = ColourPyramid(
+            encoder.channels,
+            sizes.pyramid_widths,
+            sizes.condition_channels,
+            sizes.pyramid_blocks,
+            sizes.attention_layers,
+        )
+        self.pyramid.mean = nn.Conv2d(sizes.pyramid_widths[0], channels, 3, padding=1)
+        self.optimizers: list[torch.optim.Optimizer] = []
+
+    def loss(self, batch: ColourBatch) -> Tensor:
+        """Return what one batch costs."""
+        raise NotImplementedError
+
+    def sample(
+        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Colour one photograph.
+
+        Args:
+            lightness: L* in 0..100, ``(1, 1, height, width)``, sides divisible by 64.
+            count: how many colourings.
+            temperature: of what is drawn; 0 gives the centre. Those that draw nothing pass over it.
+            generator: makes draws repeatable.
+
+        Returns:
+            Lab units, ``(count, 2, height / 4, width / 4)``.
+        """
+        raise NotImplementedError
+
+    def configure(self) -> None:
+        """Make the optimisers, once the model is where it learns."""
+        self.optimizers = [self.optimizer(self)]
+
+    def train_step(self, batch: ColourBatch) -> float:
+        """Learn from one batch, and return its loss."""
+        with self.autocast():
+            loss = self.loss(batch)
+        self.descend(self.optimizers[0], loss)
+        return loss.item()
+
+    def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """Take one step down, its gradient clipped."""
+        optimizer.zero_grad()
+        loss.backward()
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        nn.utils.clip_grad_norm_(weights, self.recipe.training.gradient_clip)
+        optimizer.step()
+
+    def optimizer(self, *modules: nn.Module) -> torch.optim.Optimizer:
+        """Return ours, for the weights of some modules."""
+        weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
+        training = self.recipe.training
+        return torch.optim.AdamW(weights, training.learning_rate, weight_decay=training.weight_decay)
+
+    def read(self, lightness: Tensor, features: Sequence[Tensor] | None = None) -> PyramidOutput:
+        """Let encoder and pyramid read photographs; the head's output stands where the pyramid's mean does."""
+        return self.pyramid(self.encoder(lightness) if features is None else features, lightness)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
+
+    def autocast(self) -> torch.autocast:
+        """Compute in half precision where that is faster, as our training does."""
+        dtype = faster_autocast_dtype(self.device)
+        return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
+
+
+class LatentDecoder(nn.Module):
+    """From what the pyramid says at stride 4 and a latent code to normalised chroma: the code scales and shifts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(LATENT, 2 * MEETING)
+        self.out = nn.Sequential(ResidualBlock(MEETING), nn.SiLU(), nn.Conv2d(MEETING, 2, 3, padding=1))
+
+    def forward(self, features: Tensor, z: Tensor) -> Tensor:
+        """Decode ``(batch, MEETING, height, width)`` and ``(batch, LATENT)`` to ``(batch, 2, height, width)``."""
+        scale, shift = self.modulation(z)[..., None, None].chunk(2, dim=1)
+        return self.out((1 + scale) * features + shift).float()

@@ -1,0 +1,108 @@
+"""Training the baselines goes on where it was, and the table comes out."""
+
+import json
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from colorization import training
+from colorization.regression import Regression
+from colorization_baselines import parse, run
+from PIL import Image
+
+from cinn_app.data.packed import ColourBatch
+from cinn_app.errors import TrainingError
+from cinn_app.networks.encoder import ImageEncoder
+from cinn_app.recipes import ColorizationRecipe, parse_recipe
+
+
+class Views:
+    """Eight views whose chroma says which they are; it remembers which were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    def batch(self, indices: np.ndarray) -> ColourBatch:
+        self.asked.append(indices.tolist())
+        ab = torch.from_numpy(indices).float()[:, None, None, None].expand(-1, 2, 16, 16)
+        features = tuple(torch.zeros(len(ab), c, side, side) for c, side in ((40, 8), (112, 4), (320, 2)))
+        return ColourBatch(torch.full((len(ab), 1, 64, 64), 50.0), ab, features)
+
+
+@pytest.fixture
+def train(tiny_recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """Train a regression for so many minutes of a clock on which every look takes three seconds."""
+    recipe = parse_recipe(tiny_recipe, "the tests")
+    assert isinstance(recipe, ColorizationRecipe)
+    ticks = count(step=3)
+    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(ticks)))
+
+    def call(minutes: float, views: Views) -> training.Trained:
+        torch.manual_seed(0)
+        baseline = Regression(ImageEncoder(), recipe, torch.zeros(1, 2, 16, 16))
+        return training.train_baseline("regression", baseline, views, np.arange(8), minutes, tmp_path)  # type: ignore[arg-type]
+
+    return call
+
+
+def test_a_stopped_training_goes_on_where_it_was_and_a_finished_one_is_left_alone(train: Callable) -> None:
+    first, second, whole = Views(), Views(), Views()
+    begun = train(1.0, first)
+    assert begun.seconds >= 60 and begun.steps == len(first.asked) > 5
+    again = train(1.0, whole)
+    assert again.steps == begun.steps and len(whole.asked) == 0
+    for old, new in zip(begun.baseline.parameters(), again.baseline.parameters(), strict=True):
+        assert torch.equal(old, new)
+    gone_on = train(2.0, second)
+    assert gone_on.steps == begun.steps + len(second.asked) > begun.steps
+    # Batches go on, too: two per epoch of eight views, each view once in an epoch.
+    both = [*first.asked, *second.asked]
+    assert all(sorted(a + b) == list(range(8)) for a, b in zip(both[::2], both[1::2], strict=False))
+
+
+def test_a_damaged_state_is_told(train: Callable, tmp_path: Path) -> None:
+    (tmp_path / "regression.pt").write_bytes(b"nothing")
+    with pytest.raises(TrainingError, match=r"delete it, or give another folder with --run"):
+        train(1.0, Views())
+
+
+def test_the_table_comes_out(tiny_recipe: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "pictures").mkdir()
+    for number in range(12):
+        small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        small.resize((72, 64), Image.Resampling.BICUBIC).save(tmp_path / "pictures" / f"{number}.png")
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(as_toml(tiny_recipe))
+    places = {"--data": "pictures", "--held-out": "pictures", "--cache": "cache", "--run": "run", "--json": "out.json"}
+    paths = [word for option, place in places.items() for word in (option, str(tmp_path / place))]
+    numbers = ["--recipe", str(recipe), "--minutes", "0.005", "--limit", "2", "--samples", "2", "--device", "cpu"]
+    run(parse([*paths, *numbers, "--family", "regression", "--family", "cvae"]))
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert list(written) == ["gray", "regression", "cvae"]
+    assert written["gray"]["figures"]["of_gray_one_sample"] == pytest.approx(1, abs=0.01)
+    assert written["regression"]["figures"]["variance_rgb"] == 0 < written["cvae"]["figures"]["variance_rgb"]
+    assert written["cvae"]["training"]["steps"] > 0
+    shown = capsys.readouterr().out
+    for words in ("cvae", "best of 2, of gray", "their cINN", "3.53"):
+        assert words in shown
+
+
+@pytest.mark.parametrize("minutes", ["0", "-3", "nan"])
+def test_no_minutes_are_refused(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--data", "a", "--held-out", "b", "--minutes", minutes])
+    assert "--minutes" in capsys.readouterr().err
+
+
+def as_toml(recipe: dict[str, Any]) -> str:
+    """Write a recipe as a file: JSON's values are TOML's, too."""
+    top = [f"{key} = {json.dumps(value)}" for key, value in recipe.items() if not isinstance(value, dict)]
+    for name, section in recipe.items():
+        if isinstance(section, dict):
+            top += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
+    return "\n".join(top)

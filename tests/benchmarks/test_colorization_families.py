@@ -1,0 +1,150 @@
+"""The baselines' own pieces, against values from elsewhere; and that every family learns and colours."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from colorization.baseline import LATENT, Baseline
+from colorization.classification import NEIGHBOURS, annealed_mean, gamut_bins, rarity_weights, soft_encode
+from colorization.gan import ConditionalGAN
+from colorization.vae import COMPONENTS, MixtureDensityVAE, mixture
+from colorization_baselines import FAMILIES
+from skimage.color import rgb2lab
+
+from cinn_app.data.packed import ColourBatch
+from cinn_app.networks.encoder import ImageEncoder
+from cinn_app.recipes import ColorizationRecipe, parse_recipe
+from cinn_app.systems.colorization import normalise
+
+Family = Callable[[str], Baseline]
+
+
+@pytest.fixture
+def family(tiny_recipe: dict[str, Any]) -> Family:
+    """Make a baseline of a family by its name, as small as the tiny recipe."""
+    recipe = parse_recipe(tiny_recipe, "the tests")
+    assert isinstance(recipe, ColorizationRecipe)
+
+    def make(name: str) -> Baseline:
+        torch.manual_seed(0)
+        return FAMILIES[name](ImageEncoder(), recipe, batch().ab)
+
+    return make
+
+
+def batch(views: int = 4) -> ColourBatch:
+    """Photographs whose chroma can be told from their lightness, with features that say nothing."""
+    generator = torch.Generator().manual_seed(0)
+    lightness = torch.nn.functional.interpolate(100 * torch.rand(views, 1, 4, 4, generator=generator), (64, 64))
+    small = torch.nn.functional.avg_pool2d(lightness, 4)
+    ab = torch.cat([0.5 * small - 20, 30 - 0.6 * small], 1)
+    features = [
+        torch.randn(views, c, 64 // s, 64 // s, generator=generator) for c, s in ((40, 8), (112, 16), (320, 32))
+    ]
+    return ColourBatch(lightness, ab, tuple(features))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_learns_and_colours_any_size(family: Family, name: str) -> None:
+    baseline = family(name)
+    before = {key: value.clone() for key, value in baseline.encoder.state_dict().items()}
+    baseline.configure()
+    losses = [baseline.train_step(batch()) for _ in range(25)]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert all(torch.equal(before[key], value) for key, value in baseline.encoder.state_dict().items())
+    lightness = batch(1).lightness.repeat(1, 1, 1, 3)
+    with torch.inference_mode():
+        drawn = baseline.sample(lightness, 3, 1.0, torch.Generator().manual_seed(0))
+        again = baseline.sample(lightness, 3, 1.0, torch.Generator().manual_seed(0))
+        centres = baseline.sample(lightness, 2, 0.0)
+    assert drawn.shape == (3, 2, 16, 48) and drawn.isfinite().all()
+    assert torch.equal(drawn, again)
+    torch.testing.assert_close(centres[0], centres[1])
+    assert (drawn[0] - drawn[1]).abs().max() > 1e-3 or name in ("regression", "classification", "queries")
+
+
+def test_the_bins_are_those_of_srgb() -> None:
+    """Against scikit-image's conversion: every colour has its bin, and every bin has colours."""
+    bins = gamut_bins()
+    rgb = np.random.default_rng(0).random((300_000, 3))
+    rgb[:100_000] = rgb[:100_000].round()  # corners and edges of the cube, where the gamut ends
+    rgb[50_000:100_000, 0] = np.linspace(0, 1, 50_000)
+    ab = torch.from_numpy(rgb2lab(rgb)[:, 1:]).float()
+    distances, nearest = torch.cdist(ab, bins).min(1)
+    assert distances.max() < math.hypot(5, 5) + 0.3
+    assert len(nearest.unique()) > 0.97 * len(bins)
+    assert (bins % 10 == 0).all() and len(bins.unique(dim=0)) == len(bins)
+
+
+def test_quantisation_and_back() -> None:
+    """Nearest bins and shares of their Gaussian, by hand; their mean is near the colour."""
+    bins = gamut_bins()
+    ab = 40 * torch.rand(2, 2, 5, 6, generator=torch.Generator().manual_seed(0)) - 20
+    nearest, shares = soft_encode(ab, bins)
+    assert nearest.shape == shares.shape == (2, NEIGHBOURS, 5, 6)
+    torch.testing.assert_close(shares.sum(1), torch.ones(2, 5, 6))
+    distances = (bins - ab[1, :, 3, 4]).norm(dim=1)
+    expected = distances.argsort()[:NEIGHBOURS]
+    assert nearest[1, :, 3, 4].tolist() == expected.tolist()
+    gaussian = torch.exp(-distances[expected].square() / 50)
+    torch.testing.assert_close(shares[1, :, 3, 4], gaussian / gaussian.sum(), rtol=1e-4, atol=1e-5)
+    decoded = (bins[nearest] * shares[..., None]).sum(1).movedim(-1, 1)
+    assert (decoded - ab).norm(dim=1).mean() < 2.0
+
+
+def test_the_annealed_mean_lies_between_mode_and_mean() -> None:
+    bins = torch.tensor([[0.0, 0.0], [10.0, -20.0]])
+    scores = torch.tensor([0.3, 0.7]).log().view(1, 2, 1, 1)
+    assert annealed_mean(scores, bins, 1.0).flatten().tolist() == pytest.approx([7.0, -14.0], rel=1e-5)
+    assert annealed_mean(scores, bins, 1e-3).flatten().tolist() == pytest.approx([10.0, -20.0], rel=1e-5)
+    sharpened = 0.7 ** (1 / 0.38) / (0.7 ** (1 / 0.38) + 0.3 ** (1 / 0.38))
+    assert annealed_mean(scores, bins).flatten().tolist() == pytest.approx([10 * sharpened, -20 * sharpened], rel=1e-5)
+
+
+def test_rare_colours_weigh_more_and_the_mean_weight_is_one() -> None:
+    bins = gamut_bins()
+    ab = torch.zeros(1, 2, 10, 10)
+    ab[0, :, 0, 0] = torch.tensor([60.0, 60.0])
+    weights = rarity_weights(ab, bins)
+    common, rare = (int((bins - torch.tensor(colour)).norm(dim=1).argmin()) for colour in ([0.0, 0.0], [60.0, 60.0]))
+    assert weights[rare] > 10 * weights[common]
+    assert 0.99 * weights[common] + 0.01 * weights[rare] == pytest.approx(1, rel=1e-5)
+
+
+def test_the_mixtures_likelihood_by_hand() -> None:
+    values = torch.randn(3, COMPONENTS * (1 + 2 * LATENT), generator=torch.Generator().manual_seed(0))
+    z = torch.randn(3, LATENT, generator=torch.Generator().manual_seed(1))
+    parts = values.view(3, COMPONENTS, 1 + 2 * LATENT)
+    scores, means, logs = parts[..., 0], parts[..., 1 : 1 + LATENT], parts[..., 1 + LATENT :].clamp(-6, 2)
+    densities = -0.5 * ((z[:, None] - means) / logs.exp()).square() - logs - 0.5 * math.log(2 * math.pi)
+    expected = torch.logsumexp(scores.log_softmax(1) + densities.sum(2), 1)
+    torch.testing.assert_close(mixture(values).log_prob(z), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_codes_are_drawn_from_the_mixture(family: Family) -> None:
+    vae = family("vae-mdn")
+    assert isinstance(vae, MixtureDensityVAE)
+    prior = mixture(torch.randn(1, COMPONENTS * (1 + 2 * LATENT), generator=torch.Generator().manual_seed(0)))
+    drawn = vae.draw(prior, 20_000, 1.0, torch.Generator().manual_seed(1))
+    reference = prior.sample((20_000,))[:, 0]
+    torch.testing.assert_close(drawn.mean(0), prior.mean[0], rtol=0, atol=0.15)
+    torch.testing.assert_close(drawn.std(0), reference.std(0), rtol=0.1, atol=0)
+    assert torch.equal(vae.draw(prior, 1, 0.0, None), prior.mean)
+
+
+def test_the_discriminator_learns_to_tell_real_from_drawn(family: Family) -> None:
+    gan = family("cgan")
+    assert isinstance(gan, ConditionalGAN)
+    gan.configure()
+    before = gan.decoder.modulation.weight.clone()
+    gan.optimizers[0].param_groups[0]["lr"] = 0.0  # the generator stands still
+    for _ in range(30):
+        gan.train_step(batch())
+    assert torch.equal(gan.decoder.modulation.weight, before)
+    with torch.inference_mode():
+        real = gan.judge(batch().lightness, normalise(batch().ab))
+        drawn = gan.judge(batch().lightness, gan.generate(batch()))
+    assert real.mean() > drawn.mean()
