@@ -28,7 +28,8 @@ from cinn_app.cli.bars import rich_progress
 from cinn_app.data.mnist import Digits
 from cinn_app.devices import faster_autocast_dtype
 from cinn_app.flows import standard_normal_log_prob
-from cinn_app.systems.digits import CLASSES, DIMS, SIDE, bits_per_dim, dequantise, quantise
+from cinn_app.imaging import DIGIT_SIDE
+from cinn_app.systems.digits import CLASSES, DIMS, bits_per_dim, dequantise, quantise
 
 COUPLINGS, WIDTH, CLAMP, INITIAL = 20, 512, 1.0, 0.01
 LEARNING_RATE, WEIGHT_DECAY, BATCH, CLIP = 5e-4, 1e-5, 256, 10.0
@@ -75,7 +76,7 @@ class Rival(nn.Module):
         """Make pictures of latents ``(count, 784)``: uint8 ``(count, 28, 28)``, on the CPU."""
         device = self.learnt()[0].device
         y, _ = self.flow(z.to(device), c=[_one_hot(labels.to(device))], rev=True, jac=False)
-        return quantise((y * DEVIATION + MEAN).unflatten(1, (1, SIDE, SIDE))).cpu()
+        return quantise((y * DEVIATION + MEAN).unflatten(1, (1, DIGIT_SIDE, DIGIT_SIDE))).cpu()
 
 
 def train_rival(

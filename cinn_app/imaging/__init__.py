@@ -2,7 +2,7 @@
 
 from cinn_app.imaging.colour import lab_to_rgb, lightness_and_ab_to_rgb8, rgb_to_lab, shrink_into_gamut
 from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
-from cinn_app.imaging.digits import digit_sheet, read_digit
+from cinn_app.imaging.digits import DIGIT_SIDE, digit_sheet, read_digit
 from cinn_app.imaging.encode import OUTPUT_FORMATS, save_picture
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.samples import sample_photographs
@@ -11,6 +11,7 @@ from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS
 from cinn_app.imaging.upsample import upsample_chroma
 
 __all__ = [
+    "DIGIT_SIDE",
     "INPUT_SUFFIXES",
     "MAX_PIXELS",
     "OUTPUT_FORMATS",

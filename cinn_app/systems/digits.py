@@ -26,15 +26,15 @@ from cinn_app.flows import (
     Triangular,
     standard_normal_log_prob,
 )
+from cinn_app.imaging import DIGIT_SIDE
 from cinn_app.networks.residual import ResidualBlock
 from cinn_app.networks.subnets import conv_subnet, dense_subnet, start_at_zero
 from cinn_app.recipes import DigitsArchitecture
 
-__all__ = ["AXES", "CLASSES", "DIMS", "SIDE", "DigitModel", "bits_per_dim", "dequantise", "quantise"]
+__all__ = ["AXES", "CLASSES", "DIMS", "DigitModel", "bits_per_dim", "dequantise", "quantise"]
 
 CLASSES = 10
-SIDE = 28
-DIMS = SIDE * SIDE
+DIMS = DIGIT_SIDE * DIGIT_SIDE
 #: Principal axes that are kept.
 AXES = 12
 #: The wavelet bands: the whole digit, and the details at half and at full resolution.
