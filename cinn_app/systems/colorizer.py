@@ -9,7 +9,6 @@
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,15 +23,16 @@ from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import (
     ImageSource,
     Photograph,
-    lightness_and_ab_to_rgb8,
     read_photograph,
-    save_picture,
-    upsample_chroma,
 )
 from cinn_app.recipes import ColorizationRecipe
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
+from cinn_app.systems.colouring import Colouring
+from cinn_app.systems.hints import Hints
 from cinn_app.systems.loading import load_system, require_recipe
+from cinn_app.systems.steering import Steering
+from cinn_app.systems.wishes import meet_hints
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -40,67 +40,8 @@ __all__ = ["Colorizer", "Colouring", "as_photograph"]
 SCALES = (0.75, 1.0, 1.5, 2.0)
 #: The highest temperature that may be asked for.
 MAX_TEMPERATURE = 2.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Colouring:
-    """One plausible colouring; the picture itself is made when asked for, so that many cost little memory.
-
-    Attributes:
-        photograph: what was coloured.
-        ab: chroma in Lab units at the network's size, ``(2, height, width)``.
-        latents: its latent code, fine to coarse, one tensor ``(channels, height, width)`` per scale.
-        log_prob: its log-likelihood given the lightness, in nats.
-        seed: of the draw, or ``None`` where nothing was drawn.
-        temperature: of the latent per scale, fine to coarse.
-    """
-
-    photograph: Photograph
-    ab: Tensor
-    latents: tuple[Tensor, ...]
-    log_prob: float
-    seed: int | None
-    temperature: tuple[float, ...]
-
-    @property
-    def bits_per_dim(self) -> float:
-        """Minus the log-likelihood in bits per value of `ab`: lower is more probable."""
-        return -self.log_prob / math.log(2) / self.latent_dims
-
-    @property
-    def latent_dims(self) -> int:
-        """How many values the latent has."""
-        return sum(z.numel() for z in self.latents)
-
-    def on(self, photograph: Photograph) -> "Colouring":
-        """Lay the same colours on another copy of the photograph, such as a smaller one for a quick look."""
-        return dataclasses.replace(self, photograph=photograph)
-
-    def render(self, strength: float = 1.0) -> np.ndarray:
-        """Make the picture at full resolution, with the photograph's own lightness.
-
-        Args:
-            strength: factor of the chroma: 0 is gray, 1 as the model has it.
-
-        Returns:
-            uint8 RGB, ``(height, width, 3)``.
-        """
-        ab = upsample_chroma(self.ab * strength, self.photograph.lightness)
-        return lightness_and_ab_to_rgb8(self.photograph.lightness, ab).numpy()
-
-    def save(self, path: str | Path, strength: float = 1.0, source: Path | None = None) -> None:
-        """Write the picture in the format of the path's suffix, whole or not at all, with the photograph's metadata.
-
-        Args:
-            path: where to; the photograph's own file is refused.
-            strength: as in :meth:`render`.
-            source: the photograph's file, where it is known.
-
-        Raises:
-            ImageError: if the file cannot be written, or is the input.
-        """
-        photograph = self.photograph
-        save_picture(Path(path), self.render(strength), photograph.metadata, photograph.alpha, source=source)
+#: Nothing is asked of the colours.
+UNSTEERED = Steering()
 
 
 class Colorizer:
@@ -159,6 +100,7 @@ class Colorizer:
         samples: int = 1,
         temperature: float | Sequence[float] | None = None,
         seed: int = 0,
+        steering: Steering = UNSTEERED,
     ) -> list[Colouring]:
         """Draw colourings of one photograph.
 
@@ -168,18 +110,21 @@ class Colorizer:
             temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre. The recipe's
                 coherence applies at every temperature, see :meth:`ColorizationModel.draw`.
             seed: sample `i` of a seed is always the same, however many are drawn.
+            steering: what is asked of the colours beside chance.
 
         Returns:
             As many colourings as `samples`.
 
         Raises:
             ImageError: if the picture cannot be read.
-            CinnError: if the temperature is out of range or `samples` is below 1.
+            CinnError: if the temperature is out of range, `samples` is below 1, or the steering does not fit the
+                photograph or the model.
         """
         if samples < 1:
             raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
         scales = self.temperatures(temperature)
         photograph = as_photograph(image)
+        hints = steering.hints and steering.hints.on(photograph.size)
         canvas = Canvas.of(photograph, self.recipe.data.size)
         lightness = canvas.lightness(photograph).to(self.device)
         guidance = self.model.guide(lightness).repeat(samples)
@@ -189,7 +134,9 @@ class Colorizer:
         ]
         latents = tuple(torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True))
         ab = self.model.settle(self.model.decode(latents, guidance)[0], guidance, lightness)
-        return self._colourings(ab, photograph, canvas, guidance, seed, scales)
+        if hints:
+            ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)
+        return self._colourings(ab, photograph, canvas, guidance, seed, scales, hints)
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
@@ -246,6 +193,7 @@ class Colorizer:
         guidance: Guidance,
         seed: int | None = None,
         temperature: tuple[float, ...] = (),
+        hints: Hints | None = None,
     ) -> list[Colouring]:
         """Find latents and log-likelihoods of chroma ``(batch, 2, height, width)`` on the canvas."""
         latents, log_probs = self.model.encode(ab, guidance)
@@ -257,6 +205,7 @@ class Colorizer:
                 float(log_probs[number]),
                 seed,
                 temperature,
+                hints,
             )
             for number in range(len(ab))
         ]
