@@ -19,15 +19,24 @@ from torch.nn import functional
 
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.data.pack import TARGET_STRIDE
+from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import (
     ImageSource,
     Photograph,
     read_photograph,
 )
+from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import ColorizationRecipe
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
+from cinn_app.systems.colour_axes import (
+    ColourAxis,
+    axes_from_details,
+    axes_to_details,
+    find_colour_axes,
+    sum_of_steps,
+)
 from cinn_app.systems.colouring import Colouring
 from cinn_app.systems.hints import Hints
 from cinn_app.systems.loading import load_system, require_recipe
@@ -66,6 +75,36 @@ class Colorizer:
     def load(cls, name: str | Path = "colorize", device: str = "auto") -> "Colorizer":
         """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
         return load_system(cls, name, device)
+
+    @property
+    def axes(self) -> tuple[ColourAxis, ...]:
+        """The model's axes of colour, the strongest first; none where its checkpoint knows of none."""
+        return axes_from_details(self.checkpoint.details)
+
+    @torch.inference_mode()
+    def find_axes(self, pictures: Sequence[ImageSource], progress: Progress = no_progress) -> Checkpoint:
+        """Look for the axes of colour anew, as training does at its end.
+
+        Args:
+            pictures: photographs in colour that the model has not learnt from; gray ones are left out.
+            progress: shows how it gets on.
+
+        Returns:
+            The checkpoint with them, for :func:`cinn_app.checkpoints.save_checkpoint`.
+
+        Raises:
+            ImageError: if a picture cannot be read.
+        """
+        examples = []
+        for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
+            if photograph.ab is not None:
+                canvas = Canvas.of(photograph, self.recipe.data.size)
+                lightness = canvas.lightness(photograph).to(self.device)
+                examples.append(ColourBatch(lightness, canvas.chroma(photograph.ab), self.model.encoder(lightness)))
+        if not examples:
+            raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
+        details = axes_to_details(find_colour_axes(self.model, examples, progress))
+        return dataclasses.replace(self.checkpoint, details={**self.checkpoint.details, **details})
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
         """Give the temperature of each scale, fine to coarse.
@@ -132,7 +171,10 @@ class Colorizer:
             self.model.draw((1, *guidance.mean.shape[1:]), scales, self.recipe.sampling.coherence, _generator(seed, i))
             for i in range(samples)
         ]
-        latents = tuple(torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True))
+        latents = [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
+        latents[-1] = (
+            latents[-1] + sum_of_steps(self.axes, steering.axes, latents[-1].shape[1]).to(self.device)[:, None, None]
+        )
         ab = self.model.settle(self.model.decode(latents, guidance)[0], guidance, lightness)
         if hints:
             ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)

@@ -1,10 +1,13 @@
 """What a user asks of the colours, beside chance.
 
+>>> Steering(axes={"warmer": 0.5}).axes
+{'warmer': 0.5}
 >>> Steering(hints=Hints.parse(["40,30=#c02020"])).hints.hints[0].colour
 '#c02020'
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 from cinn_app.systems.hints import Hints
 
@@ -16,7 +19,9 @@ class Steering:
     """Wishes for a colouring; every part is optional, and without any the colours are drawn freely.
 
     Attributes:
+        axes: steps along the model's axes of colour, in standard deviations, by name or by number from 1.
         hints: wanted colours at places of the picture.
     """
 
+    axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
     hints: Hints | None = None
