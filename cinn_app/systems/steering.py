@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from cinn_app.systems.hints import Hints
+from cinn_app.systems.reference import Palette
 
 __all__ = ["Steering"]
 
@@ -21,7 +22,9 @@ class Steering:
     Attributes:
         axes: steps along the model's axes of colour, in standard deviations, by name or by number from 1.
         hints: wanted colours at places of the picture.
+        reference: the colours of another picture, to take on as far as is plausible.
     """
 
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
     hints: Hints | None = None
+    reference: Palette | None = None
