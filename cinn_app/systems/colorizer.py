@@ -5,6 +5,10 @@
 >>> first, second = colorizer.colorize(np.full((90, 120), 128, np.uint8), samples=2, seed=7)
 >>> first.render().shape
 (90, 120, 3)
+>>> from cinn_app import Hints, Steering
+>>> wished = Steering(hints=Hints.parse(["60,45=#b03020"]))
+>>> colorizer.colorize(np.full((90, 120), 128, np.uint8), steering=wished)[0].render()[45, 60].tolist()
+[217, 85, 62]
 """
 
 import dataclasses
@@ -42,7 +46,7 @@ from cinn_app.systems.colouring import Colouring
 from cinn_app.systems.hints import Hints
 from cinn_app.systems.loading import load_system, require_recipe
 from cinn_app.systems.steering import Steering
-from cinn_app.systems.wishes import keep_region, meet_hints, meet_palette
+from cinn_app.systems.wishes import fading_region, meet_hints, meet_palette
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -199,15 +203,14 @@ class Colorizer:
                 f"The mask of what to keep has shape {keep.shape}, {keep.mean():.0%} of it true: give one of shape "
                 f"{photograph.size} that leaves something out."
             )
-        kept = canvas.extend(colouring.ab[None]).to(self.device)
-        field = functional.adaptive_max_pool2d(torch.from_numpy(keep.astype(np.float32))[None], colouring.ab.shape[1:])
-        region = canvas.extend(field[None]).to(self.device)
+        old = canvas.extend(colouring.ab[None]).to(self.device)
+        staying = canvas.extend(fading_region(keep, photograph, colouring.ab.shape[1:])[None]).to(self.device)
         scales = colouring.temperature or self.temperatures()
         ab = self.model.decode(self._draw(guidance, scales, seed), guidance)[0]
-        ab = self.model.settle(keep_region(self.model, guidance, ab, kept, region), guidance, lightness)
+        ab = self.model.settle(ab, guidance, lightness)
         if hints:
             ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)
-        ab = ab + region * (kept - ab)
+        ab = ab + staying * (old - ab)
         return self._colourings(ab, photograph, canvas, guidance, seed, scales, hints)[0]
 
     @torch.inference_mode()
