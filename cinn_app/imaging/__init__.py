@@ -5,6 +5,7 @@ from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
 from cinn_app.imaging.digits import DIGIT_SIDE, digit_sheet, read_digit
 from cinn_app.imaging.encode import OUTPUT_FORMATS, save_picture
 from cinn_app.imaging.metadata import PictureMetadata
+from cinn_app.imaging.reach import blend_by_distance, edge_distances, put_colours
 from cinn_app.imaging.samples import sample_photographs
 from cinn_app.imaging.shrink import shrink_photograph
 from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS
@@ -18,9 +19,12 @@ __all__ = [
     "ImageSource",
     "Photograph",
     "PictureMetadata",
+    "blend_by_distance",
     "digit_sheet",
+    "edge_distances",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
+    "put_colours",
     "read_digit",
     "read_photograph",
     "rgb_to_lab",

@@ -5,11 +5,14 @@
 >>> first, second = colorizer.colorize(np.full((90, 120), 128, np.uint8), samples=2, seed=7)
 >>> first.render().shape
 (90, 120, 3)
+>>> from cinn_app import Hints, Steering
+>>> wished = Steering(hints=Hints.parse(["60,45=#b03020"]))
+>>> colorizer.colorize(np.full((90, 120), 128, np.uint8), steering=wished)[0].render()[45, 60].tolist()
+[217, 85, 62]
 """
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,19 +23,29 @@ from torch.nn import functional
 
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.data.pack import TARGET_STRIDE
+from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import (
     ImageSource,
     Photograph,
-    lightness_and_ab_to_rgb8,
     read_photograph,
-    save_picture,
-    upsample_chroma,
 )
+from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import ColorizationRecipe
+from cinn_app.systems.arc import arc
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
+from cinn_app.systems.colour_axes import (
+    ColourAxis,
+    axes_from_details,
+    axes_to_details,
+    find_colour_axes,
+    sum_of_steps,
+)
+from cinn_app.systems.colouring import Colouring
 from cinn_app.systems.loading import load_system, require_recipe
+from cinn_app.systems.steering import Steering
+from cinn_app.systems.wishes import fading_region, meet_hints, meet_palette
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -40,67 +53,8 @@ __all__ = ["Colorizer", "Colouring", "as_photograph"]
 SCALES = (0.75, 1.0, 1.5, 2.0)
 #: The highest temperature that may be asked for.
 MAX_TEMPERATURE = 2.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Colouring:
-    """One plausible colouring; the picture itself is made when asked for, so that many cost little memory.
-
-    Attributes:
-        photograph: what was coloured.
-        ab: chroma in Lab units at the network's size, ``(2, height, width)``.
-        latents: its latent code, fine to coarse, one tensor ``(channels, height, width)`` per scale.
-        log_prob: its log-likelihood given the lightness, in nats.
-        seed: of the draw, or ``None`` where nothing was drawn.
-        temperature: of the latent per scale, fine to coarse.
-    """
-
-    photograph: Photograph
-    ab: Tensor
-    latents: tuple[Tensor, ...]
-    log_prob: float
-    seed: int | None
-    temperature: tuple[float, ...]
-
-    @property
-    def bits_per_dim(self) -> float:
-        """Minus the log-likelihood in bits per value of `ab`: lower is more probable."""
-        return -self.log_prob / math.log(2) / self.latent_dims
-
-    @property
-    def latent_dims(self) -> int:
-        """How many values the latent has."""
-        return sum(z.numel() for z in self.latents)
-
-    def on(self, photograph: Photograph) -> "Colouring":
-        """Lay the same colours on another copy of the photograph, such as a smaller one for a quick look."""
-        return dataclasses.replace(self, photograph=photograph)
-
-    def render(self, strength: float = 1.0) -> np.ndarray:
-        """Make the picture at full resolution, with the photograph's own lightness.
-
-        Args:
-            strength: factor of the chroma: 0 is gray, 1 as the model has it.
-
-        Returns:
-            uint8 RGB, ``(height, width, 3)``.
-        """
-        ab = upsample_chroma(self.ab * strength, self.photograph.lightness)
-        return lightness_and_ab_to_rgb8(self.photograph.lightness, ab).numpy()
-
-    def save(self, path: str | Path, strength: float = 1.0, source: Path | None = None) -> None:
-        """Write the picture in the format of the path's suffix, whole or not at all, with the photograph's metadata.
-
-        Args:
-            path: where to; the photograph's own file is refused.
-            strength: as in :meth:`render`.
-            source: the photograph's file, where it is known.
-
-        Raises:
-            ImageError: if the file cannot be written, or is the input.
-        """
-        photograph = self.photograph
-        save_picture(Path(path), self.render(strength), photograph.metadata, photograph.alpha, source=source)
+#: Nothing is asked of the colours.
+UNSTEERED = Steering()
 
 
 class Colorizer:
@@ -125,6 +79,36 @@ class Colorizer:
     def load(cls, name: str | Path = "colorize", device: str = "auto") -> "Colorizer":
         """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
         return load_system(cls, name, device)
+
+    @property
+    def axes(self) -> tuple[ColourAxis, ...]:
+        """The model's axes of colour, the strongest first; none where its checkpoint knows of none."""
+        return axes_from_details(self.checkpoint.details)
+
+    @torch.inference_mode()
+    def find_axes(self, pictures: Sequence[ImageSource], progress: Progress = no_progress) -> Checkpoint:
+        """Look for the axes of colour anew, as training does at its end.
+
+        Args:
+            pictures: photographs in colour that the model has not learnt from; gray ones are left out.
+            progress: shows how it gets on.
+
+        Returns:
+            The checkpoint with them, for :func:`cinn_app.checkpoints.save_checkpoint`.
+
+        Raises:
+            ImageError: if a picture cannot be read.
+        """
+        examples = []
+        for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
+            if photograph.ab is not None:
+                canvas = Canvas.of(photograph, self.recipe.data.size)
+                lightness = canvas.lightness(photograph).to(self.device)
+                examples.append(ColourBatch(lightness, canvas.chroma(photograph.ab), self.model.encoder(lightness)))
+        if not examples:
+            raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
+        details = axes_to_details(find_colour_axes(self.model, examples, progress))
+        return dataclasses.replace(self.checkpoint, details={**self.checkpoint.details, **details})
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
         """Give the temperature of each scale, fine to coarse.
@@ -159,6 +143,7 @@ class Colorizer:
         samples: int = 1,
         temperature: float | Sequence[float] | None = None,
         seed: int = 0,
+        steering: Steering = UNSTEERED,
     ) -> list[Colouring]:
         """Draw colourings of one photograph.
 
@@ -168,28 +153,120 @@ class Colorizer:
             temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre. The recipe's
                 coherence applies at every temperature, see :meth:`ColorizationModel.draw`.
             seed: sample `i` of a seed is always the same, however many are drawn.
+            steering: what is asked of the colours beside chance.
 
         Returns:
             As many colourings as `samples`.
 
         Raises:
             ImageError: if the picture cannot be read.
-            CinnError: if the temperature is out of range or `samples` is below 1.
+            CinnError: if the temperature is out of range, `samples` is below 1, or the steering does not fit the
+                photograph or the model.
         """
         if samples < 1:
             raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
         scales = self.temperatures(temperature)
         photograph = as_photograph(image)
+        if steering.hints:
+            steering = dataclasses.replace(steering, hints=steering.hints.on(photograph.size))
         canvas = Canvas.of(photograph, self.recipe.data.size)
         lightness = canvas.lightness(photograph).to(self.device)
         guidance = self.model.guide(lightness).repeat(samples)
+        ab = self._draw(photograph, canvas, lightness, guidance, scales, seed, steering)
+        return self._colourings(ab, photograph, canvas, guidance, seed, scales, steering)
+
+    @torch.inference_mode()
+    def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
+        """Keep a region of a colouring as it is, and draw the rest anew, steered as it was.
+
+        Args:
+            colouring: of this model.
+            keep: true where it stays, ``(height, width)`` of the photograph.
+            seed: another one draws the rest otherwise.
+
+        Raises:
+            CinnError: if the mask does not fit, leaves nothing to draw, or the colouring is of another model.
+        """
+        photograph, steering = colouring.photograph, colouring.steering
+        canvas, lightness, guidance = self._guide_again(colouring)
+        if keep.shape != photograph.size or keep.all():
+            raise CinnError(
+                f"The mask of what to keep has shape {keep.shape}, {keep.mean():.0%} of it true: give one of shape "
+                f"{photograph.size} that leaves something out."
+            )
+        old = canvas.extend(colouring.ab[None]).to(self.device)
+        staying = canvas.extend(fading_region(keep, photograph, colouring.ab.shape[1:])[None]).to(self.device)
+        scales = colouring.temperature or self.temperatures()
+        ab = self._draw(photograph, canvas, lightness, guidance, scales, seed, steering)
+        ab = ab + staying * (old - ab)
+        return self._colourings(ab, photograph, canvas, guidance, seed, scales, steering)[0]
+
+    @torch.inference_mode()
+    def interpolate(self, first: Colouring, second: Colouring, count: int = 8) -> list[Colouring]:
+        """Go from one colouring of a photograph to another, their latents along the arc between them.
+
+        Args:
+            first: the colouring to begin with.
+            second: the one to end with.
+            count: colourings, both ends included, at least 2.
+
+        Raises:
+            CinnError: if there are too few, or the colourings are of different photographs or of another model.
+        """
+        if count < 2:
+            raise CinnError(f"{count} colourings have no way between them: ask for at least 2.")
+        if first.ab.shape != second.ab.shape or first.photograph.size != second.photograph.size:
+            raise CinnError("These colourings are of different photographs: give two of one.")
+        canvas, _, guidance = self._guide_again(first)
+        start, end = (torch.cat([z.flatten() for z in colouring.latents]) for colouring in (first, second))
+        way = arc(start, end, torch.linspace(0, 1, count)[:, None]).to(self.device)
+        sizes = [z.shape for z in first.latents]
+        scales = way.split([size.numel() for size in sizes], 1)
+        latents = [scale.unflatten(1, size) for scale, size in zip(scales, sizes, strict=True)]
+        guidance = guidance.repeat(count)
+        ab = self.model.decode(latents, guidance)[0]
+        common = Steering(hints=first.hints if first.hints == second.hints else None)
+        between = self._colourings(ab, first.photograph, canvas, guidance, steering=common)[1:-1]
+        return [first, *between, second]
+
+    def _guide_again(self, colouring: Colouring) -> tuple[Canvas, Tensor, Guidance]:
+        """Read the photograph of a colouring as when it was coloured."""
+        canvas = Canvas.of(colouring.photograph, self.recipe.data.size)
+        lightness = canvas.lightness(colouring.photograph).to(self.device)
+        guidance = self.model.guide(lightness)
+        shapes = self.model.flow.latent_shapes(guidance.mean.shape)
+        field = canvas.height // TARGET_STRIDE, canvas.width // TARGET_STRIDE
+        fits = [z.shape for z in colouring.latents] == [shape[1:] for shape in shapes]
+        if not fits or colouring.ab.shape[1:] != field:
+            raise CinnError("This colouring is of another model or size: give one that this model made.")
+        return canvas, lightness, guidance
+
+    def _draw(
+        self,
+        photograph: Photograph,
+        canvas: Canvas,
+        lightness: Tensor,
+        guidance: Guidance,
+        temperature: Sequence[float],
+        seed: int,
+        steering: Steering,
+    ) -> Tensor:
+        """Draw chroma for each photograph of a batch, and steer it; the first ones do not depend on how many."""
+        shape = (1, *guidance.mean.shape[1:])
         drawn = [
-            self.model.draw((1, *guidance.mean.shape[1:]), scales, self.recipe.sampling.coherence, _generator(seed, i))
-            for i in range(samples)
+            self.model.draw(shape, temperature, self.recipe.sampling.coherence, _generator(seed, number))
+            for number in range(len(guidance.mean))
         ]
-        latents = tuple(torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True))
-        ab = self.model.settle(self.model.decode(latents, guidance)[0], guidance, lightness)
-        return self._colourings(ab, photograph, canvas, guidance, seed, scales)
+        latents = [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
+        step = sum_of_steps(self.axes, steering.axes, latents[-1].shape[1])
+        latents[-1] = latents[-1] + step.to(self.device)[:, None, None]
+        ab = self.model.decode(latents, guidance)[0]
+        if steering.reference is not None:
+            ab = meet_palette(self.model, guidance, ab, lightness, steering.reference)
+        ab = self.model.settle(ab, guidance, lightness)
+        if steering.hints is not None:
+            ab = meet_hints(self.model, guidance, ab, photograph, canvas, steering.hints)
+        return ab
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
@@ -246,6 +323,7 @@ class Colorizer:
         guidance: Guidance,
         seed: int | None = None,
         temperature: tuple[float, ...] = (),
+        steering: Steering = UNSTEERED,
     ) -> list[Colouring]:
         """Find latents and log-likelihoods of chroma ``(batch, 2, height, width)`` on the canvas."""
         latents, log_probs = self.model.encode(ab, guidance)
@@ -257,6 +335,7 @@ class Colorizer:
                 float(log_probs[number]),
                 seed,
                 temperature,
+                steering,
             )
             for number in range(len(ab))
         ]

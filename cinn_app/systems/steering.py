@@ -1,0 +1,30 @@
+"""What a user asks of the colours, beside chance.
+
+>>> Steering(axes={"warmer": 0.5}).axes
+{'warmer': 0.5}
+>>> Steering(hints=Hints.parse(["40,30=#c02020"])).hints.hints[0].colour
+'#c02020'
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from cinn_app.systems.hints import Hints
+from cinn_app.systems.reference import Palette
+
+__all__ = ["Steering"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Steering:
+    """Wishes for a colouring; every part is optional, and without any the colours are drawn freely.
+
+    Attributes:
+        axes: steps along the model's axes of colour, in standard deviations, by name or by number from 1.
+        hints: wanted colours at places of the picture.
+        reference: the colours of another picture, to take on as far as is plausible.
+    """
+
+    axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
+    hints: Hints | None = None
+    reference: Palette | None = None
