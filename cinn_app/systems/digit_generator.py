@@ -6,7 +6,6 @@
 torch.Size([2, 5, 28, 28])
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from torch import Tensor
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.recipes import DigitsRecipe
+from cinn_app.systems.arc import arc
 from cinn_app.systems.digits import CLASSES, DIMS, DigitModel, dequantise, quantise
 from cinn_app.systems.loading import load_system, require_recipe
 
@@ -256,19 +256,7 @@ class DigitGenerator:
             raise CinnError(f"{count} pictures have no way between them: give at least 2.")
         place = torch.linspace(0, 1, count)[:, None]
         ends = torch.eye(CLASSES)[[_label(label) for label in labels]]
-        return self.decode(_arc(first, second, place), (1 - place) * ends[0] + place * ends[1])
-
-
-def _arc(first: Tensor, second: Tensor, place: Tensor) -> Tensor:
-    """Interpolate on the sphere, since that is where the latents of digits are: half way is no shorter than the ends.
-
-    Shoemake 1985: with the angle :math:`w` between them, :math:`z(t) = (z_0 sin((1 - t) w) + z_1 sin(t w)) / sin(w)`.
-    """
-    cosine = torch.nn.functional.cosine_similarity(first, second, dim=0).clamp(-1, 1)
-    angle = cosine.acos()
-    if angle < 1e-3 or math.pi - angle < 1e-3 or not angle.isfinite():  # no arc, or one in any direction
-        return (1 - place) * first + place * second
-    return (((1 - place) * angle).sin() * first + (place * angle).sin() * second) / angle.sin()
+        return self.decode(arc(first, second, place), (1 - place) * ends[0] + place * ends[1])
 
 
 def _find_axis(axes: Sequence[Axis], key: str | int) -> Axis:
