@@ -3,7 +3,8 @@
 from cinn_app.imaging.colour import lab_to_rgb, lightness_and_ab_to_rgb8, rgb_to_lab, shrink_into_gamut
 from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
 from cinn_app.imaging.digits import digit_sheet, read_digit
-from cinn_app.imaging.encode import OUTPUT_FORMATS, save_picture
+from cinn_app.imaging.encode import OUTPUT_FORMATS, encode_picture, save_picture
+from cinn_app.imaging.marks import read_mark
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.samples import sample_photographs
 from cinn_app.imaging.shrink import shrink_photograph
@@ -18,9 +19,11 @@ __all__ = [
     "Photograph",
     "PictureMetadata",
     "digit_sheet",
+    "encode_picture",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
     "read_digit",
+    "read_mark",
     "read_photograph",
     "rgb_to_lab",
     "sample_photographs",
