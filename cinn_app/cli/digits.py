@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cinn_app.cli.batch import KEPT_SUFFIXES, make_folder
 from cinn_app.cli.console import count, err, out, say, say_warning
 from cinn_app.cli.options import Device, Model, WrongUsage, not_nan
+from cinn_app.cli.plan import KEPT_SUFFIXES, make_folder
 from cinn_app.errors import ImageError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from cinn_app.files import atomic_write
 from cinn_app.imaging.icc import SRGB_PROFILE
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
 
-__all__ = ["OUTPUT_FORMATS", "encode_picture", "save_picture"]
+__all__ = ["OUTPUT_FORMATS", "encode_picture", "format_like", "save_picture"]
 
 OUTPUT_FORMATS = ("png", "jpg", "webp", "tiff")
 # The last is a limit on the size of files, which a quota may set.
@@ -120,6 +120,12 @@ def encode_picture(
             if kept == PictureMetadata():
                 raise
     return buffer.getvalue()
+
+
+def format_like(metadata: PictureMetadata) -> str:
+    """Choose of `OUTPUT_FORMATS` the one that a picture came in, or else png, which loses nothing."""
+    known = {encoder: name for name, (encoder, _) in ENCODERS.items()} | {"MPO": "jpg"}
+    return known.get(metadata.format or "", "png")
 
 
 def _format(path: Path, asked: str | None) -> str:

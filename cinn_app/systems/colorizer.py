@@ -10,20 +10,24 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cinn_app import __version__
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import (
     ImageSource,
     Photograph,
+    encode_picture,
+    format_like,
     lightness_and_ab_to_rgb8,
     read_photograph,
     save_picture,
@@ -34,12 +38,14 @@ from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
 from cinn_app.systems.loading import load_system, require_recipe
 
-__all__ = ["Colorizer", "Colouring", "as_photograph"]
+__all__ = ["Colorizer", "Colouring", "as_photograph", "name_source"]
 
 #: At which multiples of the working size the best guess reads a photograph.
 SCALES = (0.75, 1.0, 1.5, 2.0)
 #: The highest temperature that may be asked for.
 MAX_TEMPERATURE = 2.0
+#: So many digits of the weights' digest tell models apart.
+DIGEST_DIGITS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Colouring:
         log_prob: its log-likelihood given the lightness, in nats.
         seed: of the draw, or ``None`` where nothing was drawn.
         temperature: of the latent per scale, fine to coarse.
+        settings: what makes the same colouring of the same photograph again (:meth:`Colorizer.settings`).
     """
 
     photograph: Photograph
@@ -61,6 +68,7 @@ class Colouring:
     log_prob: float
     seed: int | None
     temperature: tuple[float, ...]
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def bits_per_dim(self) -> float:
@@ -88,19 +96,51 @@ class Colouring:
         ab = upsample_chroma(self.ab * strength, self.photograph.lightness)
         return lightness_and_ab_to_rgb8(self.photograph.lightness, ab).numpy()
 
-    def save(self, path: str | Path, strength: float = 1.0, source: Path | None = None) -> None:
+    def save(
+        self,
+        path: str | Path,
+        strength: float = 1.0,
+        source: Path | None = None,
+        mark: bool = True,
+        quality: int | None = None,
+    ) -> None:
         """Write the picture in the format of the path's suffix, whole or not at all, with the photograph's metadata.
 
         Args:
             path: where to; the photograph's own file is refused.
             strength: as in :meth:`render`.
             source: the photograph's file, where it is known.
+            mark: let the metadata say how the colours came about (:meth:`mark`); `imaging.read_mark` reads it back.
+            quality: of JPEG and WebP, 1 to 100; 95 by default.
 
         Raises:
             ImageError: if the file cannot be written, or is the input.
         """
         photograph = self.photograph
-        save_picture(Path(path), self.render(strength), photograph.metadata, photograph.alpha, source=source)
+        made = self.mark(strength, source, quality) if mark else None
+        save_picture(
+            Path(path),
+            self.render(strength),
+            photograph.metadata,
+            photograph.alpha,
+            source=source,
+            mark=made,
+            quality=quality,
+        )
+
+    def encode(
+        self, format: str | None = None, strength: float = 1.0, mark: bool = True, quality: int | None = None
+    ) -> bytes:
+        """Give the file that :meth:`save` would write, by default in the photograph's own format or else as PNG."""
+        photograph = self.photograph
+        made = self.mark(strength, quality=quality) if mark else None
+        chosen = format or format_like(photograph.metadata)
+        return encode_picture(self.render(strength), chosen, photograph.metadata, photograph.alpha, made, quality)
+
+    def mark(self, strength: float = 1.0, source: Path | None = None, quality: int | None = None) -> dict[str, Any]:
+        """Say how the picture came about: program, model, seed and settings, and what its source is called."""
+        made = {"strength": strength, "quality": quality, **name_source(source)}
+        return {"program": f"cinn_app {__version__}", **self.settings, **made}
 
 
 class Colorizer:
@@ -152,6 +192,18 @@ class Colorizer:
             raise CinnError(f"The temperature {temperature} is out of range: give one from 0 to {MAX_TEMPERATURE:g}.")
         return chosen
 
+    def settings(
+        self, seed: int = 0, sample: int = 0, temperature: float | Sequence[float] | None = None
+    ) -> dict[str, Any]:
+        """Name all that makes sample number `sample` of a draw: the model, its weights, and what was asked for."""
+        return {
+            "model": self.recipe.name,
+            "weights": self.checkpoint.digest[:DIGEST_DIGITS],
+            "seed": seed,
+            "sample": sample,
+            "temperature": list(self.temperatures(temperature)),
+        }
+
     @torch.inference_mode()
     def colorize(
         self,
@@ -189,7 +241,11 @@ class Colorizer:
         ]
         latents = tuple(torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True))
         ab = self.model.settle(self.model.decode(latents, guidance)[0], guidance, lightness)
-        return self._colourings(ab, photograph, canvas, guidance, seed, scales)
+        colourings = self._colourings(ab, photograph, canvas, guidance, seed, scales)
+        return [
+            dataclasses.replace(colouring, settings=self.settings(seed, number, scales))
+            for number, colouring in enumerate(colourings)
+        ]
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
@@ -265,6 +321,13 @@ class Colorizer:
 def as_photograph(image: ImageSource | Photograph) -> Photograph:
     """Read a picture unless it has been read already."""
     return image if isinstance(image, Photograph) else read_photograph(image)
+
+
+def name_source(source: Path | None) -> dict[str, Any]:
+    """Name a photograph's file so that it is known again: by its name, not its folder, and its size in bytes."""
+    if source is None or not source.is_file():
+        return {}
+    return {"source": source.name, "source_bytes": source.stat().st_size}
 
 
 def _generator(seed: int, sample: int) -> torch.Generator:
