@@ -16,7 +16,8 @@ from cinn_app.errors import ImageError
 
 if TYPE_CHECKING:
     from cinn_app.imaging import Photograph
-    from cinn_app.systems.colorizer import Colorizer, Colouring
+    from cinn_app.systems.colorizer import Colorizer
+    from cinn_app.systems.colouring import Colouring
 
 __all__ = ["Done", "Order", "State", "Worker"]
 
@@ -157,7 +158,7 @@ class Worker:
     def _standing(self, job: Job) -> Done | None:
         """Say whether the job is done already, or something else is where its files would go."""
         from cinn_app.imaging import read_mark
-        from cinn_app.systems.colorizer import name_source
+        from cinn_app.systems.colouring import name_source
 
         order, source = self.order, name_source(_file(job))
         there = [file for file in job.files if file != STREAM and file.exists()]

@@ -6,6 +6,7 @@ from cinn_app.imaging.digits import digit_sheet, read_digit
 from cinn_app.imaging.encode import OUTPUT_FORMATS, encode_picture, format_like, save_picture
 from cinn_app.imaging.marks import read_mark
 from cinn_app.imaging.metadata import PictureMetadata
+from cinn_app.imaging.reach import blend_by_distance, edge_distances, put_colours
 from cinn_app.imaging.samples import sample_photographs
 from cinn_app.imaging.sheet import contact_sheet
 from cinn_app.imaging.shrink import shrink_photograph
@@ -19,12 +20,15 @@ __all__ = [
     "ImageSource",
     "Photograph",
     "PictureMetadata",
+    "blend_by_distance",
     "contact_sheet",
     "digit_sheet",
+    "edge_distances",
     "encode_picture",
     "format_like",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
+    "put_colours",
     "read_digit",
     "read_mark",
     "read_photograph",

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from cinn_app.imaging.bands import PIXELS_PER_BAND, row_bands
 
-__all__ = ["upsample_chroma"]
+__all__ = ["blend_grid", "upsample_chroma"]
 
 Size = tuple[int, int]
 
@@ -56,7 +56,7 @@ def upsample_chroma(ab: Tensor, lightness: Tensor, pixels_per_band: int = PIXELS
     lightness = lightness.float()
     colours = ab.float().flatten(end_dim=-3)  # (channels of all colourings, small_height, small_width)
     grid = _diffuse_on_growing_grids(colours, lightness)
-    return _blend(grid, lightness, pixels_per_band).unflatten(0, ab.shape[:-2])
+    return blend_grid(grid, lightness, pixels_per_band).unflatten(0, ab.shape[:-2])
 
 
 def _diffuse_on_growing_grids(cells: Tensor, lightness: Tensor) -> Tensor:
@@ -94,8 +94,17 @@ def _diffuse(colours: Tensor, cells: Tensor, guide: Tensor) -> Tensor:
     return colours
 
 
-def _blend(grid: Tensor, lightness: Tensor, pixels_per_band: int) -> Tensor:
-    """Blend for each pixel the four grid cells around it, by nearness and by likeness of lightness."""
+def blend_grid(grid: Tensor, lightness: Tensor, pixels_per_band: int = PIXELS_PER_BAND) -> Tensor:
+    """Blend for each pixel the four grid cells around it, by nearness and by likeness of lightness.
+
+    Args:
+        grid: `(channels, grid_height, grid_width)`, no side longer than the lightness's.
+        lightness: `(1, height, width)`, L in 0..100.
+        pixels_per_band: as in `upsample_chroma`.
+
+    Returns:
+        `(channels, height, width)`.
+    """
     if _size(grid) == _size(lightness):
         return grid
     guide = _average(lightness, _size(grid))

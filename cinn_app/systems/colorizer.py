@@ -9,8 +9,7 @@
 
 import dataclasses
 import itertools
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +18,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app import __version__
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.data.pack import TARGET_STRIDE
+from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import (
     ImageSource,
     Photograph,
-    encode_picture,
-    format_like,
-    lightness_and_ab_to_rgb8,
     read_photograph,
-    save_picture,
-    upsample_chroma,
 )
+from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import ColorizationRecipe
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
+from cinn_app.systems.colour_axes import (
+    ColourAxis,
+    axes_from_details,
+    axes_to_details,
+    find_colour_axes,
+    sum_of_steps,
+)
+from cinn_app.systems.colouring import Colouring
+from cinn_app.systems.hints import Hints
 from cinn_app.systems.loading import load_system, require_recipe
+from cinn_app.systems.steering import Steering
+from cinn_app.systems.wishes import meet_hints
 
-__all__ = ["Colorizer", "Colouring", "as_photograph", "name_source"]
+__all__ = ["Colorizer", "Colouring", "as_photograph"]
 
 #: At which multiples of the working size the best guess reads a photograph.
 SCALES = (0.75, 1.0, 1.5, 2.0)
@@ -46,101 +52,8 @@ SCALES = (0.75, 1.0, 1.5, 2.0)
 MAX_TEMPERATURE = 2.0
 #: So many digits of the weights' digest tell models apart.
 DIGEST_DIGITS = 12
-
-
-@dataclasses.dataclass(frozen=True)
-class Colouring:
-    """One plausible colouring; the picture itself is made when asked for, so that many cost little memory.
-
-    Attributes:
-        photograph: what was coloured.
-        ab: chroma in Lab units at the network's size, ``(2, height, width)``.
-        latents: its latent code, fine to coarse, one tensor ``(channels, height, width)`` per scale.
-        log_prob: its log-likelihood given the lightness, in nats.
-        seed: of the draw, or ``None`` where nothing was drawn.
-        temperature: of the latent per scale, fine to coarse.
-        settings: what makes the same colouring of the same photograph again (:meth:`Colorizer.settings`).
-    """
-
-    photograph: Photograph
-    ab: Tensor
-    latents: tuple[Tensor, ...]
-    log_prob: float
-    seed: int | None
-    temperature: tuple[float, ...]
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
-
-    @property
-    def bits_per_dim(self) -> float:
-        """Minus the log-likelihood in bits per value of `ab`: lower is more probable."""
-        return -self.log_prob / math.log(2) / self.latent_dims
-
-    @property
-    def latent_dims(self) -> int:
-        """How many values the latent has."""
-        return sum(z.numel() for z in self.latents)
-
-    def on(self, photograph: Photograph) -> "Colouring":
-        """Lay the same colours on another copy of the photograph, such as a smaller one for a quick look."""
-        return dataclasses.replace(self, photograph=photograph)
-
-    def render(self, strength: float = 1.0) -> np.ndarray:
-        """Make the picture at full resolution, with the photograph's own lightness.
-
-        Args:
-            strength: factor of the chroma: 0 is gray, 1 as the model has it.
-
-        Returns:
-            uint8 RGB, ``(height, width, 3)``.
-        """
-        ab = upsample_chroma(self.ab * strength, self.photograph.lightness)
-        return lightness_and_ab_to_rgb8(self.photograph.lightness, ab).numpy()
-
-    def save(
-        self,
-        path: str | Path,
-        strength: float = 1.0,
-        source: Path | None = None,
-        mark: bool = True,
-        quality: int | None = None,
-    ) -> None:
-        """Write the picture in the format of the path's suffix, whole or not at all, with the photograph's metadata.
-
-        Args:
-            path: where to; the photograph's own file is refused.
-            strength: as in :meth:`render`.
-            source: the photograph's file, where it is known.
-            mark: let the metadata say how the colours came about (:meth:`mark`); `imaging.read_mark` reads it back.
-            quality: of JPEG and WebP, 1 to 100; 95 by default.
-
-        Raises:
-            ImageError: if the file cannot be written, or is the input.
-        """
-        photograph = self.photograph
-        made = self.mark(strength, source, quality) if mark else None
-        save_picture(
-            Path(path),
-            self.render(strength),
-            photograph.metadata,
-            photograph.alpha,
-            source=source,
-            mark=made,
-            quality=quality,
-        )
-
-    def encode(
-        self, format: str | None = None, strength: float = 1.0, mark: bool = True, quality: int | None = None
-    ) -> bytes:
-        """Give the file that :meth:`save` would write, by default in the photograph's own format or else as PNG."""
-        photograph = self.photograph
-        made = self.mark(strength, quality=quality) if mark else None
-        chosen = format or format_like(photograph.metadata)
-        return encode_picture(self.render(strength), chosen, photograph.metadata, photograph.alpha, made, quality)
-
-    def mark(self, strength: float = 1.0, source: Path | None = None, quality: int | None = None) -> dict[str, Any]:
-        """Say how the picture came about: program, model, seed and settings, and what its source is called."""
-        made = {"strength": strength, "quality": quality, **name_source(source)}
-        return {"program": f"cinn_app {__version__}", **self.settings, **made}
+#: Nothing is asked of the colours.
+UNSTEERED = Steering()
 
 
 class Colorizer:
@@ -165,6 +78,36 @@ class Colorizer:
     def load(cls, name: str | Path = "colorize", device: str = "auto") -> "Colorizer":
         """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
         return load_system(cls, name, device)
+
+    @property
+    def axes(self) -> tuple[ColourAxis, ...]:
+        """The model's axes of colour, the strongest first; none where its checkpoint knows of none."""
+        return axes_from_details(self.checkpoint.details)
+
+    @torch.inference_mode()
+    def find_axes(self, pictures: Sequence[ImageSource], progress: Progress = no_progress) -> Checkpoint:
+        """Look for the axes of colour anew, as training does at its end.
+
+        Args:
+            pictures: photographs in colour that the model has not learnt from; gray ones are left out.
+            progress: shows how it gets on.
+
+        Returns:
+            The checkpoint with them, for :func:`cinn_app.checkpoints.save_checkpoint`.
+
+        Raises:
+            ImageError: if a picture cannot be read.
+        """
+        examples = []
+        for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
+            if photograph.ab is not None:
+                canvas = Canvas.of(photograph, self.recipe.data.size)
+                lightness = canvas.lightness(photograph).to(self.device)
+                examples.append(ColourBatch(lightness, canvas.chroma(photograph.ab), self.model.encoder(lightness)))
+        if not examples:
+            raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
+        details = axes_to_details(find_colour_axes(self.model, examples, progress))
+        return dataclasses.replace(self.checkpoint, details={**self.checkpoint.details, **details})
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
         """Give the temperature of each scale, fine to coarse.
@@ -193,16 +136,18 @@ class Colorizer:
         return chosen
 
     def settings(
-        self, seed: int = 0, sample: int = 0, temperature: float | Sequence[float] | None = None
+        self,
+        seed: int = 0,
+        sample: int = 0,
+        temperature: float | Sequence[float] | None = None,
+        steering: Steering = UNSTEERED,
     ) -> dict[str, Any]:
-        """Name all that makes sample number `sample` of a draw: the model, its weights, and what was asked for."""
-        return {
-            "model": self.recipe.name,
-            "weights": self.checkpoint.digest[:DIGEST_DIGITS],
-            "seed": seed,
-            "sample": sample,
-            "temperature": list(self.temperatures(temperature)),
-        }
+        """Name all that makes sample number `sample` of a draw, from 0, as JSON has it; a file's mark holds it."""
+        drawn = {"seed": seed, "sample": sample, "temperature": list(self.temperatures(temperature))}
+        return {**self._model_settings(), **drawn, **steering.settings()}
+
+    def _model_settings(self) -> dict[str, Any]:
+        return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
 
     @torch.inference_mode()
     def colorize(
@@ -211,6 +156,7 @@ class Colorizer:
         samples: int = 1,
         temperature: float | Sequence[float] | None = None,
         seed: int = 0,
+        steering: Steering = UNSTEERED,
     ) -> list[Colouring]:
         """Draw colourings of one photograph.
 
@@ -220,18 +166,21 @@ class Colorizer:
             temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre. The recipe's
                 coherence applies at every temperature, see :meth:`ColorizationModel.draw`.
             seed: sample `i` of a seed is always the same, however many are drawn.
+            steering: what is asked of the colours beside chance.
 
         Returns:
             As many colourings as `samples`.
 
         Raises:
             ImageError: if the picture cannot be read.
-            CinnError: if the temperature is out of range or `samples` is below 1.
+            CinnError: if the temperature is out of range, `samples` is below 1, or the steering does not fit the
+                photograph or the model.
         """
         if samples < 1:
             raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
         scales = self.temperatures(temperature)
         photograph = as_photograph(image)
+        hints = steering.hints and steering.hints.on(photograph.size)
         canvas = Canvas.of(photograph, self.recipe.data.size)
         lightness = canvas.lightness(photograph).to(self.device)
         guidance = self.model.guide(lightness).repeat(samples)
@@ -239,11 +188,16 @@ class Colorizer:
             self.model.draw((1, *guidance.mean.shape[1:]), scales, self.recipe.sampling.coherence, _generator(seed, i))
             for i in range(samples)
         ]
-        latents = tuple(torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True))
+        latents = [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
+        latents[-1] = (
+            latents[-1] + sum_of_steps(self.axes, steering.axes, latents[-1].shape[1]).to(self.device)[:, None, None]
+        )
         ab = self.model.settle(self.model.decode(latents, guidance)[0], guidance, lightness)
-        colourings = self._colourings(ab, photograph, canvas, guidance, seed, scales)
+        if hints:
+            ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)
+        colourings = self._colourings(ab, photograph, canvas, guidance, seed, scales, hints)
         return [
-            dataclasses.replace(colouring, settings=self.settings(seed, number, scales))
+            dataclasses.replace(colouring, settings=self.settings(seed, number, scales, steering))
             for number, colouring in enumerate(colourings)
         ]
 
@@ -302,6 +256,7 @@ class Colorizer:
         guidance: Guidance,
         seed: int | None = None,
         temperature: tuple[float, ...] = (),
+        hints: Hints | None = None,
     ) -> list[Colouring]:
         """Find latents and log-likelihoods of chroma ``(batch, 2, height, width)`` on the canvas."""
         latents, log_probs = self.model.encode(ab, guidance)
@@ -313,6 +268,8 @@ class Colorizer:
                 float(log_probs[number]),
                 seed,
                 temperature,
+                hints,
+                self._model_settings(),
             )
             for number in range(len(ab))
         ]
@@ -321,13 +278,6 @@ class Colorizer:
 def as_photograph(image: ImageSource | Photograph) -> Photograph:
     """Read a picture unless it has been read already."""
     return image if isinstance(image, Photograph) else read_photograph(image)
-
-
-def name_source(source: Path | None) -> dict[str, Any]:
-    """Name a photograph's file so that it is known again: by its name, not its folder, and its size in bytes."""
-    if source is None or not source.is_file():
-        return {}
-    return {"source": source.name, "source_bytes": source.stat().st_size}
 
 
 def _generator(seed: int, sample: int) -> torch.Generator:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cinn_app.imaging import contact_sheet, save_picture, shrink_photograph
-from cinn_app.systems.colorizer import Colouring
+from cinn_app.systems.colouring import Colouring
 
 __all__ = ["save_sheet", "sheet_of"]
 

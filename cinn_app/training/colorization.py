@@ -1,4 +1,4 @@
-"""Training the colorizer: the likelihood of every scale, and the squared error of the mean."""
+"""Training the colorizer: likelihood of every scale, squared error of the mean; afterwards its axes are looked for."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +21,7 @@ from cinn_app.networks.encoder import load_pretrained_encoder
 from cinn_app.progress import Progress
 from cinn_app.recipes import ColorizationRecipe, ColorizationSampling
 from cinn_app.systems.colorization import ColorizationModel, Losses, denormalise
+from cinn_app.systems.colour_axes import axes_to_details, find_colour_axes
 from cinn_app.training.guard import TimeLimit
 from cinn_app.training.job import Job
 from cinn_app.training.likelihood import LikelihoodTraining
@@ -91,7 +92,7 @@ def prepare_colorization(
         weights: to begin with; the encoder's stay the pretrained ones.
         limit: of the training's minutes.
         start: the step to begin with.
-        progress: shows how packing and caching get on.
+        progress: shows how packing, caching and, after the training, the search for axes get on.
 
     Raises:
         DataError: if there are no or too few pictures.
@@ -112,14 +113,16 @@ def prepare_colorization(
         )
     watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:HELD_OUT_VIEWS]
     shown = views.batch(watched[:SHEET_VIEWS])
+    checks = [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // VIEWS_PER_CHECK))]
     return Job(
         module=ColorizationTraining(model, recipe, limit),
         batches=BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, start),
-        checks=[views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // VIEWS_PER_CHECK))],
+        checks=checks,
         pictures=report.kept,
         data=[source.name for source in sources],
         sheet=lambda: _sample_sheet(model, shown, recipe.sampling),
         figures={"held-out bits/dim": "held_out_bits_per_dim", "held-out/ab rmse": "held_out_ab_rmse"},
+        finish=lambda: axes_to_details(find_colour_axes(model, checks, progress)),
     )
 
 

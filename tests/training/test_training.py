@@ -100,7 +100,9 @@ def test_training_lowers_the_loss_and_writes_a_checkpoint_that_colours(
     )  # fmt: skip
     assert taught.figures["steps"] == 1
     assert abs(taught.figures["held_out_bits_per_dim"] - checkpoint.figures["held_out_bits_per_dim"]) < 0.05
-    colourings = Colorizer.load(output, "cpu").colorize(np.full((40, 40), 90, np.uint8), samples=2)
+    trained = Colorizer.load(output, "cpu")
+    assert [axis.name for axis in trained.axes]
+    colourings = trained.colorize(np.full((40, 40), 90, np.uint8), samples=2)
     assert all(colouring.ab.isfinite().all() for colouring in colourings)
 
 

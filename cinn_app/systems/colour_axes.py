@@ -1,0 +1,151 @@
+r"""Axes of colour: the directions of the coarsest latent that move a whole picture's colours most.
+
+A step along an axis :math:`u` adds the same to the coarsest latent at every position, one standard deviation of the
+learnt density for a step of 1. On photographs that the model has not learnt from, with the latents of their true
+colours, each channel is stepped both ways, which gives the change of the picture's mean ab per step, :math:`J_n`
+(2 x channels). The axes are the principal directions of that change,
+
+.. math:: \frac1N \sum_n J_n^T J_n = U S U^T
+
+and an axis's share is its part of the trace. Mean colour has two dimensions, so two axes are strong; whatever moves it
+next to nothing is left out. Each is named after the measure of the finished colours that it changes most.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cinn_app.data.packed import ColourBatch
+from cinn_app.errors import CinnError
+from cinn_app.progress import Progress, no_progress
+from cinn_app.systems.colorization import ColorizationModel
+
+__all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "find_colour_axes", "sum_of_steps"]
+
+#: The farthest that a slider goes, in standard deviations.
+MAX_STEP = 3.0
+#: An axis with a smaller share does too little to be one.
+LEAST_SHARE = 0.05
+#: What an axis may be named after: a step along it makes this measure of ab ``(batch, 2, height, width)`` grow.
+MEASURES = {
+    "warmer": lambda ab: ab[:, 1].mean((1, 2)),
+    "greener": lambda ab: -ab[:, 0].mean((1, 2)),
+    "more vivid": lambda ab: ab.norm(dim=1).mean((1, 2)),
+}
+
+
+class ColourAxis(NamedTuple):
+    """An axis of colour.
+
+    Attributes:
+        name: what a step along it does, such as ``warmer``.
+        share: of all that steps in the coarsest latent do to mean colours, 0 to 1.
+        direction: unit vector over the coarsest latent's channels, ``(channels,)``.
+    """
+
+    name: str
+    share: float
+    direction: Tensor
+
+
+@torch.inference_mode()
+def find_colour_axes(
+    model: ColorizationModel, examples: Sequence[ColourBatch], progress: Progress = no_progress
+) -> tuple[ColourAxis, ...]:
+    """Find and name the axes of a trained model, the strongest first.
+
+    Args:
+        model: trained.
+        examples: photographs in colour, not learnt from.
+        progress: shows how it gets on.
+    """
+    effects, measured = [], []
+    with progress("Looking for axes of colour", len(examples)) as advance:
+        for example in examples:
+            effects.append(_effects_of_steps(model, example))
+            measured.append(_measure(example.ab))
+            advance(1)
+    effect, spread = torch.cat(effects), torch.cat(measured).std(0, correction=0).clamp(min=1e-3)
+    ab = effect[..., :2]  # warmer and greener are b and minus a, so their plane is that of mean ab
+    strength, directions = torch.linalg.eigh(torch.einsum("nki,nli->kl", ab, ab).double() / len(ab))
+    shares = (strength / strength.sum().clamp(min=1e-12)).flip(0).tolist()
+    directions = directions.flip(1).T.float()
+    typical = directions @ effect.mean(0) / spread  # (axes, measures)
+    axes, free = [], dict(enumerate(MEASURES))
+    for share, direction, change in zip(shares, directions, typical, strict=True):
+        if share >= LEAST_SHARE and free:
+            measure = max(free, key=lambda number: float(change[number].abs()))
+            axes.append(ColourAxis(free.pop(measure), share, direction * change[measure].sign()))
+    return tuple(axes)
+
+
+def axes_to_details(axes: Iterable[ColourAxis]) -> dict[str, Any]:
+    """Give what a checkpoint's details say of the axes."""
+    return {
+        "axes": [
+            {
+                "name": axis.name,
+                "share": round(axis.share, 4),
+                "direction": [round(x, 4) for x in axis.direction.tolist()],
+            }
+            for axis in axes
+        ]
+    }
+
+
+def axes_from_details(details: Mapping[str, Any]) -> tuple[ColourAxis, ...]:
+    """Undo :func:`axes_to_details`; the first checkpoints have none."""
+    return tuple(
+        ColourAxis(axis["name"], axis["share"], torch.tensor(axis["direction"])) for axis in details.get("axes", ())
+    )
+
+
+def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], channels: int) -> Tensor:
+    """Add up steps along axes, ``(channels,)``.
+
+    Args:
+        axes: a model's.
+        steps: standard deviations by an axis's name, or its number from 1.
+        channels: of the coarsest latent.
+
+    Raises:
+        CinnError: if there is no such axis, or a step is out of range.
+    """
+    total = torch.zeros(channels)
+    for key, step in steps.items():
+        if not -MAX_STEP <= step <= MAX_STEP:  # refuses not-a-number, too
+            raise CinnError(f"A step of {step:g} along {key!r} is out of range: go from -{MAX_STEP:g} to {MAX_STEP:g}.")
+        total += step * _find(axes, key).direction
+    return total
+
+
+def _find(axes: Sequence[ColourAxis], key: str | int) -> ColourAxis:
+    if not axes:
+        raise CinnError("This model has no axes of colour: choose one trained by this version, or leave the steps out.")
+    for number, axis in enumerate(axes, start=1):
+        if key in (axis.name, number, str(number)):
+            return axis
+    names = ", ".join(f"{number} {axis.name}" for number, axis in enumerate(axes, start=1))
+    raise CinnError(f"There is no axis {key!r}: choose one of {names}.")
+
+
+def _effects_of_steps(model: ColorizationModel, example: ColourBatch) -> Tensor:
+    """Return how a step of 1 in each channel changes each measure, ``(batch, channels, measures)``."""
+    device = next(model.parameters()).device
+    guidance = model.guide(example.lightness.to(device), [feature.to(device) for feature in example.features])
+    latents, _ = model.encode(example.ab.to(device), guidance)
+    changes = []
+    for channel in range(latents[-1].shape[1]):
+        ends = []
+        for step in (1.0, -1.0):
+            moved = latents[-1].clone()
+            moved[:, channel] += step
+            ends.append(_measure(model.decode((*latents[:-1], moved), guidance)[0]))
+        changes.append((ends[0] - ends[1]) / 2)
+    return torch.stack(changes, 1).cpu()
+
+
+def _measure(ab: Tensor) -> Tensor:
+    return torch.stack([measure(ab) for measure in MEASURES.values()], 1).cpu()

@@ -1,0 +1,201 @@
+"""Hints: what colour a thing has, said by pointing at it, with a stroke, or with a mask.
+
+>>> hints = Hints.parse(["40,30=#c02020", "80,60=#2040a0"]).on((90, 120))
+>>> [hint.points for hint in hints.hints]
+[((40.0, 30.0),), ((80.0, 60.0),)]
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from torch import Tensor
+
+from cinn_app.errors import CinnError
+from cinn_app.files import atomic_write
+from cinn_app.imaging import rgb_to_lab
+
+__all__ = ["Hint", "Hints"]
+
+NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
+POINT = re.compile(rf"{NUMBER},{NUMBER}=\s*(\S+)\s*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Hint:
+    """A wanted colour, and where. Only its hue and chroma count: the lightness stays the photograph's.
+
+    Attributes:
+        colour: sRGB as ``"#RRGGBB"``.
+        points: ``x, y`` in pixels of the upright picture, from 0 at the top left: one point, or those of a stroke.
+        radius: of the stroke, in pixels; 0 is as thin as a pixel.
+        runs: instead of points a mask, as first pixel and length of each run, counted row by row.
+
+    Raises:
+        CinnError: if the colour is none, or the place is none.
+    """
+
+    colour: str
+    points: tuple[tuple[float, float], ...] = ()
+    radius: float = 0.0
+    runs: tuple[tuple[int, int], ...] = ()
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
+            raise CinnError(f"The hint's colour {self.colour!r} is none: write it as #RRGGBB, such as #c02020.")
+        numbers = [self.radius, *(number for point in self.points for number in point)]
+        if bool(self.points) == bool(self.runs) or not all(0 <= number < math.inf for number in numbers):
+            raise CinnError(
+                f"The hint {self.colour} has no place: give points from 0,0 with a radius from 0, or else a mask."
+            )
+
+    @classmethod
+    def of_mask(cls, mask: np.ndarray, colour: str) -> "Hint":
+        """Want a colour wherever a mask ``(height, width)`` is true."""
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], mask.ravel().astype(bool), [False]])))
+        starts, ends = edges[::2].tolist(), edges[1::2].tolist()
+        return cls(colour, runs=tuple((start, end - start) for start, end in zip(starts, ends, strict=True)))
+
+    @property
+    def ab(self) -> Tensor:
+        """The colour's a and b in Lab units, ``(2,)``."""
+        rgb = torch.tensor([int(self.colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+        return rgb_to_lab(rgb[:, None, None])[1:, 0, 0]
+
+    def pixels(self, height: int, width: int) -> Tensor:
+        """Return rows and columns of the pixels it covers, ``(2, count)``."""
+        if self.runs:
+            flat = torch.cat([torch.arange(start, start + length) for start, length in self.runs])
+            return torch.stack([flat // width, flat % width])
+        points = torch.tensor(self.points, dtype=torch.float32).floor()
+        reach = max(self.radius, 0.5)
+        low = (points.amin(0) - reach).floor().clamp(min=0).long().tolist()
+        high = (points.amax(0) + reach).ceil().long().tolist()
+        rows = torch.arange(low[1], min(high[1], height - 1) + 1)
+        columns = torch.arange(low[0], min(high[0], width - 1) + 1)
+        grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1).flatten(0, 1).float()
+        starts, ends = (points[:-1], points[1:]) if len(points) > 1 else (points, points)
+        near = torch.zeros(len(grid), dtype=torch.bool)
+        for start, end in zip(starts, ends, strict=True):
+            near |= (grid - _nearest_on_segment(grid, start, end)).norm(dim=-1) <= reach
+        return grid[near].long().T.flip(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hints:
+    """Hints for one picture.
+
+    Attributes:
+        hints: at least one; where two overlap the later one holds.
+        width, height: of the upright picture they belong to, in pixels; ``None`` while that is not known.
+    """
+
+    hints: tuple[Hint, ...]
+    width: int | None = None
+    height: int | None = None
+    format: Literal["cinn_app hints"] = "cinn_app hints"
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    def __post_init__(self) -> None:
+        if not self.hints:
+            raise CinnError("There are no hints: give at least one, as X,Y=#RRGGBB.")
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> "Hints":
+        """Read hints as people type them: ``"X,Y=#RRGGBB"``, in pixels of the upright picture.
+
+        Raises:
+            CinnError: naming the one that cannot be read.
+        """
+        hints = []
+        for text in texts:
+            found = POINT.fullmatch(text)
+            if not found:
+                raise CinnError(f"The hint {text!r} cannot be read: write it as X,Y=#RRGGBB, such as 40,30=#c02020.")
+            x, y, colour = found.groups()
+            hints.append(Hint(colour, ((float(x), float(y)),)))
+        return cls(tuple(hints))
+
+    @classmethod
+    def load(cls, path: Path) -> "Hints":
+        """Read hints that :meth:`save` wrote.
+
+        Raises:
+            CinnError: if the file cannot be read, or holds something else.
+        """
+        try:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except OSError as error:
+            raise CinnError(f"The hints {path} cannot be read ({error.strerror}): check the path.") from error
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"])) or "the file"
+            raise CinnError(
+                f"{path} holds no hints ({place}: {problem['msg']}): give a file that cinn_app saved."
+            ) from error
+
+    def save(self, path: Path) -> None:
+        """Write a small JSON file with the picture's size, whole or not at all.
+
+        Raises:
+            CinnError: if the hints belong to no picture yet, or the file cannot be written.
+        """
+        if self.width is None or self.height is None:
+            raise CinnError("These hints belong to no picture yet: lay them on one before saving, with Hints.on.")
+        try:
+            with atomic_write(path) as file:
+                file.write(TypeAdapter(Hints).dump_json(self, indent=1, exclude_defaults=True))
+        except OSError as error:
+            raise CinnError(f"The hints {path} cannot be written ({error.strerror}): choose another place.") from error
+
+    def on(self, size: tuple[int, int]) -> "Hints":
+        """Lay the hints on a picture of height and width `size`.
+
+        Raises:
+            CinnError: if they belong to another picture, or one lies outside.
+        """
+        height, width = size
+        if (self.width, self.height) not in ((None, None), (width, height)):
+            raise CinnError(
+                f"The hints belong to a picture of {self.width} x {self.height} pixels, and this one has "
+                f"{width} x {height}: give the hints of this picture."
+            )
+        for hint in self.hints:
+            for x, y in hint.points:
+                if x >= width or y >= height:
+                    raise CinnError(
+                        f"The hint {x:g},{y:g}={hint.colour} is outside the picture of {width} x {height} pixels: "
+                        f"count from 0,0 at the top left to {width - 1},{height - 1}."
+                    )
+            for start, length in hint.runs:
+                if start < 0 or length < 1 or start + length > width * height:
+                    raise CinnError(f"A mask of {hint.colour} is larger than the picture: give one of its size.")
+        return dataclasses.replace(self, width=width, height=height)
+
+    def places(self, size: tuple[int, int]) -> list[Tensor]:
+        """Return rows and columns of each hint's pixels ``(2, count)`` in a copy of the picture of height and width."""
+        height, width = self.height or size[0], self.width or size[1]
+        scale = torch.tensor([[size[0] / height], [size[1] / width]], dtype=torch.float64)
+        found = [hint.pixels(height, width) for hint in self.hints]
+        return [((pixels + 0.5) * scale).long().unique(dim=1) for pixels in found]
+
+    @property
+    def ab(self) -> Tensor:
+        """The wanted a and b of each hint in Lab units, ``(hints, 2)``."""
+        return torch.stack([hint.ab for hint in self.hints])
+
+
+def _nearest_on_segment(points: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Return for points ``(count, 2)`` the nearest ones between two others."""
+    along = end - start
+    share = ((points - start) @ along / along.square().sum().clamp(min=1e-9)).clamp(0, 1)
+    return start + share[:, None] * along

@@ -1,0 +1,71 @@
+"""Choosing among many colourings of one photograph, and seeing where they disagree."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cinn_app.errors import CinnError
+from cinn_app.imaging import upsample_chroma
+from cinn_app.systems.colouring import Colouring
+
+__all__ = ["by_likelihood", "diverse", "uncertainty"]
+
+
+def by_likelihood(colourings: Sequence[Colouring]) -> list[Colouring]:
+    """Order colourings of one photograph, the most probable first."""
+    return sorted(colourings, key=lambda colouring: colouring.log_prob, reverse=True)
+
+
+def diverse(colourings: Sequence[Colouring], count: int) -> list[Colouring]:
+    """Choose a few colourings that differ most: the most probable one, then always the one farthest from those chosen.
+
+    Far is meant by root mean square difference of ab. This greedy choice is within a factor of two of the best spread
+    there is (Gonzalez 1985).
+
+    Args:
+        colourings: of one photograph.
+        count: how many to choose; all come back, in this order, where there are no more.
+
+    Raises:
+        CinnError: if none are asked for, or the colourings are of photographs of different shapes.
+    """
+    if count < 1:
+        raise CinnError(f"{count} colourings were asked for: ask for at least 1.")
+    ranked = by_likelihood(colourings)
+    if not ranked:
+        return []
+    ab = _stack(ranked)
+    chosen, nearest = [0], (ab - ab[0]).square().mean((1, 2, 3))
+    while len(chosen) < min(count, len(ranked)):
+        nearest[chosen] = -1.0
+        chosen.append(int(nearest.argmax()))
+        nearest = torch.minimum(nearest, (ab - ab[chosen[-1]]).square().mean((1, 2, 3)))
+    return [ranked[number] for number in chosen]
+
+
+def uncertainty(colourings: Sequence[Colouring]) -> Tensor:
+    """Map where colourings disagree: how far ab scatters about its mean at each pixel, in Lab units.
+
+    .. math:: \\sigma_p = \\sqrt{\\operatorname{Var} a_p + \\operatorname{Var} b_p}
+
+    Args:
+        colourings: at least two, of one photograph.
+
+    Returns:
+        ``(height, width)``, at the photograph's full size.
+
+    Raises:
+        CinnError: if there are fewer than two, or they are of photographs of different shapes.
+    """
+    if len(colourings) < 2:
+        raise CinnError(f"{len(colourings)} colourings cannot disagree: give at least 2 of one photograph.")
+    deviation = _stack(colourings).var(0).sum(0, keepdim=True).sqrt()
+    return upsample_chroma(deviation, colourings[0].photograph.lightness)[0]
+
+
+def _stack(colourings: Sequence[Colouring]) -> Tensor:
+    shapes = {tuple(colouring.ab.shape) for colouring in colourings}
+    if len(shapes) > 1:
+        raise CinnError("These colourings are of different photographs: give those of one.")
+    return torch.stack([colouring.ab for colouring in colourings])
