@@ -10,7 +10,7 @@ from cinn_app.cli import colorize_options as option
 from cinn_app.cli.batch import STREAM, find_pictures
 from cinn_app.cli.console import err, say_error, say_warning
 from cinn_app.cli.jsonl import json_lines
-from cinn_app.cli.options import Device, Model, WrongUsage
+from cinn_app.cli.options import Device, Model, WrongUsage, read_steps
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.cli.plan import Claims, Extras, make_plan
 from cinn_app.cli.tally import Tally
@@ -26,9 +26,12 @@ def colorize(
     inputs: option.Inputs,
     output: option.Output,
     samples: option.Samples = 1,
+    diverse: option.Diverse = False,
     temperature: option.Temperature = None,
     strength: option.Strength = 1.0,
     seed: option.Seed = 0,
+    axis: option.Axis = None,
+    hint: option.Hint = None,
     recursive: option.Recursive = False,
     pattern: option.Pattern = "*",
     format: option.Format = "keep",
@@ -36,6 +39,7 @@ def colorize(
     overwrite: option.Overwrite = False,
     mark: option.Mark = True,
     sheet: option.Sheet = False,
+    uncertainty: option.Uncertainty = False,
     report: option.Report = None,
     model: Model = "colorize",
     device: Device = "auto",
@@ -45,6 +49,8 @@ def colorize(
     """Colour photographs, in one plausible way or in several.
 
     [dim]cinn colorize grandma.jpg -o coloured --samples 4[/dim]
+
+    [dim]cinn colorize grandma.jpg -o coloured --hint 120,80=#8b1a1a --overwrite[/dim]
 
     [dim]cinn colorize album/ -o coloured --recursive --report album.jsonl[/dim]
 
@@ -62,9 +68,14 @@ def colorize(
     if inputs.count(STREAM) > 1:
         raise WrongUsage("Standard input holds one picture: give - once.")
     found = find_pictures(inputs, recursive, output, wanted, _is_colouring)
-    if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet):
-        raise WrongUsage("Standard output takes one colouring: give one picture, one sample, and no sheet.")
-    plan = make_plan(found.pictures, output, format, samples, Extras(sheet))
+    if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
+        raise WrongUsage("Standard output takes one colouring: give one picture, one sample, and nothing beside it.")
+    if uncertainty and samples == 1 and not diverse:
+        raise WrongUsage("One sample differs from no other: give --uncertainty with --samples 2 or more.")
+    if hint and len(found.pictures) > 1:
+        raise WrongUsage("A --hint names a place of one picture: give one picture.")
+    steps = read_steps(axis or [], option.MAX_STEP)
+    plan = make_plan(found.pictures, output, format, samples, Extras(sheet, uncertainty))
     problems = [*found.problems, *plan.problems]
     for problem in problems:
         say_error(problem)
@@ -73,9 +84,24 @@ def colorize(
     with json_lines(report) as note:
         with err.status("Loading the model"):
             from cinn_app import Colorizer
+            from cinn_app.systems.hints import Hints
+            from cinn_app.systems.steering import Steering
 
+            steering = Steering(steps, Hints.parse(hint) if hint else None)
             colorizer = Colorizer.load(model, device)
-        order = Order(samples, temperature, seed, strength, format, quality, mark, overwrite)
+            colorizer.check(steering)
+        order = Order(
+            samples=samples,
+            diverse=diverse,
+            temperature=temperature,
+            seed=seed,
+            steering=steering,
+            strength=strength,
+            format=format,
+            quality=quality,
+            mark=mark,
+            overwrite=overwrite,
+        )
         worker = Worker(colorizer, order, Claims(found.pictures))
         tally = Tally(len(plan.jobs), len(problems), note, quiet)
         threads = min(jobs, max(1, len(plan.jobs)))

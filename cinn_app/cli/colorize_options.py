@@ -10,7 +10,11 @@ from cinn_app.cli.options import not_nan
 
 __all__ = [
     "JOBS",
+    "MAX_STEP",
+    "Axis",
+    "Diverse",
     "Format",
+    "Hint",
     "Inputs",
     "Jobs",
     "Mark",
@@ -26,11 +30,14 @@ __all__ = [
     "Sheet",
     "Strength",
     "Temperature",
+    "Uncertainty",
 ]
 
 COLOURS, READ, WRITTEN = "Which colours", "What is read", "What is written"
 #: More threads than this rarely help: the network works beside them.
 JOBS = min(4, os.cpu_count() or 1)
+#: How far one may go along an axis of colour, in standard deviations.
+MAX_STEP = 3
 
 Inputs: TypeAlias = Annotated[
     list[Path],
@@ -38,6 +45,26 @@ Inputs: TypeAlias = Annotated[
 ]
 Samples: TypeAlias = Annotated[
     int, typer.Option("--samples", "-n", min=1, max=100, help="Colourings per picture.", rich_help_panel=COLOURS)
+]
+Diverse: TypeAlias = Annotated[
+    bool,
+    typer.Option("--diverse", help="Draw four times as many, keep those that differ most.", rich_help_panel=COLOURS),
+]
+Axis: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Go along one of the model's axes of colour so many standard deviations; may be repeated.",
+        rich_help_panel=COLOURS,
+    ),
+]
+Hint: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="X,Y=#RRGGBB",
+        help="Which colour a place has, in pixels of the upright picture; may be repeated.",
+        rich_help_panel=COLOURS,
+    ),
 ]
 Temperature: TypeAlias = Annotated[
     float | None,
@@ -99,6 +126,14 @@ Mark: TypeAlias = Annotated[
 ]
 Sheet: TypeAlias = Annotated[
     bool, typer.Option("--sheet", help="Add NAME-sheet.jpg: original and colourings.", rich_help_panel=WRITTEN)
+]
+Uncertainty: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--uncertainty",
+        help="Add NAME-uncertainty.png: the lighter, the more the samples differ.",
+        rich_help_panel=WRITTEN,
+    ),
 ]
 Report: TypeAlias = Annotated[
     Path | None,

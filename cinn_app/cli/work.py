@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from cinn_app.imaging import Photograph
     from cinn_app.systems.colorizer import Colorizer
     from cinn_app.systems.colouring import Colouring
+    from cinn_app.systems.steering import Steering
 
 __all__ = ["Done", "Order", "State", "Worker"]
+
+#: Colourings drawn for each that `diverse` keeps.
+DRAWN = 4
 
 
 @dataclass(frozen=True)
@@ -27,20 +31,28 @@ class Order:
     """What is asked of every picture.
 
     Attributes:
-        samples, temperature, seed: as in `Colorizer.colorize`.
+        samples, temperature, seed, steering: as in `Colorizer.colorize`.
+        diverse: draw `DRAWN` times as many and keep those that differ most.
         strength, quality, mark: as in `Colouring.save`.
         format: of what goes to standard output; "keep" for the picture's own.
         overwrite: make anew what is there already.
     """
 
     samples: int
+    diverse: bool
     temperature: float | None
     seed: int
+    steering: "Steering"
     strength: float
     format: str
     quality: int | None
     mark: bool
     overwrite: bool
+
+    @property
+    def drawn(self) -> int:
+        """How many colourings are drawn of each picture."""
+        return self.samples * (DRAWN if self.diverse else 1)
 
 
 class State(Enum):
@@ -71,6 +83,7 @@ class Done:
 @dataclass(frozen=True)
 class _Coloured:
     colourings: "list[Colouring]"
+    drawn: "list[Colouring]"
     seconds: float
 
 
@@ -85,7 +98,7 @@ class Worker:
         self.colorizer, self.order, self.claims = colorizer, order, claims
         # Through JSON, as the marks that they are compared with.
         self._settings = [
-            json.loads(json.dumps(colorizer.settings(order.seed, sample, order.temperature)))
+            json.loads(json.dumps(colorizer.settings(order.seed, sample, order.temperature, order.steering)))
             for sample in range(order.samples)
         ]
 
@@ -104,11 +117,19 @@ class Worker:
         """Draw the colourings."""
         if isinstance(found, Done):
             return found
+        from cinn_app.systems.selection import diverse
+
         photograph, seconds = found
         start = time.perf_counter()
         order = self.order
-        colourings = self.colorizer.colorize(photograph, order.samples, order.temperature, order.seed)
-        return _Coloured(colourings, seconds + time.perf_counter() - start)
+        drawn = self.colorizer.colorize(photograph, order.drawn, order.temperature, order.seed, order.steering)
+        chosen = drawn
+        if order.diverse:
+            chosen = [
+                replace(colouring, settings={**colouring.settings, "chosen_of": order.drawn})
+                for colouring in diverse(drawn, order.samples)
+            ]
+        return _Coloured(chosen, drawn, seconds + time.perf_counter() - start)
 
     def pixels(self, work: "_Coloured | Done") -> int:
         """Say how large the picture is that is about to be written."""
@@ -121,13 +142,15 @@ class Worker:
         """Write all that is made of the picture."""
         if isinstance(work, Done):
             return work
-        from cinn_app.systems.contact import save_sheet
+        from cinn_app.systems.contact import save_sheet, save_uncertainty
 
         start = time.perf_counter()
         for target, colouring in zip(job.targets, work.colourings, strict=True):
             self._write(job, target, colouring)
         if job.sheet:
             save_sheet(job.sheet, work.colourings, self.order.strength, _file(job), self.order.mark)
+        if job.uncertainty:
+            save_uncertainty(job.uncertainty, work.drawn, _file(job), self.order.mark)
         seconds = (work.seconds + time.perf_counter() - start) / len(job.targets)
         warnings = work.colourings[0].photograph.warnings
         lines = [
@@ -163,21 +186,29 @@ class Worker:
         order, source = self.order, name_source(_file(job))
         there = [file for file in job.files if file != STREAM and file.exists()]
         for file in there:
-            if file in job.targets:
-                wanted = {**self._settings[job.targets.index(file)], "quality": order.quality}
-            else:
-                wanted = {**self._settings[0], "samples": order.samples}
-            wanted |= {"strength": order.strength, **source}
             try:
                 mark = read_mark(file)
             except ImageError:
                 mark = None
             if mark is None:
                 return Done(State.LEFT, why=f"{file} does not say how it was made")
-            for key, value in wanted.items():
-                if mark.get(key) != value:
-                    return Done(State.LEFT, why=f"{file} was made with {key} {mark.get(key)}, not {value}")
+            wanted = {**self._wanted(job, file), **source}
+            # A setting that only one of both has counts as well; which of many samples are chosen shows in colouring.
+            for key in sorted((wanted.keys() | mark.keys()) - {"program", *(["sample"] if order.diverse else [])}):
+                if mark.get(key) != wanted.get(key):
+                    return Done(State.LEFT, why=f"{file} was made with {key} {mark.get(key)}, not {wanted.get(key)}")
         return Done(State.FINISHED) if len(there) == len(job.files) else None
+
+    def _wanted(self, job: Job, file: Path) -> dict[str, Any]:
+        """Say what the mark of a file of the job would hold."""
+        order = self.order
+        if file == job.uncertainty:
+            return {**self._settings[0], "samples": order.drawn}
+        chosen = {"chosen_of": order.drawn} if order.diverse else {}
+        drawn = {"strength": order.strength, **chosen}
+        if file == job.sheet:
+            return {**self._settings[0], **drawn, "samples": order.samples}
+        return {**self._settings[job.targets.index(file)], **drawn, "quality": order.quality}
 
 
 def _file(job: Job) -> Path | None:

@@ -146,6 +146,14 @@ class Colorizer:
         drawn = {"seed": seed, "sample": sample, "temperature": list(self.temperatures(temperature))}
         return {**self._model_settings(), **drawn, **steering.settings()}
 
+    def check(self, steering: Steering) -> None:
+        """Refuse wishes that do not fit the model, before any photograph is there.
+
+        Raises:
+            CinnError: if the model has no such axis, or a step is out of range.
+        """
+        sum_of_steps(self.axes, steering.axes, len(self.axes[0].direction) if self.axes else 0)
+
     def _model_settings(self) -> dict[str, Any]:
         return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
 

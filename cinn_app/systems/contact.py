@@ -1,15 +1,19 @@
-"""A contact sheet: a photograph and its colourings side by side, each labelled with what made it."""
+"""What is shown of several colourings of one photograph: side by side on a sheet, and a map of where they differ."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cinn_app.imaging import contact_sheet, save_picture, shrink_photograph
 from cinn_app.systems.colouring import Colouring
+from cinn_app.systems.selection import uncertainty
 
-__all__ = ["save_sheet", "sheet_of"]
+__all__ = ["save_sheet", "save_uncertainty", "sheet_of"]
 
+#: What is white in a map, in Lab units; always the same, so that maps compare.
+WHITE = 30.0
 #: Longer side of each picture on the sheet, in pixels.
 SIDE = 480
 
@@ -37,5 +41,23 @@ def save_sheet(
     Raises:
         ImageError: if the file cannot be written.
     """
-    made = {**colourings[0].mark(strength, source), "samples": len(colourings)} if mark else None
+    made = _mark(colourings, source) | {"strength": strength} if mark else None
     save_picture(path, sheet_of(colourings, strength), source=source, mark=made)
+
+
+def save_uncertainty(
+    path: Path, colourings: Sequence[Colouring], source: Path | None = None, mark: bool = True
+) -> None:
+    """Write a gray picture of where colourings differ: black where not at all, white from 30 Lab units on.
+
+    Raises:
+        CinnError: if there are fewer than two colourings, or the file cannot be written.
+    """
+    gray = (uncertainty(colourings) * (255 / WHITE)).round().clamp(0, 255).byte().numpy()
+    save_picture(path, gray, source=source, mark=_mark(colourings, source) if mark else None)
+
+
+def _mark(colourings: Sequence[Colouring], source: Path | None) -> dict[str, Any]:
+    """Say how all of them came about: the mark of a draw's first sample, and how many there are."""
+    mark = {**colourings[0].mark(source=source), "sample": 0, "samples": len(colourings)}
+    return {key: value for key, value in mark.items() if key not in ("strength", "quality")}

@@ -199,15 +199,20 @@ def test_no_picture_is_one_sentence(cinn: Callable, tmp_path: Path, draw: Callab
         ["a.png", "-o", "-", "--sheet"],
         ["a.png", ".", "-", "-o", "-"],
         ["-", "-", "-o", "out"],
+        ["a.png", "-o", "out", "--uncertainty"],
+        ["a.png", "-o", "out", "--axis", "warmer"],
+        ["a.png", "-o", "out", "--axis", "warmer=4"],
+        ["a.png", "b.png", "-o", "out", "--hint", "1,1=#ff0000"],
     ],
     ids=" ".join,
 )
 def test_wrong_usage_is_2(cinn: Callable, draw: Callable, arguments: list[str]) -> None:
     draw("a.png")
+    draw("b.png")
     result = cinn("colorize", *arguments)
     assert (result.code, result.out) == (2, "")
     assert "Usage:" in result.err and "Traceback" not in result.err
-    assert names(".") == {"a.png"}
+    assert names(".") == {"a.png", "b.png"}
 
 
 def test_ranges_are_those_of_the_model(tiny_checkpoint: Path) -> None:
