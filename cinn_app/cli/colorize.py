@@ -32,6 +32,7 @@ def colorize(
     seed: option.Seed = 0,
     axis: option.Axis = None,
     hint: option.Hint = None,
+    reference: option.Reference = None,
     recursive: option.Recursive = False,
     pattern: option.Pattern = "*",
     format: option.Format = "keep",
@@ -85,9 +86,11 @@ def colorize(
         with err.status("Loading the model"):
             from cinn_app import Colorizer
             from cinn_app.systems.hints import Hints
+            from cinn_app.systems.reference import Palette
             from cinn_app.systems.steering import Steering
 
-            steering = Steering(steps, Hints.parse(hint) if hint else None)
+            hints, palette = Hints.parse(hint) if hint else None, Palette.of(reference) if reference else None
+            steering = Steering(steps, hints, palette)
             colorizer = Colorizer.load(model, device)
             colorizer.check(steering)
         order = Order(

@@ -24,6 +24,7 @@ __all__ = [
     "Quality",
     "Quiet",
     "Recursive",
+    "Reference",
     "Report",
     "Samples",
     "Seed",
@@ -63,6 +64,16 @@ Hint: TypeAlias = Annotated[
     typer.Option(
         metavar="X,Y=#RRGGBB",
         help="Which colour a place has, in pixels of the upright picture; may be repeated.",
+        rich_help_panel=COLOURS,
+    ),
+]
+Reference: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Take on the colours of this picture, as far as is plausible.",
         rich_help_panel=COLOURS,
     ),
 ]

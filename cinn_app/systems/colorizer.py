@@ -29,6 +29,7 @@ from cinn_app.imaging import (
 )
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import ColorizationRecipe
+from cinn_app.systems.arc import arc
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
 from cinn_app.systems.colour_axes import (
@@ -42,7 +43,7 @@ from cinn_app.systems.colouring import Colouring
 from cinn_app.systems.hints import Hints
 from cinn_app.systems.loading import load_system, require_recipe
 from cinn_app.systems.steering import Steering
-from cinn_app.systems.wishes import meet_hints
+from cinn_app.systems.wishes import keep_region, meet_hints, meet_palette
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -192,15 +193,14 @@ class Colorizer:
         canvas = Canvas.of(photograph, self.recipe.data.size)
         lightness = canvas.lightness(photograph).to(self.device)
         guidance = self.model.guide(lightness).repeat(samples)
-        drawn = [
-            self.model.draw((1, *guidance.mean.shape[1:]), scales, self.recipe.sampling.coherence, _generator(seed, i))
-            for i in range(samples)
-        ]
-        latents = [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
+        latents = self._draw(guidance, scales, seed)
         latents[-1] = (
             latents[-1] + sum_of_steps(self.axes, steering.axes, latents[-1].shape[1]).to(self.device)[:, None, None]
         )
-        ab = self.model.settle(self.model.decode(latents, guidance)[0], guidance, lightness)
+        ab = self.model.decode(latents, guidance)[0]
+        if steering.reference is not None:
+            ab = meet_palette(self.model, guidance, ab, lightness, steering.reference)
+        ab = self.model.settle(ab, guidance, lightness)
         if hints:
             ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)
         colourings = self._colourings(ab, photograph, canvas, guidance, seed, scales, hints)
@@ -208,6 +208,85 @@ class Colorizer:
             dataclasses.replace(colouring, settings=self.settings(seed, number, scales, steering))
             for number, colouring in enumerate(colourings)
         ]
+
+    @torch.inference_mode()
+    def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
+        """Keep a region of a colouring as it is, and draw the rest anew, to go with it and with the hints.
+
+        Args:
+            colouring: of this model.
+            keep: true where it stays, ``(height, width)`` of the photograph.
+            seed: another one draws the rest otherwise.
+
+        Raises:
+            CinnError: if the mask does not fit, leaves nothing to draw, or the colouring is of another model.
+        """
+        photograph, hints = colouring.photograph, colouring.hints
+        canvas, lightness, guidance = self._guide_again(colouring)
+        if keep.shape != photograph.size or keep.all():
+            raise CinnError(
+                f"The mask of what to keep has shape {keep.shape}, {keep.mean():.0%} of it true: give one of shape "
+                f"{photograph.size} that leaves something out."
+            )
+        kept = canvas.extend(colouring.ab[None]).to(self.device)
+        field = functional.adaptive_max_pool2d(torch.from_numpy(keep.astype(np.float32))[None], colouring.ab.shape[1:])
+        region = canvas.extend(field[None]).to(self.device)
+        scales = colouring.temperature or self.temperatures()
+        ab = self.model.decode(self._draw(guidance, scales, seed), guidance)[0]
+        ab = self.model.settle(keep_region(self.model, guidance, ab, kept, region), guidance, lightness)
+        if hints:
+            ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)
+        ab = ab + region * (kept - ab)
+        return self._colourings(ab, photograph, canvas, guidance, seed, scales, hints)[0]
+
+    @torch.inference_mode()
+    def interpolate(self, first: Colouring, second: Colouring, count: int = 8) -> list[Colouring]:
+        """Go from one colouring of a photograph to another, their latents along the arc between them.
+
+        Args:
+            first: the colouring to begin with.
+            second: the one to end with.
+            count: colourings, both ends included, at least 2.
+
+        Raises:
+            CinnError: if there are too few, or the colourings are of different photographs or of another model.
+        """
+        if count < 2:
+            raise CinnError(f"{count} colourings have no way between them: ask for at least 2.")
+        if first.ab.shape != second.ab.shape or first.photograph.size != second.photograph.size:
+            raise CinnError("These colourings are of different photographs: give two of one.")
+        canvas, _, guidance = self._guide_again(first)
+        start, end = (torch.cat([z.flatten() for z in colouring.latents]) for colouring in (first, second))
+        way = arc(start, end, torch.linspace(0, 1, count)[:, None]).to(self.device)
+        sizes = [z.shape for z in first.latents]
+        scales = way.split([size.numel() for size in sizes], 1)
+        latents = [scale.unflatten(1, size) for scale, size in zip(scales, sizes, strict=True)]
+        guidance = guidance.repeat(count)
+        ab = self.model.decode(latents, guidance)[0]
+        hints = first.hints if first.hints == second.hints else None
+        between = self._colourings(ab, first.photograph, canvas, guidance, hints=hints)[1:-1]
+        return [first, *between, second]
+
+    def _guide_again(self, colouring: Colouring) -> tuple[Canvas, Tensor, Guidance]:
+        """Read the photograph of a colouring as when it was coloured."""
+        canvas = Canvas.of(colouring.photograph, self.recipe.data.size)
+        lightness = canvas.lightness(colouring.photograph).to(self.device)
+        guidance = self.model.guide(lightness)
+        shapes = self.model.flow.latent_shapes(guidance.mean.shape)
+        field = canvas.height // TARGET_STRIDE, canvas.width // TARGET_STRIDE
+        fits = [z.shape for z in colouring.latents] == [shape[1:] for shape in shapes]
+        if not fits or colouring.ab.shape[1:] != field:
+            raise CinnError("This colouring is of another model or size: give one that this model made.")
+        return canvas, lightness, guidance
+
+    def _draw(self, guidance: Guidance, temperature: Sequence[float], seed: int) -> list[Tensor]:
+        """Draw a latent for each photograph of a batch, fine to coarse; the first ones do not depend on how many."""
+        shape = (1, *guidance.mean.shape[1:])
+        drawn = [
+            self.model.draw(shape, temperature, self.recipe.sampling.coherence, _generator(seed, number))
+            for number in range(len(guidance.mean))
+        ]
+        return [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:

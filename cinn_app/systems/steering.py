@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cinn_app.systems.hints import Hints
+from cinn_app.systems.reference import Palette
 
 __all__ = ["Steering"]
 
@@ -24,10 +25,12 @@ class Steering:
     Attributes:
         axes: steps along the model's axes of colour, in standard deviations, by name or by number from 1.
         hints: wanted colours at places of the picture.
+        reference: the colours of another picture, to take on as far as is plausible.
     """
 
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
     hints: Hints | None = None
+    reference: Palette | None = None
 
     def settings(self) -> dict[str, Any]:
         """Name the wishes as JSON has them, for the mark of a file; nothing where there are none."""
@@ -36,4 +39,6 @@ class Steering:
             made["axes"] = {str(name): step for name, step in self.axes.items()}
         if self.hints:
             made["hints"] = TypeAdapter(Hints).dump_python(self.hints, mode="json", exclude_defaults=True)
+        if self.reference:
+            made["reference"] = self.reference.digest
         return made

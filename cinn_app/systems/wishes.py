@@ -1,5 +1,6 @@
 """Bending samples towards what a user wishes, with what the model holds for probable in mind."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -8,14 +9,23 @@ from cinn_app.imaging import Photograph, blend_by_distance, edge_distances
 from cinn_app.systems.canvas import Canvas
 from cinn_app.systems.colorization import ColorizationModel, Guidance
 from cinn_app.systems.hints import Hints
+from cinn_app.systems.reference import Palette
 from cinn_app.systems.search import search_latents
 
-__all__ = ["meet_hints"]
+__all__ = ["keep_region", "meet_hints", "meet_palette"]
+
+#: A wanted colour is held to within so many Lab units, at each place of its own.
+TOLERANCE = 3.0
+#: A palette counts as so many places, held to within so many Lab units.
+PALETTE_PLACES, PALETTE_TOLERANCE = 150, 4.0
+#: A region that stays counts as so many places: with all of its own it would decide on the rest as well.
+KEPT_PLACES = 20
 
 #: How much farther than a hint itself the model's answer to it counts.
 ANSWER_WIDTH = 1.25
 
 
+@torch.inference_mode(False)
 def meet_hints(
     model: ColorizationModel, guidance: Guidance, ab: Tensor, photograph: Photograph, canvas: Canvas, hints: Hints
 ) -> Tensor:
@@ -46,6 +56,51 @@ def meet_hints(
         for part in (near, near * wanted, around)
     )
     wanted = total / weight.clamp(min=1e-6)
-    found = search_latents(model, guidance, ab, wanted, weight)
+    found = search_latents(model, guidance, ab, lambda drawn: _misfit(drawn, wanted, weight))
     bent = ab + answering * (found - ab)
     return bent + weight * (wanted - bent)
+
+
+@torch.inference_mode(False)
+def meet_palette(
+    model: ColorizationModel, guidance: Guidance, ab: Tensor, lightness: Tensor, palette: Palette
+) -> Tensor:
+    """Bend samples towards the colours of another picture.
+
+    Only the coarsest latent moves, and no farther than is probable: so a photograph takes on the other one's mood, but
+    grass stays greener than the sky above it.
+
+    Args:
+        model, guidance, ab: as for :func:`meet_hints`.
+        lightness: L* that the network reads, ``(1, 1, height, width)``.
+        palette: the other picture's.
+
+    Returns:
+        Chroma of the samples' shape.
+    """
+    small = functional.avg_pool2d(lightness, TARGET_STRIDE)[0]
+    weight = PALETTE_PLACES / (2 * PALETTE_TOLERANCE**2)
+    return search_latents(
+        model, guidance, ab, lambda drawn: weight * palette.distance(drawn, small), coarsest_only=True
+    )
+
+
+@torch.inference_mode(False)
+def keep_region(model: ColorizationModel, guidance: Guidance, ab: Tensor, kept: Tensor, region: Tensor) -> Tensor:
+    """Bend samples so that they go with what stays in a region.
+
+    Args:
+        model, guidance, ab: as for :func:`meet_hints`.
+        kept: the chroma that stays, ``(1, 2, height / 4, width / 4)``.
+        region: 1 where it stays, 0 elsewhere, ``(1, 1, height / 4, width / 4)``.
+
+    Returns:
+        Chroma of the samples' shape; in the region somewhat like what stays.
+    """
+    kept, weight = kept.clone(), region * (KEPT_PLACES / region.sum().clamp(min=1))
+    return search_latents(model, guidance, ab, lambda drawn: _misfit(drawn, kept, weight))
+
+
+def _misfit(ab: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Return minus the log-likelihood of wanted colours, up to a constant, ``(batch,)``."""
+    return (weight * ((ab - wanted) / TOLERANCE).square()).sum((1, 2, 3)) / 2

@@ -74,6 +74,20 @@ def test_an_axis_moves_colours_both_ways(cinn: Callable, draw: Callable, with_ax
     assert (result.code, len(result.err.splitlines())) == (1, 1) and "1 warmer" in result.err
 
 
+def test_a_reference_lends_its_colours(colorize: Callable, draw: Callable) -> None:
+    draw("a.png", size=(64, 48))
+    for name, colour in (("orange.png", (200, 110, 20)), ("blue.png", (20, 90, 220))):
+        shaded = np.linspace(0.3, 1, 64 * 48).reshape(48, 64, 1) * colour
+        Image.fromarray(shaded.astype(np.uint8)).save(name)
+        assert colorize("a.png", "-o", name[:-4], "--reference", name).code == 0
+    orange, blue = colours("orange/a.png"), colours("blue/a.png")
+    assert (orange[..., 0] - orange[..., 2]).mean() > (blue[..., 0] - blue[..., 2]).mean() + 1
+    assert "was made with reference" in colorize("a.png", "-o", "blue").err
+    result = colorize("a.png", "-o", "gray", "--reference", "a.png")
+    assert (result.code, result.err) == (1, "Error: The reference has no colours to take: give a picture in colour.\n")
+    assert colorize("a.png", "-o", "out", "--reference", "nothing.png").code == 2
+
+
 def test_diverse_keeps_those_of_many_that_differ_most(
     colorize: Callable, draw: Callable, tiny_checkpoint: Path
 ) -> None:
