@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -172,8 +173,7 @@ class Worker:
         order = self.order
         if target == STREAM:
             chosen = None if order.format == "keep" else order.format
-            sys.stdout.buffer.write(colouring.encode(chosen, order.strength, order.mark, order.quality))
-            sys.stdout.buffer.flush()
+            _to_stdout(colouring.encode(chosen, order.strength, order.mark, order.quality))
             return
         make_folder(target.parent)
         colouring.save(target, order.strength, _file(job), order.mark, order.quality)
@@ -213,3 +213,12 @@ class Worker:
 
 def _file(job: Job) -> Path | None:
     return None if job.source == STREAM else job.source
+
+
+def _to_stdout(content: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more as it ends
+        raise ImageError("Whoever reads standard output closed it before the picture was whole.") from error

@@ -34,6 +34,27 @@ def test_full_disk_stops_with_one_sentence(colorize: Callable, draw: Callable) -
     assert list(Path("out").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_costs_its_pictures_only(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.png")
+    draw("in/sub/b.png")
+    Path("out").mkdir()
+    Path("out/sub").write_text("in the way")
+    result = colorize("in", "-o", "out", "-r")
+    assert (result.code, result.out) == (1, "Coloured 1 picture into out; 1 failed.\n")
+    assert result.err.startswith("Error: The folder out/sub cannot be made (") and len(result.err.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are others there")
+def test_a_reader_that_leaves_is_one_sentence(draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("a.png", size=(400, 300))
+    command = [sys.executable, "-m", "cinn_app", "colorize", "a.png", "-o", "-", "--model", tiny_checkpoint]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert err == "Error: Whoever reads standard output closed it before the picture was whole.\n"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -> None:
     for number in range(200):
