@@ -5,6 +5,10 @@
 >>> first, second = colorizer.colorize(np.full((90, 120), 128, np.uint8), samples=2, seed=7)
 >>> first.render().shape
 (90, 120, 3)
+>>> from cinn_app import Hints, Steering
+>>> wished = Steering(hints=Hints.parse(["60,45=#b03020"]))
+>>> colorizer.colorize(np.full((90, 120), 128, np.uint8), steering=wished)[0].render()[45, 60].tolist()
+[217, 85, 62]
 """
 
 import dataclasses
@@ -40,10 +44,9 @@ from cinn_app.systems.colour_axes import (
     sum_of_steps,
 )
 from cinn_app.systems.colouring import Colouring
-from cinn_app.systems.hints import Hints
 from cinn_app.systems.loading import load_system, require_recipe
 from cinn_app.systems.steering import Steering
-from cinn_app.systems.wishes import keep_region, meet_hints, meet_palette
+from cinn_app.systems.wishes import fading_region, meet_hints, meet_palette
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -189,21 +192,13 @@ class Colorizer:
             raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
         scales = self.temperatures(temperature)
         photograph = as_photograph(image)
-        hints = steering.hints and steering.hints.on(photograph.size)
+        if steering.hints:
+            steering = dataclasses.replace(steering, hints=steering.hints.on(photograph.size))
         canvas = Canvas.of(photograph, self.recipe.data.size)
         lightness = canvas.lightness(photograph).to(self.device)
         guidance = self.model.guide(lightness).repeat(samples)
-        latents = self._draw(guidance, scales, seed)
-        latents[-1] = (
-            latents[-1] + sum_of_steps(self.axes, steering.axes, latents[-1].shape[1]).to(self.device)[:, None, None]
-        )
-        ab = self.model.decode(latents, guidance)[0]
-        if steering.reference is not None:
-            ab = meet_palette(self.model, guidance, ab, lightness, steering.reference)
-        ab = self.model.settle(ab, guidance, lightness)
-        if hints:
-            ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)
-        colourings = self._colourings(ab, photograph, canvas, guidance, seed, scales, hints)
+        ab = self._draw(photograph, canvas, lightness, guidance, scales, seed, steering)
+        colourings = self._colourings(ab, photograph, canvas, guidance, seed, scales, steering)
         return [
             dataclasses.replace(colouring, settings=self.settings(seed, number, scales, steering))
             for number, colouring in enumerate(colourings)
@@ -211,7 +206,7 @@ class Colorizer:
 
     @torch.inference_mode()
     def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
-        """Keep a region of a colouring as it is, and draw the rest anew, to go with it and with the hints.
+        """Keep a region of a colouring as it is, and draw the rest anew, steered as it was.
 
         Args:
             colouring: of this model.
@@ -221,23 +216,19 @@ class Colorizer:
         Raises:
             CinnError: if the mask does not fit, leaves nothing to draw, or the colouring is of another model.
         """
-        photograph, hints = colouring.photograph, colouring.hints
+        photograph, steering = colouring.photograph, colouring.steering
         canvas, lightness, guidance = self._guide_again(colouring)
         if keep.shape != photograph.size or keep.all():
             raise CinnError(
                 f"The mask of what to keep has shape {keep.shape}, {keep.mean():.0%} of it true: give one of shape "
                 f"{photograph.size} that leaves something out."
             )
-        kept = canvas.extend(colouring.ab[None]).to(self.device)
-        field = functional.adaptive_max_pool2d(torch.from_numpy(keep.astype(np.float32))[None], colouring.ab.shape[1:])
-        region = canvas.extend(field[None]).to(self.device)
+        old = canvas.extend(colouring.ab[None]).to(self.device)
+        staying = canvas.extend(fading_region(keep, photograph, colouring.ab.shape[1:])[None]).to(self.device)
         scales = colouring.temperature or self.temperatures()
-        ab = self.model.decode(self._draw(guidance, scales, seed), guidance)[0]
-        ab = self.model.settle(keep_region(self.model, guidance, ab, kept, region), guidance, lightness)
-        if hints:
-            ab = meet_hints(self.model, guidance, ab, photograph, canvas, hints)
-        ab = ab + region * (kept - ab)
-        return self._colourings(ab, photograph, canvas, guidance, seed, scales, hints)[0]
+        ab = self._draw(photograph, canvas, lightness, guidance, scales, seed, steering)
+        ab = ab + staying * (old - ab)
+        return self._colourings(ab, photograph, canvas, guidance, seed, scales, steering)[0]
 
     @torch.inference_mode()
     def interpolate(self, first: Colouring, second: Colouring, count: int = 8) -> list[Colouring]:
@@ -263,8 +254,8 @@ class Colorizer:
         latents = [scale.unflatten(1, size) for scale, size in zip(scales, sizes, strict=True)]
         guidance = guidance.repeat(count)
         ab = self.model.decode(latents, guidance)[0]
-        hints = first.hints if first.hints == second.hints else None
-        between = self._colourings(ab, first.photograph, canvas, guidance, hints=hints)[1:-1]
+        common = Steering(hints=first.hints if first.hints == second.hints else None)
+        between = self._colourings(ab, first.photograph, canvas, guidance, steering=common)[1:-1]
         return [first, *between, second]
 
     def _guide_again(self, colouring: Colouring) -> tuple[Canvas, Tensor, Guidance]:
@@ -279,14 +270,32 @@ class Colorizer:
             raise CinnError("This colouring is of another model or size: give one that this model made.")
         return canvas, lightness, guidance
 
-    def _draw(self, guidance: Guidance, temperature: Sequence[float], seed: int) -> list[Tensor]:
-        """Draw a latent for each photograph of a batch, fine to coarse; the first ones do not depend on how many."""
+    def _draw(
+        self,
+        photograph: Photograph,
+        canvas: Canvas,
+        lightness: Tensor,
+        guidance: Guidance,
+        temperature: Sequence[float],
+        seed: int,
+        steering: Steering,
+    ) -> Tensor:
+        """Draw chroma for each photograph of a batch, and steer it; the first ones do not depend on how many."""
         shape = (1, *guidance.mean.shape[1:])
         drawn = [
             self.model.draw(shape, temperature, self.recipe.sampling.coherence, _generator(seed, number))
             for number in range(len(guidance.mean))
         ]
-        return [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
+        latents = [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
+        step = sum_of_steps(self.axes, steering.axes, latents[-1].shape[1])
+        latents[-1] = latents[-1] + step.to(self.device)[:, None, None]
+        ab = self.model.decode(latents, guidance)[0]
+        if steering.reference is not None:
+            ab = meet_palette(self.model, guidance, ab, lightness, steering.reference)
+        ab = self.model.settle(ab, guidance, lightness)
+        if steering.hints is not None:
+            ab = meet_hints(self.model, guidance, ab, photograph, canvas, steering.hints)
+        return ab
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
@@ -343,7 +352,7 @@ class Colorizer:
         guidance: Guidance,
         seed: int | None = None,
         temperature: tuple[float, ...] = (),
-        hints: Hints | None = None,
+        steering: Steering = UNSTEERED,
     ) -> list[Colouring]:
         """Find latents and log-likelihoods of chroma ``(batch, 2, height, width)`` on the canvas."""
         latents, log_probs = self.model.encode(ab, guidance)
@@ -355,7 +364,7 @@ class Colorizer:
                 float(log_probs[number]),
                 seed,
                 temperature,
-                hints,
+                steering,
                 self._model_settings(),
             )
             for number in range(len(ab))

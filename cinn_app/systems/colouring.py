@@ -20,6 +20,7 @@ from cinn_app.imaging import (
     upsample_chroma,
 )
 from cinn_app.systems.hints import Hints
+from cinn_app.systems.steering import Steering
 
 __all__ = ["Colouring", "name_source"]
 
@@ -35,7 +36,7 @@ class Colouring:
         log_prob: its log-likelihood given the lightness, in nats.
         seed: of the draw, or ``None`` where nothing was drawn.
         temperature: of the latent per scale, fine to coarse.
-        hints: wanted colours that it meets, or ``None``.
+        steering: what was asked of it.
         settings: what makes the same colouring of the same photograph again (:meth:`Colorizer.settings`).
     """
 
@@ -45,7 +46,7 @@ class Colouring:
     log_prob: float
     seed: int | None
     temperature: tuple[float, ...]
-    hints: Hints | None = None
+    steering: Steering = dataclasses.field(default_factory=Steering)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
@@ -57,6 +58,11 @@ class Colouring:
     def latent_dims(self) -> int:
         """How many values the latent has."""
         return sum(z.numel() for z in self.latents)
+
+    @property
+    def hints(self) -> Hints | None:
+        """The wanted colours that it meets."""
+        return self.steering.hints
 
     def on(self, photograph: Photograph) -> "Colouring":
         """Lay the same colours on another copy of the photograph, such as a smaller one for a quick look."""

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -101,7 +100,6 @@ class Hints:
     hints: tuple[Hint, ...]
     width: int | None = None
     height: int | None = None
-    format: Literal["cinn_app hints"] = "cinn_app hints"
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -184,9 +182,13 @@ class Hints:
     def places(self, size: tuple[int, int]) -> list[Tensor]:
         """Return rows and columns of each hint's pixels ``(2, count)`` in a copy of the picture of height and width."""
         height, width = self.height or size[0], self.width or size[1]
-        scale = torch.tensor([[size[0] / height], [size[1] / width]], dtype=torch.float64)
-        found = [hint.pixels(height, width) for hint in self.hints]
-        return [((pixels + 0.5) * scale).long().unique(dim=1) for pixels in found]
+        found = []
+        for hint in self.hints:
+            rows, columns = hint.pixels(height, width)
+            scaled = (rows + 0.5) * (size[0] / height), (columns + 0.5) * (size[1] / width)
+            flat = (scaled[0].long() * size[1] + scaled[1].long()).unique()
+            found.append(torch.stack([flat // size[1], flat % size[1]]))
+        return found
 
     @property
     def ab(self) -> Tensor:

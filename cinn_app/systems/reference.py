@@ -10,6 +10,7 @@ takes the colours of what is dark. How far a colouring is from it is the sliced 
 
 import dataclasses
 import hashlib
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,7 +18,6 @@ from torch.nn import functional
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
-from cinn_app.systems.colouring import Colouring
 
 __all__ = ["Palette"]
 
@@ -31,6 +31,17 @@ FRAMES = 8
 LEAST_CHROMA = 1.0
 
 
+@runtime_checkable
+class Coloured(Protocol):
+    """What a :class:`cinn_app.systems.colouring.Colouring` has that counts here."""
+
+    @property
+    def photograph(self) -> Photograph: ...
+
+    @property
+    def ab(self) -> Tensor: ...
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Palette:
     """The colours of a picture. One palette serves any number of photographs, such as those of an album.
@@ -42,13 +53,13 @@ class Palette:
     cloud: Tensor
 
     @classmethod
-    def of(cls, picture: ImageSource | Photograph | Colouring) -> "Palette":
+    def of(cls, picture: ImageSource | Photograph | Coloured) -> "Palette":
         """Gather the colours of a picture in colour, or of a colouring.
 
         Raises:
             ImageError: if the picture cannot be read or has no colours.
         """
-        if isinstance(picture, Colouring):
+        if isinstance(picture, Coloured):
             ab, lightness = picture.ab, picture.photograph.lightness
         else:
             photograph = picture if isinstance(picture, Photograph) else read_photograph(picture, keep_colour=True)

@@ -38,7 +38,8 @@ class Steering:
         if self.axes:
             made["axes"] = {str(name): step for name, step in self.axes.items()}
         if self.hints:
-            made["hints"] = TypeAdapter(Hints).dump_python(self.hints, mode="json", exclude_defaults=True)
+            # Without the picture's size, which is not known before a photograph is there.
+            made["hints"] = TypeAdapter(Hints).dump_python(self.hints, mode="json", exclude_defaults=True)["hints"]
         if self.reference:
             made["reference"] = self.reference.digest
         return made

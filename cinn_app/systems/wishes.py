@@ -1,5 +1,8 @@
 """Bending samples towards what a user wishes, with what the model holds for probable in mind."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,15 +15,14 @@ from cinn_app.systems.hints import Hints
 from cinn_app.systems.reference import Palette
 from cinn_app.systems.search import search_latents
 
-__all__ = ["keep_region", "meet_hints", "meet_palette"]
+__all__ = ["fading_region", "meet_hints", "meet_palette"]
 
 #: A wanted colour is held to within so many Lab units, at each place of its own.
 TOLERANCE = 3.0
 #: A palette counts as so many places, held to within so many Lab units.
 PALETTE_PLACES, PALETTE_TOLERANCE = 150, 4.0
-#: A region that stays counts as so many places: with all of its own it would decide on the rest as well.
-KEPT_PLACES = 20
-
+#: The distance at which a region that stays has faded to 1/e.
+FADING_WIDTH = 0.3
 #: How much farther than a hint itself the model's answer to it counts.
 ANSWER_WIDTH = 1.25
 
@@ -85,20 +87,27 @@ def meet_palette(
     )
 
 
-@torch.inference_mode(False)
-def keep_region(model: ColorizationModel, guidance: Guidance, ab: Tensor, kept: Tensor, region: Tensor) -> Tensor:
-    """Bend samples so that they go with what stays in a region.
+def fading_region(keep: np.ndarray, photograph: Photograph, field: Sequence[int]) -> Tensor:
+    """Say how much of a colouring stays where, if a region of it is to: all there, and beyond it less and less.
+
+    What a mask cuts through goes on up to its edges, so that no seam shows.
 
     Args:
-        model, guidance, ab: as for :func:`meet_hints`.
-        kept: the chroma that stays, ``(1, 2, height / 4, width / 4)``.
-        region: 1 where it stays, 0 elsewhere, ``(1, 1, height / 4, width / 4)``.
+        keep: true in the region, ``(height, width)`` of the photograph.
+        photograph: at full resolution.
+        field: height and width of its chroma.
 
     Returns:
-        Chroma of the samples' shape; in the region somewhat like what stays.
+        0 to 1, ``(1, *field)``; 1 wherever a cell touches the region.
     """
-    kept, weight = kept.clone(), region * (KEPT_PLACES / region.sum().clamp(min=1))
-    return search_latents(model, guidance, ab, lambda drawn: _misfit(drawn, kept, weight))
+    region = torch.from_numpy(keep.astype(np.float32))[None]
+    if not keep.any():
+        return torch.zeros(1, *field)
+    distances = edge_distances(photograph.lightness, [torch.from_numpy(np.stack(keep.nonzero()))])
+    fading, _ = blend_by_distance(distances, torch.ones(1, 1), FADING_WIDTH)
+    size = field[0], field[1]
+    inside = functional.adaptive_max_pool2d(region, size)
+    return torch.maximum(inside, functional.adaptive_avg_pool2d(fading, size))
 
 
 def _misfit(ab: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def test_a_hint_puts_its_colour_there(colorize: Callable, draw: Callable) -> Non
         assert colorize("a.png", "-o", folder, "--hint", hint).code == 0
     red, blue = colours("red/a.png")[30, 40], colours("blue/a.png")[30, 40]
     assert red[0] > red[2] + 20 and blue[2] > blue[0] + 20
-    assert read_mark("red/a.png")["hints"]["hints"][0]["colour"] == "#d02020"
+    assert read_mark("red/a.png")["hints"][0]["colour"] == "#d02020"
 
 
 def test_changed_wishes_are_told(colorize: Callable, draw: Callable) -> None:
