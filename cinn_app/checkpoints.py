@@ -44,6 +44,7 @@ class Checkpoint:
         figures: what was measured in training, for example ``{"steps": 9000, "held_out_bits_per_dim": 3.1}``.
         data: names of the data it learnt from.
         details: what else the system wants to know of its weights, as JSON has it.
+        digest: SHA-256 of the weights as they lie in the file; empty for a model that was never in one.
     """
 
     recipe: Recipe
@@ -51,6 +52,7 @@ class Checkpoint:
     figures: dict[str, float]
     data: list[str]
     details: dict[str, Any] = dataclasses.field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +118,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         header.figures,
         header.data,
         header.details,
+        metadata["digest"],
     )
 
 

@@ -1,92 +1,139 @@
 """`cinn colorize`: from photographs and folders of them to colourings."""
 
+import contextlib
+import fnmatch
 from pathlib import Path
-from typing import Annotated, Literal
 
 import typer
 
-from cinn_app.cli.batch import Claims, Picture, find_pictures, make_folder, output_names
-from cinn_app.cli.console import count, err, say, say_error, say_warning
-from cinn_app.cli.failures import report
-from cinn_app.cli.options import Device, Model, not_nan
-from cinn_app.errors import DiskFullError
+from cinn_app.cli import colorize_options as option
+from cinn_app.cli.batch import STREAM, find_pictures
+from cinn_app.cli.console import err, say_error, say_warning
+from cinn_app.cli.jsonl import json_lines
+from cinn_app.cli.options import Device, Model, WrongUsage, read_steps
+from cinn_app.cli.pipeline import in_stages
+from cinn_app.cli.plan import Claims, Extras, make_plan
+from cinn_app.cli.tally import Tally
+from cinn_app.cli.work import Done, Order, State, Worker
 
 __all__ = ["colorize"]
 
-OutputFormat = Literal["keep", "png", "jpg", "webp", "tiff"]
+#: Pixels of pictures that may wait to be written at once: each takes some 20 bytes until it is.
+MOST_PIXELS = 60_000_000
 
 
 def colorize(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Pictures, and folders of pictures.")],
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", file_okay=False, writable=True, help="Where colourings go."),
-    ],
-    samples: Annotated[int, typer.Option("--samples", "-n", min=1, max=100, help="Colourings per picture.")] = 1,
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=2, callback=not_nan, show_default="the model's", help="How boldly colours vary; 0 not at all."
-        ),
-    ] = None,
-    strength: Annotated[
-        float, typer.Option(min=0, max=2, callback=not_nan, help="How strong colours are; 0 is gray.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other colours, the same one the same.")] = 0,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search subfolders, too.")] = False,
-    format: Annotated[
-        OutputFormat, typer.Option(help="Of the files written; keep is the input's, or png where it cannot be.")
-    ] = "keep",
+    inputs: option.Inputs,
+    output: option.Output,
+    samples: option.Samples = 1,
+    diverse: option.Diverse = False,
+    temperature: option.Temperature = None,
+    strength: option.Strength = 1.0,
+    seed: option.Seed = 0,
+    axis: option.Axis = None,
+    hint: option.Hint = None,
+    reference: option.Reference = None,
+    recursive: option.Recursive = False,
+    pattern: option.Pattern = "*",
+    format: option.Format = "keep",
+    quality: option.Quality = None,
+    overwrite: option.Overwrite = False,
+    mark: option.Mark = True,
+    sheet: option.Sheet = False,
+    uncertainty: option.Uncertainty = False,
+    report: option.Report = None,
     model: Model = "colorize",
     device: Device = "auto",
+    jobs: option.Jobs = option.JOBS,
+    quiet: option.Quiet = False,
 ) -> None:
     """Colour photographs, in one plausible way or in several.
 
     [dim]cinn colorize grandma.jpg -o coloured --samples 4[/dim]
 
+    [dim]cinn colorize grandma.jpg -o coloured --hint 120,80=#8b1a1a --overwrite[/dim]
+
+    [dim]cinn colorize album/ -o coloured --recursive --report album.jsonl[/dim]
+
     A picture NAME.jpg becomes NAME.jpg in the output folder, or NAME-1.jpg and on if there are several samples.
-    Folders keep their tree, and inputs are never changed.
+    Folders keep their tree, and inputs are never changed. A run that was stopped goes on when it is started again.
     What cannot be coloured is reported while the rest goes on; the exit code is then 1.
     """
     from cinn_app.cli.bars import rich_progress
     from cinn_app.imaging import INPUT_SUFFIXES
+    from cinn_app.progress import no_progress
 
-    found = find_pictures(inputs, recursive, output, INPUT_SUFFIXES)
-    for problem in found.problems:
+    def wanted(name: str) -> bool:
+        return name.lower().endswith(INPUT_SUFFIXES) and fnmatch.fnmatch(name.lower(), pattern.lower())
+
+    if inputs.count(STREAM) > 1:
+        raise WrongUsage("Standard input holds one picture: give - once.")
+    found = find_pictures(inputs, recursive, output, wanted, _is_colouring)
+    if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
+        raise WrongUsage("Standard output takes one colouring: give one picture, one sample, and nothing beside it.")
+    if uncertainty and samples == 1 and not diverse:
+        raise WrongUsage("One sample differs from no other: give --uncertainty with --samples 2 or more.")
+    if hint and len(found.pictures) > 1:
+        raise WrongUsage("A --hint names a place of one picture: give one picture.")
+    steps = read_steps(axis or [], option.MAX_STEP)
+    plan = make_plan(found.pictures, output, format, samples, Extras(sheet, uncertainty))
+    problems = [*found.problems, *plan.problems]
+    for problem in problems:
         say_error(problem)
-    with err.status("Loading the model"):
-        from cinn_app import Colorizer
+    if plan.nested and not quiet:
+        say_warning("Some pictures of different folders have one name: colourings go under the folders' names.")
+    with json_lines(report) as note:
+        with err.status("Loading the model"):
+            from cinn_app import Colorizer
+            from cinn_app.systems.hints import Hints
+            from cinn_app.systems.reference import Palette
+            from cinn_app.systems.steering import Steering
 
-        colorizer = Colorizer.load(model, device)
-    claims = Claims(found.pictures)
-
-    def colour(picture: Picture) -> None:
-        targets = [output / name for name in output_names(picture.place, format, samples)]
-        claims.check(targets, picture.source)
-        colourings = colorizer.colorize(picture.source, samples, temperature, seed)
-        for warning in colourings[0].photograph.warnings:
-            say_warning(f"{picture.source}: {warning}")
-        make_folder(targets[0].parent)
-        for target, colouring in zip(targets, colourings, strict=True):
-            colouring.save(target, strength, picture.source)
-            claims.add(target, picture.source)
-
-    done, failed, total = 0, len(found.problems), len(found.pictures)
-    try:
-        with rich_progress("Colouring", total) as advance:
-            for picture in found.pictures:
-                try:
-                    colour(picture)
-                    done += 1
-                except DiskFullError:  # the next one would fare no better
-                    raise
-                except Exception as error:
-                    report(error, str(picture.source))
-                    failed += 1
-                advance(1)
-    except KeyboardInterrupt:
-        say_warning(f"Stopped: {done:,} of {count(total, 'picture')} coloured, and no file is half written.")
-        raise typer.Exit(130) from None
-    say(f"Coloured {count(done, 'picture')} into {output}" + (f"; {failed:,} failed." if failed else "."))
-    if failed:
+            hints, palette = Hints.parse(hint) if hint else None, Palette.of(reference) if reference else None
+            steering = Steering(steps, hints, palette)
+            colorizer = Colorizer.load(model, device)
+            colorizer.check(steering)
+        order = Order(
+            samples=samples,
+            diverse=diverse,
+            temperature=temperature,
+            seed=seed,
+            steering=steering,
+            strength=strength,
+            format=format,
+            quality=quality,
+            mark=mark,
+            overwrite=overwrite,
+        )
+        worker = Worker(colorizer, order, Claims(found.pictures))
+        tally = Tally(len(plan.jobs), len(problems), note, quiet)
+        threads = min(jobs, max(1, len(plan.jobs)))
+        stages = in_stages(plan.jobs, worker.read, worker.colour, worker.write, threads, worker.pixels, MOST_PIXELS)
+        progress = no_progress if quiet else rich_progress
+        try:
+            with contextlib.closing(stages), progress("Colouring", len(plan.jobs)) as advance:
+                passed = 0
+                for job, outcome in stages:
+                    tally.add(job, outcome)
+                    passed += 1
+                    # What was finished before counts in one go, or it would spoil the rate and the time left.
+                    if not (isinstance(outcome, Done) and outcome.state is State.FINISHED):
+                        advance(passed)
+                        passed = 0
+                advance(passed)
+        except KeyboardInterrupt:
+            tally.say_stopped()
+            raise typer.Exit(130) from None
+    if not tally.say_all(output):
         raise typer.Exit(1)
+
+
+def _is_colouring(path: Path) -> bool:
+    """Tell a file that this program made, by its mark."""
+    from cinn_app.errors import ImageError
+    from cinn_app.imaging import read_mark
+
+    try:
+        return read_mark(path) is not None
+    except ImageError:
+        return False

@@ -1,14 +1,13 @@
 """`cinn digits`: handwritten digits, drawn anew or in the handwriting of a picture."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cinn_app.cli.batch import KEPT_SUFFIXES, make_folder
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.options import Device, Model, WrongUsage, not_nan
+from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps
+from cinn_app.cli.plan import KEPT_SUFFIXES, make_folder
 from cinn_app.errors import ImageError
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def draw(
         return
     if output is None:
         raise WrongUsage("-o is missing: name the sheet to write, or with --separate a folder.", context)
-    steps = _steps(axis or [], context)
+    steps = read_steps(axis or [], MAX_STEP, context)
     if separate:
         _check_folder(output, context)
     else:
@@ -186,27 +185,6 @@ def _write_separately(generator: "DigitGenerator", latents: "Tensor", labels: "S
         say_warning(f"Stopped: {done:,} of {count(total, 'picture')} written, and no file is half written.")
         raise typer.Exit(130) from None
     say(f"Wrote {count(total, 'picture')} into {folder}.")
-
-
-def _steps(texts: "Sequence[str]", context: typer.Context) -> dict[str | int, float]:
-    """Read how far to go along which axes."""
-    steps: dict[str | int, float] = {}
-    for text in texts:
-        name, _, amount = text.rpartition("=")
-        try:
-            value = float(amount)
-        except ValueError:
-            value = math.nan
-        if not name or not abs(value) <= MAX_STEP:
-            raise WrongUsage(
-                f"--axis {text} is no step along an axis: give its name or number, =, and a number from -{MAX_STEP} "
-                f"to {MAX_STEP}, such as 1=2.5.",
-                context,
-            )
-        if name in steps:
-            raise WrongUsage(f"--axis {name} is given twice: give each axis once.", context)
-        steps[name] = value
-    return steps
 
 
 def _refuse_options_before(context: typer.Context) -> None:

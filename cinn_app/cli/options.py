@@ -1,11 +1,12 @@
 """Options that several commands share."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["Device", "Model", "WrongUsage", "not_nan"]
+__all__ = ["Device", "Model", "WrongUsage", "not_nan", "read_steps"]
 
 Device: TypeAlias = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")]
 Model: TypeAlias = Annotated[
@@ -27,3 +28,28 @@ def not_nan(value: float | None) -> float | None:
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number to work with.")
     return value
+
+
+def read_steps(texts: Sequence[str], most: int, context: typer.Context | None = None) -> dict[str | int, float]:
+    """Read how far to go along which axes, from texts such as ``1=2.5``; no farther than `most`.
+
+    Raises:
+        WrongUsage: naming the one that cannot be read.
+    """
+    steps: dict[str | int, float] = {}
+    for text in texts:
+        name, _, amount = text.rpartition("=")
+        try:
+            value = float(amount)
+        except ValueError:
+            value = math.nan
+        if not name or not abs(value) <= most:
+            raise WrongUsage(
+                f"--axis {text} is no step along an axis: give its name or number, =, and a number from -{most} "
+                f"to {most}, such as 1=2.5.",
+                context,
+            )
+        if name in steps:
+            raise WrongUsage(f"--axis {name} is given twice: give each axis once.", context)
+        steps[name] = value
+    return steps

@@ -3,10 +3,12 @@
 from cinn_app.imaging.colour import lab_to_rgb, lightness_and_ab_to_rgb8, rgb_to_lab, shrink_into_gamut
 from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
 from cinn_app.imaging.digits import DIGIT_SIDE, digit_sheet, read_digit
-from cinn_app.imaging.encode import OUTPUT_FORMATS, save_picture
+from cinn_app.imaging.encode import OUTPUT_FORMATS, encode_picture, format_like, save_picture
+from cinn_app.imaging.marks import read_mark
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.reach import blend_by_distance, edge_distances, put_colours
 from cinn_app.imaging.samples import sample_photographs
+from cinn_app.imaging.sheet import contact_sheet
 from cinn_app.imaging.shrink import shrink_photograph
 from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS
 from cinn_app.imaging.upsample import upsample_chroma
@@ -20,12 +22,16 @@ __all__ = [
     "Photograph",
     "PictureMetadata",
     "blend_by_distance",
+    "contact_sheet",
     "digit_sheet",
     "edge_distances",
+    "encode_picture",
+    "format_like",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
     "put_colours",
     "read_digit",
+    "read_mark",
     "read_photograph",
     "rgb_to_lab",
     "sample_photographs",

@@ -12,13 +12,11 @@ from cinn_app.imaging.colour import rgb_to_lab
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
 from cinn_app.imaging.sources import PictureFile, opened_picture
+from cinn_app.imaging.tone import ToneCount
 
 __all__ = ["ImageSource", "Photograph", "read_photograph"]
 
 ImageSource = PictureFile | np.ndarray
-
-# Mean chroma (Lab units) above which a picture is said to be in colour. Yellowed prints count: about 10.
-COLOURED = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +73,16 @@ def _photograph(pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, 
     coloured = pixels.values.ndim == 3
     lightness = torch.empty(1, height, width)
     ab = torch.empty(2, height, width) if coloured and keep_colour else None
-    chroma = 0.0  # summed over all pixels
+    tone = ToneCount()
     for rows in row_bands(height, width):
         lab = rgb_to_lab(_rgb(pixels.values[rows]))
         lightness[:, rows] = lab[:1].clamp(0, 100)
-        chroma += torch.hypot(lab[1], lab[2]).sum().item()
+        if coloured:
+            tone.add(lab)
         if ab is not None:
             ab[:, rows] = lab[1:]
     warnings += pixels.warnings
-    if coloured and chroma / (height * width) > COLOURED:
+    if coloured and tone.coloured:
         warnings += ("It is in colour already; only its lightness is used.",)
     return Photograph(lightness, ab, pixels.alpha, metadata, warnings)
 

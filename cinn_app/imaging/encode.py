@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from cinn_app.files import atomic_write
 from cinn_app.imaging.icc import SRGB_PROFILE
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
 
-__all__ = ["OUTPUT_FORMATS", "save_picture"]
+__all__ = ["OUTPUT_FORMATS", "encode_picture", "format_like", "save_picture"]
 
 OUTPUT_FORMATS = ("png", "jpg", "webp", "tiff")
 # The last is a limit on the size of files, which a quota may set.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-SPELLINGS = {"jpeg": "jpg", "tif": "tiff"}
+SPELLINGS = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tif": "tiff"}
 # Pillow's name of each format, and options: good quality, and in JPEG colour at full resolution. TIFF is not
 # compressed, since libtiff, which would do it, loses EXIF directories.
 ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -38,6 +39,8 @@ def save_picture(
     alpha: np.ndarray | None = None,
     format: str | None = None,
     source: str | os.PathLike[str] | None = None,
+    mark: Mapping[str, Any] | None = None,
+    quality: int | None = None,
 ) -> Path:
     """Save a picture; on any failure nothing is left behind and a file that was there before still is.
 
@@ -50,6 +53,8 @@ def save_picture(
         alpha: uint8 `(height, width)`, 255 opaque.
         format: one of `OUTPUT_FORMATS`; by default the path's suffix says it.
         source: the file the picture was read from, which is never overwritten.
+        mark: what the file says of how its colours came about; `read_mark` reads it back.
+        quality: of JPEG and WebP, 1 to 100; 95 by default.
 
     Returns:
         The path.
@@ -62,7 +67,7 @@ def save_picture(
     chosen = _format(path, format)
     if _is_source(path, source):
         raise ImageError(f"{path} is the input picture and is not overwritten: choose another name or folder.")
-    encoded = _encode(path, rgb8, alpha, chosen, metadata or PictureMetadata())
+    encoded = encode_picture(rgb8, chosen, metadata, alpha, mark, quality, str(path))
     try:
         with atomic_write(path) as file:
             file.write(encoded)
@@ -70,6 +75,57 @@ def save_picture(
         kind = DiskFullError if error.errno in NO_ROOM else ImageError
         raise kind(_refusal(path, error)) from error
     return path
+
+
+def encode_picture(
+    rgb8: np.ndarray,
+    format: str,
+    metadata: PictureMetadata | None = None,
+    alpha: np.ndarray | None = None,
+    mark: Mapping[str, Any] | None = None,
+    quality: int | None = None,
+    name: str = "The picture",
+) -> bytes:
+    """Encode a picture as the bytes of a file; arguments as in `save_picture`, `name` for the errors.
+
+    Raises:
+        ImageError: the format cannot hold the picture.
+    """
+    picture = Image.fromarray(np.asarray(rgb8))
+    if max(picture.size) > LONGEST_SIDE[format]:
+        raise ImageError(
+            f"{name} cannot be saved as {format}, whose sides end at {LONGEST_SIDE[format]} pixels: choose png or tiff."
+        )
+    if alpha is not None:
+        picture.putalpha(Image.fromarray(alpha))
+    if alpha is not None and format == "jpg":
+        white = Image.new("RGB", picture.size, "white")
+        white.paste(picture, mask=picture.getchannel("A"))
+        picture = white
+    encoder, options = ENCODERS[format]
+    if quality is not None and "quality" in options:
+        options = {**options, "quality": quality}
+    if np.ndim(rgb8) == 3:
+        options = {**options, "icc_profile": SRGB_PROFILE}
+    # In memory: Pillow's encoders, given a file, forget why the disk refused. And metadata that the encoder chokes
+    # on are not worth the picture.
+    for kept in (metadata or PictureMetadata(), PictureMetadata()):
+        buffer = io.BytesIO()
+        try:
+            picture.save(buffer, encoder, **options, **options_to_save(kept, encoder, mark))
+            break
+        except MemoryError:
+            raise
+        except Exception:
+            if kept == PictureMetadata():
+                raise
+    return buffer.getvalue()
+
+
+def format_like(metadata: PictureMetadata) -> str:
+    """Choose of `OUTPUT_FORMATS` the one that a picture came in, or else png, which loses nothing."""
+    known = {encoder: name for name, (encoder, _) in ENCODERS.items()} | {"MPO": "jpg"}
+    return known.get(metadata.format or "", "png")
 
 
 def _format(path: Path, asked: str | None) -> str:
@@ -81,31 +137,6 @@ def _format(path: Path, asked: str | None) -> str:
             f"choose one of {', '.join(OUTPUT_FORMATS)}."
         )
     return name
-
-
-def _encode(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None, name: str, metadata: PictureMetadata) -> bytes:
-    """Encode in memory: Pillow's encoders, given a file, forget why the disk refused."""
-    picture = Image.fromarray(np.asarray(rgb8))
-    if max(picture.size) > LONGEST_SIDE[name]:
-        raise ImageError(
-            f"{path} cannot be saved as {name}, whose sides end at {LONGEST_SIDE[name]} pixels: choose png or tiff."
-        )
-    if alpha is not None:
-        picture.putalpha(Image.fromarray(alpha))
-    if alpha is not None and name == "jpg":
-        white = Image.new("RGB", picture.size, "white")
-        white.paste(picture, mask=picture.getchannel("A"))
-        picture = white
-    encoder, options = ENCODERS[name]
-    if np.ndim(rgb8) == 3:
-        options = {**options, "icc_profile": SRGB_PROFILE}
-    buffer = io.BytesIO()
-    try:
-        picture.save(buffer, encoder, **options, **options_to_save(metadata, encoder))
-    except Exception:  # metadata that the encoder chokes on are not worth the picture
-        buffer = io.BytesIO()
-        picture.save(buffer, encoder, **options)
-    return buffer.getvalue()
 
 
 def _is_source(path: Path, source: str | os.PathLike[str] | None) -> bool:

@@ -1,10 +1,14 @@
 """What a picture file says about its picture, and what of it still holds for the picture in colour."""
 
 import math
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
+
+from cinn_app.imaging.marks import with_mark
 
 __all__ = ["PictureMetadata", "options_to_save", "read_metadata"]
 
@@ -29,6 +33,8 @@ OUTDATED = (
 )
 INCH = 2  # the unit of resolution, in EXIF's numbers
 XMP_IN_TIFF = 700
+IPTC_IN_TIFF = 33723
+IPTC_IN_PHOTOSHOP = 0x0404
 XMP_IN_PNG = "XML:com.adobe.xmp"
 # What one segment of a JPEG file holds, less the longest header.
 JPEG_SEGMENT = 65_533 - 29
@@ -44,6 +50,8 @@ class PictureMetadata:
         dpi: horizontal and vertical resolution; or None.
         xmp: an XMP packet; or None.
         comment: of a JPEG file; or None.
+        iptc: captions and keywords as archives write them (IPTC-IIM), in JPEG and TIFF files; or None.
+        texts: of a PNG file, by keyword.
     """
 
     format: str | None = None
@@ -51,6 +59,8 @@ class PictureMetadata:
     dpi: tuple[float, float] | None = None
     xmp: bytes | None = field(default=None, repr=False)
     comment: bytes | None = None
+    iptc: bytes | None = field(default=None, repr=False)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_metadata(image: Image.Image) -> PictureMetadata:
@@ -61,27 +71,40 @@ def read_metadata(image: Image.Image) -> PictureMetadata:
         dpi=_dpi(image),
         xmp=_bytes(image.info.get("xmp")),
         comment=_bytes(image.info.get("comment")),
+        iptc=_iptc(image),
+        texts=_texts(image),
     )
 
 
-def options_to_save(metadata: PictureMetadata, file_format: str) -> dict[str, Any]:
+def options_to_save(
+    metadata: PictureMetadata, file_format: str, mark: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Say to Pillow's `save` how to write the metadata in a format, "JPEG", "PNG", "TIFF" or "WEBP".
 
-    What the format has no place for is left out, such as a block longer than a JPEG segment.
+    What the format has no place for is left out, such as a block longer than a JPEG segment. A mark goes into the XMP
+    packet (`with_mark`).
     """
-    options: dict[str, Any] = {"dpi": metadata.dpi, "exif": metadata.exif, "xmp": metadata.xmp}
+    xmp = metadata.xmp if mark is None else with_mark(metadata.xmp, mark)
+    options: dict[str, Any] = {"dpi": metadata.dpi, "exif": metadata.exif, "xmp": xmp}
     match file_format:
         case "JPEG":
-            options["comment"] = metadata.comment
-            for block in ("exif", "xmp", "comment"):
+            options |= {"comment": metadata.comment, "extra": metadata.iptc and _photoshop_segment(metadata.iptc)}
+            if xmp and len(xmp) > JPEG_SEGMENT and mark is not None:
+                options["xmp"] = with_mark(None, mark)
+            for block in ("exif", "xmp", "comment", "extra"):
                 if options[block] and len(options[block]) > JPEG_SEGMENT:
                     options[block] = None
-        case "PNG" if metadata.xmp:
-            options["pnginfo"] = PngImagePlugin.PngInfo()
-            options["pnginfo"].add_itxt(XMP_IN_PNG, metadata.xmp.decode(errors="replace"))
-        case "TIFF" if metadata.xmp:
+        case "PNG" if xmp or metadata.texts:
+            options["pnginfo"] = texts = PngImagePlugin.PngInfo()
+            for keyword, text in metadata.texts.items():
+                texts.add_itxt(keyword, text)
+            if xmp:
+                texts.add_itxt(XMP_IN_PNG, xmp.decode(errors="replace"))
+        case "TIFF" if xmp or metadata.iptc:
             exif = _load_exif(metadata.exif)
-            exif[XMP_IN_TIFF] = metadata.xmp
+            for tag, block_of_bytes in ((XMP_IN_TIFF, xmp), (IPTC_IN_TIFF, metadata.iptc)):
+                if block_of_bytes:
+                    exif[tag] = block_of_bytes
             options["exif"] = exif
         case "WEBP" if metadata.dpi:
             exif = _load_exif(metadata.exif)
@@ -89,6 +112,33 @@ def options_to_save(metadata: PictureMetadata, file_format: str) -> dict[str, An
             exif[ExifTags.Base.ResolutionUnit] = INCH
             options["exif"] = exif
     return {key: value for key, value in options.items() if value}
+
+
+def _photoshop_segment(iptc: bytes) -> bytes:
+    """Wrap captions and keywords the way JPEG files carry them: as a resource of Photoshop's, in segment APP13."""
+    padding = b"\0" * (len(iptc) % 2)
+    resource = struct.pack(">4sHHL", b"8BIM", IPTC_IN_PHOTOSHOP, 0, len(iptc)) + iptc + padding
+    content = b"Photoshop 3.0\0" + resource
+    return struct.pack(">2sH", b"\xff\xed", 2 + len(content)) + content
+
+
+def _iptc(image: Image.Image) -> bytes | None:
+    try:
+        if image.format == "TIFF":
+            return _bytes(getattr(image, "tag_v2", {}).get(IPTC_IN_TIFF))
+        return _bytes(image.info.get("photoshop", {}).get(IPTC_IN_PHOTOSHOP))
+    except Exception:  # Pillow raises anything at all on damaged blocks
+        return None
+
+
+def _texts(image: Image.Image) -> dict[str, str]:
+    """Give a PNG's texts, but not the packets of metadata that programs hide among them."""
+    texts = getattr(image, "text", {}) if image.format == "PNG" else {}
+    return {
+        keyword: str(text)
+        for keyword, text in texts.items()
+        if keyword != XMP_IN_PNG and not keyword.startswith("Raw profile type") and len(text) <= JPEG_SEGMENT
+    }
 
 
 def _load_exif(block: bytes | None) -> Image.Exif:

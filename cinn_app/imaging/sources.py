@@ -21,7 +21,7 @@ PictureFile = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
 # What a folder is searched for, in lower case.
 INPUT_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo",
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo",
     ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 # Pillow reads more, but some of it starts other programs (EPS) or takes any bytes for a picture (TGA).
@@ -29,7 +29,8 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 # A small file may claim a size that fills the memory. No camera and few scanners reach this.
 MAX_PIXELS = 200_000_000
 
-_PILLOW = threading.RLock()
+HEIC_BRANDS = (b"hei", b"hev", b"mif", b"msf")
+TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 @contextlib.contextmanager
@@ -43,24 +44,43 @@ def opened_picture(source: PictureFile) -> Iterator[Image.Image]:
         ImageError: the picture is missing, empty, no picture, damaged, or larger than `MAX_PIXELS`.
     """
     name = _name(source)
-    with _silent_pillow(), _explained(name):
+    with _SILENCE, _explained(name):
         if isinstance(source, Image.Image):
             _refuse_huge(source, name)
             yield source.copy()
             return
         with _stream(source) as stream:
-            try:
-                image = Image.open(stream, formats=FORMATS)
-            except UnidentifiedImageError as error:
-                raise ImageError(_not_a_picture(stream, name)) from error
+            image = _open(stream, name)
             _refuse_huge(image, name)
             yield image
 
 
+class _Silence:
+    """Pillow's warnings, log and own limit, switched off while anyone reads.
+
+    They belong to the process and not to a thread: the first reader in switches them off, the last one out restores
+    them, and in between any number of threads decode at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._readers, self._restore = threading.Lock(), 0, contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._readers == 0:
+                self._restore.enter_context(_without_pillows_voice())
+            self._readers += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
+                self._restore.close()
+
+
 @contextlib.contextmanager
-def _silent_pillow() -> Iterator[None]:
-    """Switch off Pillow's warnings, log and own limit; they belong to the process, so one thread at a time."""
-    with _PILLOW, warnings.catch_warnings():
+def _without_pillows_voice() -> Iterator[None]:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         log = logging.getLogger("PIL")
         level, limit = log.level, Image.MAX_IMAGE_PIXELS
@@ -71,6 +91,9 @@ def _silent_pillow() -> Iterator[None]:
         finally:
             log.setLevel(level)
             Image.MAX_IMAGE_PIXELS = limit
+
+
+_SILENCE = _Silence()
 
 
 @contextlib.contextmanager
@@ -96,6 +119,16 @@ def _refuse_huge(image: Image.Image, name: str) -> None:
             f"{name} has {image.width} x {image.height} pixels, more than the limit of "
             f"{MAX_PIXELS // 1_000_000} megapixels: make it smaller first."
         )
+
+
+def _open(stream: BinaryIO, name: str) -> Image.Image:
+    try:
+        return Image.open(stream, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        head = _head(stream)
+        if _is_heic(head) and _reads_heic():
+            return Image.open(stream, formats=("HEIF",))
+        raise ImageError(_not_a_picture(head, name)) from error
 
 
 def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -126,14 +159,42 @@ def _open_path(path: Path) -> BinaryIO:
         raise ImageError(f"{path} cannot be opened ({error}): check the name and the disk.") from error
 
 
-def _not_a_picture(stream: BinaryIO, name: str) -> str:
-    """Say what a file of unknown content is, as far as its first bytes tell."""
+def _reads_heic() -> bool:
+    """Teach Pillow what phones write, if the optional plugin is there; only when the first such file comes along."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _head(stream: BinaryIO) -> bytes:
+    """Read a file's first bytes, and go back to its beginning."""
     stream.seek(0)
     head = stream.read(12)
+    stream.seek(0)
+    return head
+
+
+def _is_heic(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:11] in HEIC_BRANDS
+
+
+def _not_a_picture(head: bytes, name: str) -> str:
+    """Say what a file of unknown content is, as far as its first bytes tell."""
     if not head:
         return f"{name} is empty (0 bytes): fetch it again from where it came."
-    if head[4:8] == b"ftyp" and head[8:11] in (b"hei", b"hev", b"mif"):
-        return f"{name} is a HEIC photograph, which cannot be read: save it as JPEG or PNG first."
+    if _is_heic(head):
+        return (
+            f"{name} is a HEIC photograph, which cannot be read without the package pillow-heif: "
+            "install it (pip install pillow-heif), or save the photograph as JPEG or PNG first."
+        )
+    if head[:4] in TIFF_MARKS:
+        return (
+            f"{name} is a TIFF with pixels of a kind that cannot be read: "
+            "save it in an image editor with 8 or 16 bits per channel, not as floats or separate planes."
+        )
     return (
         f"{name} is not a picture in a format that can be read ({', '.join(FORMATS)}), "
         "whatever its name says: open it in an image editor and save it as PNG."

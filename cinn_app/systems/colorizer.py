@@ -15,6 +15,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +54,8 @@ __all__ = ["Colorizer", "Colouring", "as_photograph"]
 SCALES = (0.75, 1.0, 1.5, 2.0)
 #: The highest temperature that may be asked for.
 MAX_TEMPERATURE = 2.0
+#: So many digits of the weights' digest tell models apart.
+DIGEST_DIGITS = 12
 #: Nothing is asked of the colours.
 UNSTEERED = Steering()
 
@@ -136,6 +139,28 @@ class Colorizer:
             raise CinnError(f"The temperature {temperature} is out of range: give one from 0 to {MAX_TEMPERATURE:g}.")
         return chosen
 
+    def settings(
+        self,
+        seed: int = 0,
+        sample: int = 0,
+        temperature: float | Sequence[float] | None = None,
+        steering: Steering = UNSTEERED,
+    ) -> dict[str, Any]:
+        """Name all that makes sample number `sample` of a draw, from 0, as JSON has it; a file's mark holds it."""
+        drawn = {"seed": seed, "sample": sample, "temperature": list(self.temperatures(temperature))}
+        return {**self._model_settings(), **drawn, **steering.settings()}
+
+    def check(self, steering: Steering) -> None:
+        """Refuse wishes that do not fit the model, before any photograph is there.
+
+        Raises:
+            CinnError: if the model has no such axis, or a step is out of range.
+        """
+        sum_of_steps(self.axes, steering.axes, len(self.axes[0].direction) if self.axes else 0)
+
+    def _model_settings(self) -> dict[str, Any]:
+        return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
+
     @torch.inference_mode()
     def colorize(
         self,
@@ -173,7 +198,11 @@ class Colorizer:
         lightness = canvas.lightness(photograph).to(self.device)
         guidance = self.model.guide(lightness).repeat(samples)
         ab = self._draw(photograph, canvas, lightness, guidance, scales, seed, steering)
-        return self._colourings(ab, photograph, canvas, guidance, seed, scales, steering)
+        colourings = self._colourings(ab, photograph, canvas, guidance, seed, scales, steering)
+        return [
+            dataclasses.replace(colouring, settings=self.settings(seed, number, scales, steering))
+            for number, colouring in enumerate(colourings)
+        ]
 
     @torch.inference_mode()
     def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
@@ -336,6 +365,7 @@ class Colorizer:
                 seed,
                 temperature,
                 steering,
+                self._model_settings(),
             )
             for number in range(len(ab))
         ]

@@ -9,6 +9,7 @@ takes the colours of what is dark. How far a colouring is from it is the sliced 
 """
 
 import dataclasses
+import hashlib
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -68,6 +69,11 @@ class Palette:
         grid = min(GRID, ab.shape[1]), min(GRID, ab.shape[2])
         small, light = (functional.adaptive_avg_pool2d(channels, grid) for channels in (ab, lightness))
         return cls(_cloud(small[None], light)[0])
+
+    @property
+    def digest(self) -> str:
+        """Tell palettes apart in few letters: a picture's mark has no room for all of its colours."""
+        return hashlib.sha256(self.cloud.numpy().round(1).tobytes()).hexdigest()[:12]
 
     def distance(self, ab: Tensor, lightness: Tensor) -> Tensor:
         """Return how far colourings of a photograph are from the palette: mean squared, in Lab units, ``(batch,)``.

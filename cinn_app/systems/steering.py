@@ -8,6 +8,9 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from cinn_app.systems.hints import Hints
 from cinn_app.systems.reference import Palette
@@ -28,3 +31,15 @@ class Steering:
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
     hints: Hints | None = None
     reference: Palette | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Name the wishes as JSON has them, for the mark of a file; nothing where there are none."""
+        made: dict[str, Any] = {}
+        if self.axes:
+            made["axes"] = {str(name): step for name, step in self.axes.items()}
+        if self.hints:
+            # Without the picture's size, which is not known before a photograph is there.
+            made["hints"] = TypeAdapter(Hints).dump_python(self.hints, mode="json", exclude_defaults=True)["hints"]
+        if self.reference:
+            made["reference"] = self.reference.digest
+        return made

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from cinn_app import Colorizer
+from cinn_app.imaging import Photograph
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no limits on the size of files")
@@ -33,6 +34,27 @@ def test_full_disk_stops_with_one_sentence(colorize: Callable, draw: Callable) -
     assert list(Path("out").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_costs_its_pictures_only(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.png")
+    draw("in/sub/b.png")
+    Path("out").mkdir()
+    Path("out/sub").write_text("in the way")
+    result = colorize("in", "-o", "out", "-r")
+    assert (result.code, result.out) == (1, "Coloured 1 picture into out; 1 failed.\n")
+    assert result.err.startswith("Error: The folder out/sub cannot be made (") and len(result.err.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are others there")
+def test_a_reader_that_leaves_is_one_sentence(draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("a.png", size=(400, 300))
+    command = [sys.executable, "-m", "cinn_app", "colorize", "a.png", "-o", "-", "--model", tiny_checkpoint]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert err == "Error: Whoever reads standard output closed it before the picture was whole.\n"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -> None:
     for number in range(200):
@@ -48,8 +70,9 @@ def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -
     assert (process.returncode, out) == (130, "")
     assert len(err.splitlines()) == 1 and err.startswith("Stopped: ")
     assert "of 200 pictures coloured" in err
+    told = int(err.split()[1])
     written = list(Path("out").iterdir())
-    assert 0 < len(written) < 200
+    assert 0 < len(written) == told < 200
     for path in written:
         assert path.suffix == ".png" and not path.name.startswith(".")
         Image.open(path).load()
@@ -65,18 +88,18 @@ def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -
 def test_what_nobody_foresaw_is_one_sentence(
     colorize: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch, raised: Exception, sentence: str
 ) -> None:
-    draw("a.png")
+    draw("a.png", size=(9, 7))
     draw("b.png")
     real = Colorizer.colorize
 
-    def break_on_a(self: Colorizer, image: Path, *settings: object) -> object:
-        if image.name == "a.png":
+    def break_on_a(self: Colorizer, photograph: Photograph, *settings: object) -> object:
+        if photograph.size == (7, 9):
             raise raised
-        return real(self, image, *settings)  # type: ignore[arg-type]
+        return real(self, photograph, *settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Colorizer, "colorize", break_on_a)
     result = colorize("a.png", "b.png", "-o", "out")
     assert (result.code, result.out) == (1, "Coloured 1 picture into out; 1 failed.\n")
     assert result.err.startswith(f"Error: {sentence}") and len(result.err.splitlines()) == 1
     monkeypatch.setenv("CINN_DEBUG", "1")
-    assert "Traceback" in colorize("a.png", "b.png", "-o", "out").err
+    assert "Traceback" in colorize("a.png", "-o", "out").err

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cinn_app.imaging import read_mark
+
 
 def state(folder: str | Path) -> dict[Path, tuple[str, int]]:
     """Every file's content and time of change."""
@@ -60,7 +62,8 @@ def test_each_broken_file_gets_one_line_and_the_rest_goes_on(colorize: Callable,
 
 def test_odd_pictures_are_coloured_and_commented_on_once(colorize: Callable, draw: Callable) -> None:
     draw("in/dot.png", size=(1, 1))
-    draw("in/thread.png", size=(300, 1))
+    draw("in/thread.png", size=(20_000, 1))
+    draw("in/tower.png", size=(1, 20_000))
     draw("in/colour.png", mode="RGB")
     draw("in/really-png.jpg", format="PNG")
     frames = [Image.new("L", (9, 7), shade) for shade in (50, 100, 150)]
@@ -73,7 +76,8 @@ def test_odd_pictures_are_coloured_and_commented_on_once(colorize: Callable, dra
     assert "colour.png" in lines[0] and "only its lightness is used" in lines[0]
     assert "film.gif" in lines[1] and "first of 3 frames" in lines[1]
     assert Image.open("out/dot-1.png").size == (1, 1)
-    assert Image.open("out/thread-2.png").size == (300, 1)
+    assert Image.open("out/thread-2.png").size == (20_000, 1)
+    assert Image.open("out/tower-2.png").size == (1, 20_000)
     assert Image.open("out/film-1.png").size == (9, 7)
     assert state("in") == before
 
@@ -107,21 +111,56 @@ def test_another_input_is_not_overwritten_either(colorize: Callable, draw: Calla
     Path("link").symlink_to("in")
     before = state("in")
     result = colorize("in", "-o", "link", "--format", "png")
-    assert (result.code, result.err.count("is an input")) == (1, 2)
-    assert state("in") == before
+    assert (result.code, result.err.count("is an input")) == (1, 1)
+    assert names("in") == {"a.jpg", "a.png", "a.jpg.png"}
+    assert before.items() <= state("in").items()
 
 
 def test_two_pictures_of_one_name_are_not_made_into_one(colorize: Callable, draw: Callable) -> None:
     draw("in/a.jpg")
     draw("in/a.png")
-    result = colorize("in", "-o", "out", "--format", "png")
-    assert (result.code, result.out) == (1, "Coloured 1 picture into out; 1 failed.\n")
-    assert result.err.startswith("Error: in/a.png was left out, since out/a.png was just made from in/a.jpg: ")
-    first = state("out")
-    assert colorize("in", "-o", "out", "--format", "png").code == 1
-    assert {path: digest for path, (digest, _) in state("out").items()} == {
-        path: digest for path, (digest, _) in first.items()
-    }
+    assert colorize("in", "-o", "out", "--format", "png") == (0, "Coloured 2 pictures into out.\n", "")
+    assert names("out") == {"a.jpg.png", "a.png"}
+    assert read_mark("out/a.jpg.png")["source"] == "a.jpg"
+    draw("in/a.jpg.png")
+    result = colorize("in", "-o", "again", "--format", "png")
+    assert (result.code, result.out) == (1, "Coloured 2 pictures into again; 1 failed.\n")
+    assert result.err.startswith("Error: in/a.jpg.png was left out, since again/a.jpg.png will be made from in/a.jpg: ")
+
+
+def test_folders_with_pictures_of_one_name_are_nested(colorize: Callable, draw: Callable) -> None:
+    for place in ("x/scans/1.png", "x/scans/deep/2.png", "y/scans/1.png", "y/scans/3.png"):
+        draw(place)
+    result = colorize("x/scans", "y/scans", "-o", "out", "-r")
+    assert (result.code, result.out) == (0, "Coloured 4 pictures into out.\n")
+    assert result.err == "Some pictures of different folders have one name: colourings go under the folders' names.\n"
+    assert {path.as_posix() for path in state("out")} == {
+        "out/x/scans/1.png", "out/x/scans/deep/2.png", "out/y/scans/1.png", "out/y/scans/3.png"
+    }  # fmt: skip
+    assert colorize("x/scans/deep", "y/scans/3.png", "-o", "flat").err == ""
+    assert names("flat") == {"2.png", "3.png"}
+
+
+def test_links_that_go_round_in_circles_end(colorize: Callable, draw: Callable) -> None:
+    draw("in/sub/a.png")
+    Path("in/sub/round").symlink_to(Path("in").absolute())
+    assert colorize("in", "in/sub", "-o", "in/out", "-r").out == "Coloured 2 pictures into in/out.\n"
+    assert names("in/out") == {"a.png", "sub"}
+
+
+def test_colourings_beside_their_inputs_are_no_inputs(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.gif")
+    assert colorize("in", "-o", "in", "--samples", 2).out == "Coloured 1 picture into in.\n"
+    assert colorize("in", "-o", "in", "--samples", 2).out == "Coloured 0 pictures into in; 1 finished before.\n"
+    assert names("in") == {"a.gif", "a-1.png", "a-2.png"}
+
+
+def test_a_pattern_chooses_among_the_pictures_of_folders(colorize: Callable, draw: Callable) -> None:
+    for name in ("in/Scan1.png", "in/scan2.JPG", "in/other.png", "other2.png"):
+        draw(name)
+    Path("in/scan3.txt").write_text("about the scans")
+    assert colorize("in", "other2.png", "-o", "out", "--pattern", "scan*").code == 0
+    assert names("out") == {"Scan1.png", "scan2.JPG", "other2.png"}
 
 
 def test_no_picture_is_one_sentence(cinn: Callable, tmp_path: Path, draw: Callable) -> None:
@@ -154,15 +193,26 @@ def test_no_picture_is_one_sentence(cinn: Callable, tmp_path: Path, draw: Callab
         ["a.png", "-o", "out", "--seed", "-1"],
         ["a.png", "-o", "out", "--format", "gif"],
         ["a.png", "-o", "a.png"],
+        ["a.png", "-o", "out", "--quality", "101"],
+        ["a.png", "-o", "out", "--jobs", "0"],
+        ["a.png", "-o", "-", "--samples", "2"],
+        ["a.png", "-o", "-", "--sheet"],
+        ["a.png", ".", "-", "-o", "-"],
+        ["-", "-", "-o", "out"],
+        ["a.png", "-o", "out", "--uncertainty"],
+        ["a.png", "-o", "out", "--axis", "warmer"],
+        ["a.png", "-o", "out", "--axis", "warmer=4"],
+        ["a.png", "b.png", "-o", "out", "--hint", "1,1=#ff0000"],
     ],
     ids=" ".join,
 )
 def test_wrong_usage_is_2(cinn: Callable, draw: Callable, arguments: list[str]) -> None:
     draw("a.png")
+    draw("b.png")
     result = cinn("colorize", *arguments)
     assert (result.code, result.out) == (2, "")
     assert "Usage:" in result.err and "Traceback" not in result.err
-    assert names(".") == {"a.png"}
+    assert names(".") == {"a.png", "b.png"}
 
 
 def test_ranges_are_those_of_the_model(tiny_checkpoint: Path) -> None:

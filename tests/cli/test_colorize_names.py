@@ -70,7 +70,8 @@ def test_output_inside_the_input_is_never_read_again(colorize: Callable, draw: C
     draw("in/a.png")
     draw("in/sub/b.png")
     for _ in range(2):
-        assert colorize("in", "-o", "in/sub/out", "-r").out == "Coloured 2 pictures into in/sub/out.\n"
+        result = colorize("in", "-o", "in/sub/out", "-r", "--overwrite")
+        assert result.out == "Coloured 2 pictures into in/sub/out.\n"
     assert files("in/sub/out") == ["a.png", "sub/b.png"]
 
 

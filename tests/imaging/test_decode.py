@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps, features
 from skimage.color import rgb2lab
 
 from cinn_app.imaging import read_photograph, sample_photographs
@@ -294,3 +294,43 @@ def test_sample_photographs_can_be_read():
     assert {"astronaut", "camera", "chelsea", "coffee", "rocket"} <= set(samples)
     in_colour = {name for name, path in samples.items() if read_photograph(path).warnings}
     assert in_colour == {"astronaut", "chelsea", "coffee", "rocket"}
+
+
+@pytest.mark.parametrize("dark", [(40, 20, 10), (0, 30, 70)], ids=["sepia", "cyanotype"])
+def test_toned_prints_are_not_said_to_be_in_colour(dark):
+    gray = Image.open(sample_photographs()["camera"])
+    toned = np.asarray(ImageOps.colorize(gray, dark, (250, 240, 215))).astype(float)
+    toned[..., 2] *= np.linspace(1, 0.9, gray.width)  # and yellower towards one side
+    photograph = read_photograph(file_of(Image.fromarray(toned.astype(np.uint8)), "JPEG", quality=80))
+    assert photograph.warnings == ()
+    assert photograph.lightness.std() > 20
+
+
+def test_cmyk_of_photoshop_is_not_a_negative():
+    """Photoshop writes CMYK inverted into JPEG, and says so in a segment of its own."""
+    content = file_of(Image.fromarray(RAMP).convert("RGB").convert("CMYK"), "JPEG", quality=95)
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.info.get("adobe_transform") is not None  # the segment is there
+    assert_lightness(read_photograph(content), gray_lightness(RAMP / 255), atol=3)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_avif_is_read_upright():
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    photograph = read_photograph(file_of(Image.fromarray(RAMP), "AVIF", quality=100, exif=exif))
+    assert photograph.metadata.format == "AVIF"
+    assert_lightness(photograph, gray_lightness(np.rot90(RAMP, -1) / 255), atol=3)
+
+
+def test_heic_is_read_upright_where_the_plugin_is():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.Artist] = "Grandpa"
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(RAMP)).save(buffer, quality=95, exif=exif.tobytes())
+    photograph = read_photograph(buffer.getvalue())
+    assert photograph.metadata.format == "HEIF"
+    assert b"Grandpa" in photograph.metadata.exif
+    assert_lightness(photograph, gray_lightness(np.rot90(RAMP, -1) / 255), atol=4)

@@ -3,17 +3,25 @@
 import errno
 import io
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, IptcImagePlugin
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging import OUTPUT_FORMATS, PictureMetadata, read_photograph, save_picture
+from cinn_app.imaging import OUTPUT_FORMATS, PictureMetadata, read_mark, read_photograph, save_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
 ALPHA = np.linspace(0, 255, RGB.shape[0] * RGB.shape[1]).astype(np.uint8).reshape(RGB.shape[:2])
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
+
+REAL_XMP = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    b'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>On the porch</dc:title></rdf:Description></rdf:RDF>'
+    b'</x:xmpmeta><?xpacket end="w"?>'
+)
 
 
 def exif_block() -> bytes:
@@ -75,6 +83,83 @@ def test_jpeg_lays_transparent_pictures_on_white(tmp_path):
 def test_metadata_too_long_for_jpeg_are_left_out(tmp_path):
     long = PictureMetadata(xmp=b"x" * 70_000, comment=b"x" * 70_000)
     assert read_photograph(save_picture(tmp_path / "out.jpg", RGB, long)).metadata.xmp is None
+
+
+IPTC = b"\x1c\x02\x78\x00\x0cOn the porch\x1c\x02\x19\x00\x06family"  # caption and keyword, as archives write them
+
+
+def test_captions_of_archives_are_carried(tmp_path):
+    metadata = PictureMetadata(iptc=IPTC)
+    for file_format in ("jpg", "tiff"):
+        path = save_picture(tmp_path / f"out.{file_format}", RGB, metadata)
+        with Image.open(path) as image:
+            entries = IptcImagePlugin.getiptcinfo(image)
+        assert entries[2, 120] == b"On the porch" and entries[2, 25] == b"family"
+        assert read_photograph(path).metadata.iptc == IPTC
+
+
+def test_texts_of_png_are_carried(tmp_path):
+    path = save_picture(tmp_path / "out.png", RGB, PictureMetadata(texts={"Title": "Großmutter"}, xmp=XMP))
+    assert read_photograph(path).metadata.texts == {"Title": "Großmutter"}
+
+
+# The mark
+
+MARK = {"program": "cinn_app 0.1.0", "seed": 7, "temperature": [0.5, 0.85], "note": "<&>\"' é"}
+
+
+@pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
+@pytest.mark.parametrize("xmp", [None, REAL_XMP, XMP], ids=["alone", "beside the photograph's", "on a broken packet"])
+def test_the_mark_is_read_back(tmp_path, file_format, xmp):
+    metadata = PictureMetadata(exif=exif_block(), xmp=xmp)
+    path = save_picture(tmp_path / f"out.{file_format}", RGB, metadata, mark=MARK)
+    assert read_mark(path) == MARK
+    packet = read_photograph(path).metadata.xmp
+    ElementTree.fromstring(packet)  # is well-formed
+    assert packet.count(b"compositeWithTrainedAlgorithmicMedia") == 1
+    assert (b"On the porch" in packet) == (xmp == REAL_XMP)
+    assert Image.open(path).getexif()[ExifTags.Base.Artist] == "Grandpa"
+
+
+@pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
+def test_a_colouring_coloured_again_has_one_mark(tmp_path, file_format):
+    first = save_picture(tmp_path / f"first.{file_format}", RGB, PictureMetadata(xmp=REAL_XMP), mark=MARK)
+    again = save_picture(
+        tmp_path / f"again.{file_format}", RGB, read_photograph(first).metadata, mark={**MARK, "seed": 8}
+    )
+    assert read_mark(again)["seed"] == 8
+    packet = read_photograph(again).metadata.xmp
+    assert packet.count(b"<cinn:colouring>") == packet.count(b"compositeWithTrainedAlgorithmicMedia") == 1
+
+
+@pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
+def test_no_mark_unless_given(tmp_path, file_format):
+    path = save_picture(tmp_path / f"out.{file_format}", RGB, PictureMetadata(xmp=REAL_XMP))
+    assert read_mark(path) is None
+    assert read_photograph(path).metadata.xmp == REAL_XMP
+
+
+def test_the_mark_outlives_metadata_that_do_not_fit(tmp_path):
+    long = PictureMetadata(xmp=REAL_XMP.replace(b"On the porch", b"x" * 70_000), exif=b"Exif\0\0not a block")
+    for file_format in OUTPUT_FORMATS:
+        assert read_mark(save_picture(tmp_path / f"out.{file_format}", RGB, long, mark=MARK)) == MARK
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null"])
+def test_a_mangled_mark_is_none(tmp_path, content):
+    path = save_picture(tmp_path / "out.png", RGB, mark=MARK)
+    packet = read_photograph(path).metadata.xmp
+    start, end = packet.index(b"<cinn:colouring>") + 16, packet.index(b"</cinn:colouring>")
+    mangled = PictureMetadata(xmp=packet[:start] + content + packet[end:])
+    assert read_mark(save_picture(tmp_path / "mangled.png", RGB, mangled)) is None
+
+
+def test_a_mark_turned_into_an_attribute_is_read(tmp_path):
+    """As an image editor may rewrite the packet."""
+    packet = REAL_XMP.replace(
+        b'rdf:about=""', b'rdf:about="" xmlns:c="urn:cinn-app:1.0/" c:colouring="{&quot;seed&quot;: 7}"'
+    )
+    assert read_mark(save_picture(tmp_path / "out.png", RGB, PictureMetadata(xmp=packet))) == {"seed": 7}
 
 
 def test_broken_metadata_do_not_cost_the_picture(tmp_path):

@@ -4,8 +4,11 @@ import io
 import logging
 import os
 import struct
+import sys
+import threading
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from PIL import Image
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging import MAX_PIXELS, read_photograph
+from cinn_app.imaging.sources import opened_picture
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +62,7 @@ def refusal(source: object) -> str:
         (b"", "is empty"),
         (b"This is a letter to grandma.", "is not a picture"),
         (b"%PDF-1.4 and so on", "is not a picture"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "is a HEIC photograph"),
+        (b"II*\0" + bytes(40), "is a TIFF with pixels of a kind that cannot be read"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not a picture"),  # would start Ghostscript
         (png_that_claims(20_000, 20_000), "20000 x 20000 pixels, more than the limit of 200 megapixels"),
         (png_that_claims(60_000, 60_000), "60000 x 60000 pixels"),  # where Pillow raises an error of its own
@@ -78,6 +82,12 @@ def test_bad_content_is_refused(tmp_path, content, reason):
     assert reason in message
     assert reason in refusal(content)
     assert reason in refusal(io.BytesIO(content))
+
+
+def test_heic_without_the_plugin_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    message = refusal(b"\0\0\0\x18ftypheic\0\0\0\0")
+    assert "is a HEIC photograph" in message and "pip install pillow-heif" in message
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -147,6 +157,19 @@ def test_damage_anywhere_gives_a_picture_or_a_sentence(file_format, data):
         read_photograph(bytes(content))
     except ImageError as error:
         assert str(error).startswith("The file")
+
+
+def test_threads_decode_at_once_and_stay_silent():
+    """Each thread waits inside its picture until the other is inside as well; a global lock would never let it."""
+    both_inside = threading.Barrier(2, timeout=20)
+
+    def read(content: bytes) -> int:
+        with opened_picture(content) as image:
+            both_inside.wait()
+            return image.width
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(read, [encoded("PNG")] * 2)) == [40, 40]
 
 
 def test_pillow_is_left_as_it_was():

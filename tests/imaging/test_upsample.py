@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cinn_app.imaging import upsample_chroma
+from cinn_app.imaging import lightness_and_ab_to_rgb8, upsample_chroma
+from cinn_app.imaging.bands import row_bands
 
 
 def two_fields(height: int = 128, width: int = 192, border: int = 101) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,3 +78,11 @@ def test_texture_of_lightness_does_not_become_texture_of_colour():
     ramp = torch.linspace(-30, 30, 32).expand(2, 32, 32)
     difference = upsample_chroma(ramp, stripes) - upsample_chroma(ramp, flat)
     assert difference.abs().max() < 2
+
+
+def test_tiled_and_whole_pictures_agree_within_one_step():
+    ab, lightness = 20 * noise(2, 16, 24), (50 + 20 * noise(1, 700, 900)).clamp(0, 100)
+    whole = lightness_and_ab_to_rgb8(lightness, upsample_chroma(ab, lightness, pixels_per_band=10**9)).int()
+    tiled = upsample_chroma(ab, lightness, pixels_per_band=5000)
+    tiles = [lightness_and_ab_to_rgb8(lightness[:, rows], tiled[:, rows]) for rows in row_bands(700, 900, 7000)]
+    assert (torch.cat(tiles).int() - whole).abs().max() <= 1

@@ -1,0 +1,48 @@
+"""A file with a JSON object per line, each on its way to the disk as soon as it is written."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cinn_app.errors import CinnError
+
+__all__ = ["json_lines"]
+
+
+@contextlib.contextmanager
+def json_lines(path: Path | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield what adds a line to a file; a file that is there already goes on where it ends.
+
+    Args:
+        path: of the file, or None to write nothing.
+
+    Raises:
+        CinnError: if it cannot be written.
+    """
+    if path is None:
+        yield lambda line: None
+        return
+    with contextlib.ExitStack() as stack:
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(path.open("a+b"))
+            if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.write(b"\n")  # a run was killed in the middle of a line
+
+        def write(line: Mapping[str, Any]) -> None:
+            with _explained(path):
+                file.write(json.dumps(line).encode() + b"\n")
+                file.flush()
+
+        yield write
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CinnError(f"The report {path} cannot be written ({error.strerror}): name another file.") from error

@@ -1,0 +1,115 @@
+"""`cinn colorize` with wishes: hints, axes, a choice among many, and the map of where they differ."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cinn_app import Colorizer
+from cinn_app.checkpoints import load_checkpoint, save_checkpoint
+from cinn_app.imaging import read_mark
+from cinn_app.systems.colour_axes import ColourAxis, axes_to_details
+
+
+def colours(path: str) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+@pytest.fixture
+def with_axes(tiny_checkpoint: Path, tmp_path: Path) -> Path:
+    """The tiny model with an axis, as training finds it."""
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    latents = Colorizer(checkpoint, torch.device("cpu")).colorize(np.full((64, 64), 128, np.uint8))[0].latents
+    axis = ColourAxis("warmer", 0.7, torch.nn.functional.normalize(torch.ones(len(latents[-1])), dim=0))
+    path = tmp_path / "axes.safetensors"
+    details = {**checkpoint.details, **axes_to_details((axis,))}
+    save_checkpoint(path, dataclasses.replace(checkpoint, details=details))
+    return path
+
+
+def test_a_hint_puts_its_colour_there(colorize: Callable, draw: Callable) -> None:
+    draw("a.png", size=(96, 64))
+    for folder, hint in (("red", "40,30=#d02020"), ("blue", "40,30=#2040d0")):
+        assert colorize("a.png", "-o", folder, "--hint", hint).code == 0
+    red, blue = colours("red/a.png")[30, 40], colours("blue/a.png")[30, 40]
+    assert red[0] > red[2] + 20 and blue[2] > blue[0] + 20
+    assert read_mark("red/a.png")["hints"][0]["colour"] == "#d02020"
+
+
+def test_changed_wishes_are_told(colorize: Callable, draw: Callable) -> None:
+    draw("a.png")
+    assert colorize("a.png", "-o", "out", "--hint", "4,3=#d02020").code == 0
+    assert colorize("a.png", "-o", "out", "--hint", "4,3=#d02020").out.endswith("1 finished before.\n")
+    assert "out/a.png was made with hints" in colorize("a.png", "-o", "out").err
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        (["--hint", "4,3=red"], "The hint's colour 'red' is none"),
+        (["--hint", "400,3=#d02020"], "outside the picture of 24 x 16 pixels"),
+        (["--axis", "warmer=1"], "This model has no axes of colour"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_one_sentence(colorize: Callable, draw: Callable, wish: list, told: str) -> None:
+    draw("a.png")
+    result = colorize("a.png", "-o", "out", *wish)
+    assert result.code == 1 and told in result.err and len(result.err.splitlines()) == 1
+    assert not Path("out").exists()
+
+
+def test_an_axis_moves_colours_both_ways(cinn: Callable, draw: Callable, with_axes: Path) -> None:
+    draw("a.png")
+    for folder, step in (("back", -2), ("stay", 0), ("on", 2)):
+        options = ["--model", with_axes, "--device", "cpu", "--axis", f"warmer={step}", "--temperature", 0]
+        assert cinn("colorize", "a.png", "-o", folder, *options).code == 0
+    back, stay, on = (colours(f"{folder}/a.png") for folder in ("back", "stay", "on"))
+    assert np.abs(on - back).mean() > np.abs(on - stay).mean() > 0
+    assert read_mark("on/a.png")["axes"] == {"warmer": 2.0}
+    result = cinn("colorize", "a.png", "-o", "out", "--model", with_axes, "--axis", "sweeter=1")
+    assert (result.code, len(result.err.splitlines())) == (1, 1) and "1 warmer" in result.err
+
+
+def test_a_reference_lends_its_colours(colorize: Callable, draw: Callable) -> None:
+    draw("a.png", size=(64, 48))
+    for name, colour in (("orange.png", (200, 110, 20)), ("blue.png", (20, 90, 220))):
+        shaded = np.linspace(0.3, 1, 64 * 48).reshape(48, 64, 1) * colour
+        Image.fromarray(shaded.astype(np.uint8)).save(name)
+        assert colorize("a.png", "-o", name[:-4], "--reference", name).code == 0
+    orange, blue = colours("orange/a.png"), colours("blue/a.png")
+    assert (orange[..., 0] - orange[..., 2]).mean() > (blue[..., 0] - blue[..., 2]).mean() + 1
+    assert "was made with reference" in colorize("a.png", "-o", "blue").err
+    result = colorize("a.png", "-o", "gray", "--reference", "a.png")
+    assert (result.code, result.err) == (1, "Error: The reference has no colours to take: give a picture in colour.\n")
+    assert colorize("a.png", "-o", "out", "--reference", "nothing.png").code == 2
+
+
+def test_diverse_keeps_those_of_many_that_differ_most(
+    colorize: Callable, draw: Callable, tiny_checkpoint: Path
+) -> None:
+    source = draw("a.png", size=(64, 48))
+    assert colorize(source, "-o", "out", "--samples", 2, "--diverse", "--temperature", 1).code == 0
+    marks = [read_mark(f"out/a-{number}.png") for number in (1, 2)]
+    assert {mark["chosen_of"] for mark in marks} == {8}
+    drawn = Colorizer.load(tiny_checkpoint, "cpu").colorize(source, 8, 1.0)
+    first, second = (drawn[mark["sample"]] for mark in marks)
+    assert first.log_prob == max(colouring.log_prob for colouring in drawn)
+    away = [(colouring.ab - first.ab).square().mean() for colouring in drawn]
+    assert (second.ab - first.ab).square().mean() == max(away)
+    assert colorize(source, "-o", "out", "--samples", 2, "--diverse", "--temperature", 1).out.endswith("before.\n")
+    assert "chosen_of 8, not None" in colorize(source, "-o", "out", "--samples", 2, "--temperature", 1).err
+
+
+def test_the_map_of_uncertainty(colorize: Callable, draw: Callable) -> None:
+    draw("a.png", size=(60, 40))
+    for folder, temperature in (("still", 0), ("cool", 0.3), ("warm", 1)):
+        options = ["--samples", 3, "--uncertainty", "--sheet", "--temperature", temperature]
+        assert colorize("a.png", "-o", folder, *options).code == 0
+        assert colorize("a.png", "-o", folder, *options).out.endswith("1 finished before.\n")
+    still, cool, warm = (Image.open(f"{folder}/a-uncertainty.png") for folder in ("still", "cool", "warm"))
+    assert warm.mode == "L" and warm.size == (60, 40)
+    assert np.max(still) == 0 < np.mean(cool) < np.mean(warm)
