@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.imaging import Photograph, blend_by_distance, edge_distances
-from cinn_app.systems.canvas import Canvas
-from cinn_app.systems.colorization import ColorizationModel, Guidance
+from cinn_app.systems.colorization import ColorizationModel
 from cinn_app.systems.hints import Hints
+from cinn_app.systems.reading import Reading
 from cinn_app.systems.reference import Palette
 from cinn_app.systems.search import search_latents
 
@@ -28,9 +28,7 @@ ANSWER_WIDTH = 1.25
 
 
 @torch.inference_mode(False)
-def meet_hints(
-    model: ColorizationModel, guidance: Guidance, ab: Tensor, photograph: Photograph, canvas: Canvas, hints: Hints
-) -> Tensor:
+def meet_hints(model: ColorizationModel, reading: Reading, ab: Tensor, hints: Hints) -> Tensor:
     """Bend samples so that hinted things have the hinted colours, up to their edges.
 
     First the most probable latents that agree are searched. What they change is taken over around the hints, as far as
@@ -40,50 +38,45 @@ def meet_hints(
 
     Args:
         model: whose flow is searched.
-        guidance: of the photograph, ``batch`` times.
+        reading: of the photograph, for ``batch`` colourings.
         ab: the samples in Lab units, ``(batch, 2, height / 4, width / 4)``.
-        photograph: at full resolution.
-        canvas: how it lies before the network.
         hints: of this photograph.
 
     Returns:
         Chroma of the samples' shape.
     """
+    photograph = reading.photograph
     distances = edge_distances(photograph.lightness, hints.places(photograph.size))
     near, wanted = blend_by_distance(distances, hints.ab)
     around, _ = blend_by_distance(distances, hints.ab, ANSWER_WIDTH)
-    field = canvas.height // TARGET_STRIDE, canvas.width // TARGET_STRIDE
     weight, total, answering = (
-        canvas.extend(functional.adaptive_avg_pool2d(part, field)[None]).to(ab)
+        reading.canvas.extend(functional.adaptive_avg_pool2d(part, reading.field)[None]).to(ab)
         for part in (near, near * wanted, around)
     )
     wanted = total / weight.clamp(min=1e-6)
-    found = search_latents(model, guidance, ab, lambda drawn: _misfit(drawn, wanted, weight))
+    found = search_latents(model, reading.guidance, ab, lambda drawn: _misfit(drawn, wanted, weight))
     bent = ab + answering * (found - ab)
     return bent + weight * (wanted - bent)
 
 
 @torch.inference_mode(False)
-def meet_palette(
-    model: ColorizationModel, guidance: Guidance, ab: Tensor, lightness: Tensor, palette: Palette
-) -> Tensor:
+def meet_palette(model: ColorizationModel, reading: Reading, ab: Tensor, palette: Palette) -> Tensor:
     """Bend samples towards the colours of another picture.
 
     Only the coarsest latent moves, and no farther than is probable: so a photograph takes on the other one's mood, but
     grass stays greener than the sky above it.
 
     Args:
-        model, guidance, ab: as for :func:`meet_hints`.
-        lightness: L* that the network reads, ``(1, 1, height, width)``.
+        model, reading, ab: as for :func:`meet_hints`.
         palette: the other picture's.
 
     Returns:
         Chroma of the samples' shape.
     """
-    small = functional.avg_pool2d(lightness, TARGET_STRIDE)[0]
+    lightness = functional.avg_pool2d(reading.lightness, TARGET_STRIDE)[0]
     weight = PALETTE_PLACES / (2 * PALETTE_TOLERANCE**2)
     return search_latents(
-        model, guidance, ab, lambda drawn: weight * palette.distance(drawn, small), coarsest_only=True
+        model, reading.guidance, ab, lambda drawn: weight * palette.distance(drawn, lightness), coarsest_only=True
     )
 
 
