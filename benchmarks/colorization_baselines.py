@@ -43,8 +43,8 @@ from cinn_app.errors import CinnError
 from cinn_app.files import atomic_write
 from cinn_app.networks.encoder import ImageEncoder, load_pretrained_encoder
 from cinn_app.recipes import ColorizationRecipe, load_recipe
-from cinn_app.systems.comparison import Painter
-from cinn_app.systems.evaluation import evaluate_colorizer
+from cinn_app.systems.colorization.comparison import Painter
+from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 
 RECIPE = Path(__file__).parents[1] / "models" / "colorize.toml"
 FAMILIES: dict[str, Callable[[ImageEncoder, ColorizationRecipe, Tensor], Baseline]] = {

@@ -12,7 +12,7 @@ from cinn_app.cli.bars import rich_progress
 from cinn_app.data.mnist import Digits
 from cinn_app.devices import faster_autocast_dtype
 from cinn_app.files import atomic_write
-from cinn_app.systems.digits import CLASSES
+from cinn_app.systems.digits.model import CLASSES
 
 EPOCHS, BATCH, LEARNING_RATE = 4, 128, 1e-2
 #: Light augmentation: degrees, share of the side, share of the size.

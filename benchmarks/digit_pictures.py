@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cinn_app import DigitGenerator
 from cinn_app.imaging import digit_sheet
-from cinn_app.systems.digits import CLASSES
+from cinn_app.systems.digits.model import CLASSES
 
 SHOWN, AXES, SAMPLES = (2, 4, 7), 6, 16
 STEPS = (-3, -2, -1, 0, 1, 2, 3)

@@ -29,7 +29,7 @@ from cinn_app.data.mnist import Digits
 from cinn_app.devices import faster_autocast_dtype
 from cinn_app.flows import standard_normal_log_prob
 from cinn_app.imaging import DIGIT_SIDE
-from cinn_app.systems.digits import CLASSES, DIMS, bits_per_dim, dequantise, quantise
+from cinn_app.systems.digits.model import CLASSES, DIMS, bits_per_dim, dequantise, quantise
 
 COUPLINGS, WIDTH, CLAMP, INITIAL = 20, 512, 1.0, 0.01
 LEARNING_RATE, WEIGHT_DECAY, BATCH, CLIP = 5e-4, 1e-5, 256, 10.0

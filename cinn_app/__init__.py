@@ -4,23 +4,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cinn_app.systems.colorizer import Colorizer
-    from cinn_app.systems.colouring import Colouring
-    from cinn_app.systems.digit_generator import DigitGenerator
-    from cinn_app.systems.hints import Hints
-    from cinn_app.systems.reference import Palette
-    from cinn_app.systems.steering import Steering
+    from cinn_app.systems.colorization.colorizer import Colorizer
+    from cinn_app.systems.colorization.colouring import Colouring
+    from cinn_app.systems.colorization.hints import Hints
+    from cinn_app.systems.colorization.reference import Palette
+    from cinn_app.systems.colorization.steering import Steering
+    from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["Colorizer", "Colouring", "DigitGenerator", "Hints", "Palette", "Steering", "__version__"]
 __version__ = "0.1.0"
 
 HOMES = {
-    "Colorizer": "cinn_app.systems.colorizer",
-    "Colouring": "cinn_app.systems.colouring",
-    "DigitGenerator": "cinn_app.systems.digit_generator",
-    "Hints": "cinn_app.systems.hints",
-    "Palette": "cinn_app.systems.reference",
-    "Steering": "cinn_app.systems.steering",
+    "Colorizer": "cinn_app.systems.colorization.colorizer",
+    "Colouring": "cinn_app.systems.colorization.colouring",
+    "DigitGenerator": "cinn_app.systems.digits.generator",
+    "Hints": "cinn_app.systems.colorization.hints",
+    "Palette": "cinn_app.systems.colorization.reference",
+    "Steering": "cinn_app.systems.colorization.steering",
 }
 
 

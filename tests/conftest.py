@@ -80,7 +80,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from cinn_app.checkpoints import Checkpoint, save_checkpoint
     from cinn_app.recipes import parse_recipe
-    from cinn_app.systems.colorization import ColorizationModel
+    from cinn_app.systems.colorization.model import ColorizationModel
 
     recipe = parse_recipe(TINY_RECIPE, "the tests")
     with torch.random.fork_rng():
@@ -107,7 +107,7 @@ def tiny_digits_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from cinn_app.checkpoints import Checkpoint, save_checkpoint
     from cinn_app.recipes import parse_recipe
-    from cinn_app.systems.digits import AXES, CLASSES, DigitModel
+    from cinn_app.systems.digits.model import AXES, CLASSES, DigitModel
 
     recipe = parse_recipe(TINY_DIGITS_RECIPE, "the tests")
     with torch.random.fork_rng():

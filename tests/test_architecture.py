@@ -30,10 +30,10 @@ def test_every_import_goes_down() -> None:
 @pytest.mark.parametrize(
     ("importer", "statement"),
     [
-        ("flows/haar.py", "import cinn_app.systems.colorizer"),
+        ("flows/haar.py", "import cinn_app.systems.colorization.colorizer"),
         ("flows/haar.py", "import numpy"),
         ("imaging/decode.py", "import cinn_app.networks.encoder"),
-        ("systems/colorizer.py", "import gradio"),
+        ("systems/colorization/colorizer.py", "import gradio"),
         ("data/pack.py", "import cinn_app.recipes"),
         ("cli/models.py", "import cinn_app.studio"),
         ("studio/__init__.py", "import cinn_app.cli.main"),

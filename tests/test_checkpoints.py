@@ -13,7 +13,7 @@ import torch
 
 from cinn_app.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from cinn_app.errors import CheckpointError
-from cinn_app.systems.colorizer import Colorizer
+from cinn_app.systems.colorization.colorizer import Colorizer
 
 
 def rewritten(source: Path, target: Path, **metadata: str | None) -> Path:

@@ -6,7 +6,7 @@ from torch import Tensor
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe
-from cinn_app.systems.colorization import ColorizationModel
+from cinn_app.systems.colorization.model import ColorizationModel
 from colorization.baseline import Baseline
 
 

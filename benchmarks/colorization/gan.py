@@ -15,7 +15,7 @@ from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe
-from cinn_app.systems.colorization import denormalise, normalise
+from cinn_app.systems.colorization.model import denormalise, normalise
 from colorization.baseline import LATENT, MEETING, Baseline, LatentDecoder
 
 #: Weight of the absolute error, pix2pix's own.

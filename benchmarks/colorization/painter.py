@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from cinn_app.imaging import Photograph
-from cinn_app.systems.canvas import Canvas
-from cinn_app.systems.colorizer import Colouring
+from cinn_app.systems.colorization.canvas import Canvas
+from cinn_app.systems.colorization.colorizer import Colouring
 from colorization.baseline import Baseline
 from colorization.regression import Gray
 

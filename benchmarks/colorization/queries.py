@@ -17,7 +17,7 @@ from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe
-from cinn_app.systems.colorization import denormalise, normalise
+from cinn_app.systems.colorization.model import denormalise, normalise
 from colorization.baseline import Baseline
 
 #: Queries and their width; DDColor has 100 of 256.

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe
-from cinn_app.systems.colorization import denormalise, normalise
+from cinn_app.systems.colorization.model import denormalise, normalise
 from colorization.baseline import Baseline
 
 

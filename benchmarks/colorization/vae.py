@@ -18,7 +18,7 @@ from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.networks.pyramid import PyramidOutput
 from cinn_app.recipes import ColorizationRecipe
-from cinn_app.systems.colorization import denormalise, normalise
+from cinn_app.systems.colorization.model import denormalise, normalise
 from colorization.baseline import LATENT, MEETING, Baseline, LatentDecoder
 
 #: Components of the learnt prior.

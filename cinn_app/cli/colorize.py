@@ -85,9 +85,9 @@ def colorize(
     with json_lines(report) as note:
         with err.status("Loading the model"):
             from cinn_app import Colorizer
-            from cinn_app.systems.hints import Hints
-            from cinn_app.systems.reference import Palette
-            from cinn_app.systems.steering import Steering
+            from cinn_app.systems.colorization.hints import Hints
+            from cinn_app.systems.colorization.reference import Palette
+            from cinn_app.systems.colorization.steering import Steering
 
             hints, palette = Hints.parse(hint) if hint else None, Palette.of(reference) if reference else None
             steering = Steering(steps, hints, palette)

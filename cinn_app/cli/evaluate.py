@@ -112,7 +112,7 @@ def _measure_colorizer(
 
     with err.status("Loading the model"):
         from cinn_app import Colorizer
-        from cinn_app.systems.evaluation import evaluate_colorizer
+        from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 
         colorizer = Colorizer.load(name, device)
     return evaluate_colorizer(colorizer, data, samples, limit, temperature, rich_progress)
@@ -123,7 +123,7 @@ def _measure_digits(name: str, folder: Path, limit: int | None, device: str) -> 
 
     with err.status("Loading the model"):
         from cinn_app import DigitGenerator
-        from cinn_app.systems.digit_evaluation import evaluate_digits
+        from cinn_app.systems.digits.evaluation import evaluate_digits
 
         generator = DigitGenerator.load(name, device)
     return evaluate_digits(generator, folder, limit, rich_progress)

@@ -17,9 +17,9 @@ from cinn_app.errors import ImageError
 
 if TYPE_CHECKING:
     from cinn_app.imaging import Photograph
-    from cinn_app.systems.colorizer import Colorizer
-    from cinn_app.systems.colouring import Colouring
-    from cinn_app.systems.steering import Steering
+    from cinn_app.systems.colorization.colorizer import Colorizer
+    from cinn_app.systems.colorization.colouring import Colouring
+    from cinn_app.systems.colorization.steering import Steering
 
 __all__ = ["Done", "Order", "State", "Worker"]
 
@@ -118,7 +118,7 @@ class Worker:
         """Draw the colourings."""
         if isinstance(found, Done):
             return found
-        from cinn_app.systems.selection import diverse
+        from cinn_app.systems.colorization.selection import diverse
 
         photograph, seconds = found
         start = time.perf_counter()
@@ -143,7 +143,7 @@ class Worker:
         """Write all that is made of the picture."""
         if isinstance(work, Done):
             return work
-        from cinn_app.systems.contact import save_sheet, save_uncertainty
+        from cinn_app.systems.colorization.contact import save_sheet, save_uncertainty
 
         start = time.perf_counter()
         for target, colouring in zip(job.targets, work.colourings, strict=True):
@@ -181,7 +181,7 @@ class Worker:
     def _standing(self, job: Job) -> Done | None:
         """Say whether the job is done already, or something else is where its files would go."""
         from cinn_app.imaging import read_mark
-        from cinn_app.systems.colouring import name_source
+        from cinn_app.systems.colorization.colouring import name_source
 
         order, source = self.order, name_source(_file(job))
         there = [file for file in job.files if file != STREAM and file.exists()]

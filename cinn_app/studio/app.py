@@ -18,8 +18,8 @@ from cinn_app.errors import CinnError
 from cinn_app.studio.colorize_tab import ColorizeTab
 from cinn_app.studio.digits_tab import DigitsTab
 from cinn_app.studio.theme import CSS, HEAD, theme
-from cinn_app.systems.colorizer import Colorizer
-from cinn_app.systems.digit_generator import DigitGenerator
+from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["build", "load_systems", "serve"]
 

@@ -12,7 +12,7 @@ from cinn_app.errors import CinnError
 from cinn_app.imaging import sample_photographs
 from cinn_app.studio.shared import SAVE_FILE, roll, warn
 from cinn_app.studio.visits import SAMPLES, Visit, close_visit, describe, draw, export, gray, open_visit, paint
-from cinn_app.systems.colorizer import Colorizer
+from cinn_app.systems.colorization.colorizer import Colorizer
 
 __all__ = ["ColorizeTab"]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from cinn_app.errors import CinnError
 from cinn_app.studio.digit_markup import png, row
 from cinn_app.studio.digit_pictures import read_pad
-from cinn_app.systems.digit_generator import DigitGenerator
+from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["DigitPad"]
 

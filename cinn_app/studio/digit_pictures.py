@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging import digit_sheet, read_digit
-from cinn_app.systems.digit_generator import DigitGenerator
+from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["BETWEEN", "REACH", "Setting", "along_axes", "between", "draw", "ends", "read_pad", "sheet"]
 

@@ -11,7 +11,7 @@ from cinn_app.studio.digit_markup import grid, png, row
 from cinn_app.studio.digit_pad import DigitPad
 from cinn_app.studio.digit_pictures import REACH, Setting, along_axes, between, draw, ends, sheet
 from cinn_app.studio.shared import SAVE_FILE, roll, warn
-from cinn_app.systems.digit_generator import DigitGenerator
+from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["DigitsTab"]
 

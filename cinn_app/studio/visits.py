@@ -16,7 +16,7 @@ from cinn_app.imaging import (
     save_picture,
     shrink_photograph,
 )
-from cinn_app.systems.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 
 __all__ = ["SAMPLES", "Visit", "close_visit", "describe", "draw", "export", "gray", "open_visit", "paint"]
 

@@ -20,8 +20,8 @@ from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
 from cinn_app.networks.encoder import load_pretrained_encoder
 from cinn_app.progress import Progress
 from cinn_app.recipes import ColorizationRecipe, ColorizationSampling
-from cinn_app.systems.colorization import ColorizationModel, Losses, denormalise
-from cinn_app.systems.colour_axes import axes_to_details, find_colour_axes
+from cinn_app.systems.colorization.axes import axes_to_details, find_colour_axes
+from cinn_app.systems.colorization.model import ColorizationModel, Losses, denormalise
 from cinn_app.training.guard import TimeLimit
 from cinn_app.training.job import Job
 from cinn_app.training.likelihood import LikelihoodTraining

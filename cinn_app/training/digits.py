@@ -15,8 +15,8 @@ from cinn_app.errors import DataError
 from cinn_app.imaging import digit_sheet
 from cinn_app.progress import Progress
 from cinn_app.recipes import DigitsRecipe
-from cinn_app.systems.digit_axes import find_axes
-from cinn_app.systems.digits import CLASSES, DIMS, DigitModel, quantise
+from cinn_app.systems.digits.axes import find_axes
+from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, quantise
 from cinn_app.training.guard import TimeLimit
 from cinn_app.training.job import Job
 from cinn_app.training.likelihood import LikelihoodTraining

@@ -17,7 +17,7 @@ from skimage.color import rgb2lab
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe, parse_recipe
-from cinn_app.systems.colorization import normalise
+from cinn_app.systems.colorization.model import normalise
 
 Family = Callable[[str], Baseline]
 

@@ -216,7 +216,7 @@ def test_wrong_usage_is_2(cinn: Callable, draw: Callable, arguments: list[str]) 
 
 
 def test_ranges_are_those_of_the_model(tiny_checkpoint: Path) -> None:
-    from cinn_app.systems.colorizer import MAX_TEMPERATURE
+    from cinn_app.systems.colorization.colorizer import MAX_TEMPERATURE
 
     assert MAX_TEMPERATURE == 2
 

@@ -12,7 +12,7 @@ from PIL import Image
 from cinn_app import Colorizer
 from cinn_app.checkpoints import load_checkpoint, save_checkpoint
 from cinn_app.imaging import read_mark
-from cinn_app.systems.colour_axes import ColourAxis, axes_to_details
+from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details
 
 
 def colours(path: str) -> np.ndarray:

@@ -244,9 +244,9 @@ def test_wrong_usage_is_2(cinn: Callable, arguments: str, sentence: str) -> None
 
 def test_ranges_are_those_of_the_model() -> None:
     from cinn_app.cli.digits import MAX_STEP
-    from cinn_app.systems import digit_generator
+    from cinn_app.systems.digits import generator
 
-    assert (MAX_STEP, digit_generator.MAX_TEMPERATURE) == (digit_generator.MAX_STEP, 2)
+    assert (MAX_STEP, generator.MAX_TEMPERATURE) == (generator.MAX_STEP, 2)
 
 
 def test_what_cannot_be_is_one_sentence(cinn: Callable, digits: Callable, tiny_checkpoint: Path) -> None:

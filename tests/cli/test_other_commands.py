@@ -116,7 +116,7 @@ def test_evaluate_measures_digits_on_mnist(
         figures = {"bits_per_dim": 1.25, "bayes_accuracy": 0.98765, "round_trip_error": 2e-6}
         return Evaluation(figures, 10_000, [])
 
-    stand_in(monkeypatch, "cinn_app.systems.digit_evaluation", evaluate_digits=evaluate_digits)
+    stand_in(monkeypatch, "cinn_app.systems.digits.evaluation", evaluate_digits=evaluate_digits)
     result = cinn("evaluate", tiny_digits_checkpoint, "--json", "figures.json")
     assert (result.code, result.err) == (0, "")
     for words in ("tiny-digits, on 10,000 pictures", "Bits per dimension", "Bayes' rule", "0.988", "2e-06"):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cinn_app.recipes import ColorizationObjective
-from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise, normalise
-from cinn_app.systems.colorizer import Colorizer
+from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.model import ColorizationModel, Guidance, denormalise, normalise
 
 
 @pytest.fixture(scope="module")

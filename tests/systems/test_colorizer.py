@@ -13,7 +13,7 @@ from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
-from cinn_app.systems.evaluation import evaluate_colorizer
+from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from PIL import Image
 from cinn_app import Colorizer
 from cinn_app.checkpoints import save_checkpoint
 from cinn_app.errors import CinnError
-from cinn_app.systems.canvas import Canvas
-from cinn_app.systems.steering import Steering
+from cinn_app.systems.colorization.canvas import Canvas
+from cinn_app.systems.colorization.steering import Steering
 
 
 def colours(seed: int, height: int = 64, width: int = 96) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor
 from cinn_app import Colorizer, DigitGenerator
 from cinn_app.errors import CheckpointError, CinnError
 from cinn_app.flows import OrthogonalMixing
-from cinn_app.systems.digits import CLASSES, DIMS, DigitModel, bits_per_dim, dequantise, quantise
+from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, bits_per_dim, dequantise, quantise
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from PIL import Image
 from cinn_app import Colorizer
 from cinn_app.errors import CinnError
 from cinn_app.imaging import rgb_to_lab, shrink_into_gamut
-from cinn_app.systems.colouring import Colouring
-from cinn_app.systems.hints import Hint, Hints
-from cinn_app.systems.steering import Steering
+from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.hints import Hint, Hints
+from cinn_app.systems.colorization.steering import Steering
 
 
 @pytest.fixture(scope="module")

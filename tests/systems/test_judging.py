@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cinn_app.networks.judge import Verdict
-from cinn_app.systems.judging import Judging
+from cinn_app.systems.colorization.judging import Judging
 
 
 def recognises(*classes_by_way: list[int]) -> object:

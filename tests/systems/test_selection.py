@@ -10,8 +10,8 @@ import torch
 from cinn_app import Colorizer
 from cinn_app.errors import CinnError
 from cinn_app.imaging import Photograph
-from cinn_app.systems.colouring import Colouring
-from cinn_app.systems.selection import by_likelihood, diverse, uncertainty
+from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.selection import by_likelihood, diverse, uncertainty
 
 
 def flat(a: float, b: float, log_prob: float, shape: tuple[int, int] = (4, 4)) -> Colouring:

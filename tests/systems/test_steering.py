@@ -9,9 +9,9 @@ from PIL import Image
 
 from cinn_app import Colorizer, Colouring
 from cinn_app.errors import CinnError, ImageError
-from cinn_app.systems.hints import Hints
-from cinn_app.systems.reference import Palette
-from cinn_app.systems.steering import Steering
+from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.steering import Steering
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import torch
 from cinn_app.data.mnist import load_mnist
 from cinn_app.errors import DataError
 from cinn_app.recipes import parse_recipe
-from cinn_app.systems.digit_evaluation import evaluate_digits
-from cinn_app.systems.digit_generator import DigitGenerator
+from cinn_app.systems.digits.evaluation import evaluate_digits
+from cinn_app.systems.digits.generator import DigitGenerator
 from cinn_app.training.run import train
 
 

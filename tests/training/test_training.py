@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 from cinn_app.checkpoints import load_checkpoint
 from cinn_app.errors import CheckpointError, DataError, DeviceError, TrainingError
 from cinn_app.recipes import parse_recipe
-from cinn_app.systems.colorization import ColorizationModel
-from cinn_app.systems.colorizer import Colorizer
+from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.training.colorization import ColorizationTraining
 from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
 from cinn_app.training.run import train

@@ -33,7 +33,7 @@ LEAST_CHROMA = 1.0
 
 @runtime_checkable
 class Coloured(Protocol):
-    """What a :class:`cinn_app.systems.colouring.Colouring` has that counts here."""
+    """What a :class:`cinn_app.systems.colorization.colouring.Colouring` has that counts here."""
 
     @property
     def photograph(self) -> Photograph: ...

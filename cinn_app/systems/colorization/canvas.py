@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.imaging import Photograph
-from cinn_app.systems.colorization import SIZE_MULTIPLE
+from cinn_app.systems.colorization.model import SIZE_MULTIPLE
 
 __all__ = ["Canvas"]
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import CinnError
 from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.colorization import ColorizationModel
+from cinn_app.systems.colorization.model import ColorizationModel
 
 __all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "find_colour_axes", "sum_of_steps"]
 

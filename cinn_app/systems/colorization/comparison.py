@@ -20,7 +20,7 @@ from cinn_app.metrics.colour import (
     picture_rmse,
     variance,
 )
-from cinn_app.systems.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 
 __all__ = ["Comparison", "Painter", "compare"]
 

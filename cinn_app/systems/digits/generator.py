@@ -17,7 +17,7 @@ from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.recipes import DigitsRecipe
 from cinn_app.systems.arc import arc
-from cinn_app.systems.digits import CLASSES, DIMS, DigitModel, dequantise, quantise
+from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, dequantise, quantise
 from cinn_app.systems.loading import load_system, require_recipe
 
 __all__ = ["Axis", "DigitGenerator", "Restyled"]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import upsample_chroma
-from cinn_app.systems.colouring import Colouring
+from cinn_app.systems.colorization.colouring import Colouring
 
 __all__ = ["by_likelihood", "diverse", "uncertainty"]
 

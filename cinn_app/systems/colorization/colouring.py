@@ -19,8 +19,8 @@ from cinn_app.imaging import (
     save_picture,
     upsample_chroma,
 )
-from cinn_app.systems.hints import Hints
-from cinn_app.systems.steering import Steering
+from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.steering import Steering
 
 __all__ = ["Colouring", "name_source"]
 

@@ -7,7 +7,7 @@ After Ardizzone et al. 2019 (arXiv 1907.02392) with the pyramid of Wavelet Flow 
   `log p(ab | L) = sum over scales of log N(z_s; 0, 1) + log|det dz_s / dr_s|`.
 
 Meaning lives in the mean, and samples vary around it. Everything here works on batches of tensors; photographs and
-full resolution are the business of :class:`cinn_app.systems.colorizer.Colorizer`.
+full resolution are the business of :class:`cinn_app.systems.colorization.colorizer.Colorizer`.
 """
 
 import math

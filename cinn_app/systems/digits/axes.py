@@ -20,7 +20,7 @@ from torch import Tensor
 from cinn_app.data.mnist import Digits
 from cinn_app.metrics.strokes import measure_strokes
 from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.digits import AXES, CLASSES, COARSE_DIMS, DIMS, DigitModel, dequantise, quantise
+from cinn_app.systems.digits.model import AXES, CLASSES, COARSE_DIMS, DIMS, DigitModel, dequantise, quantise
 
 __all__ = ["FoundAxes", "find_axes"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cinn_app.systems.hints import Hints
-from cinn_app.systems.reference import Palette
+from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.reference import Palette
 
 __all__ = ["Steering"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cinn_app.systems.colorization import ColorizationModel, Guidance
+from cinn_app.systems.colorization.model import ColorizationModel, Guidance
 
 __all__ = ["search_latents"]
 

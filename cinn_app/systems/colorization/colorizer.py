@@ -27,19 +27,19 @@ from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import ColorizationRecipe
 from cinn_app.systems.arc import arc
-from cinn_app.systems.colorization import ColorizationModel, denormalise, normalise
-from cinn_app.systems.colour_axes import (
+from cinn_app.systems.colorization.axes import (
     ColourAxis,
     axes_from_details,
     axes_to_details,
     find_colour_axes,
     sum_of_steps,
 )
-from cinn_app.systems.colouring import Colouring
+from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
+from cinn_app.systems.colorization.reading import Reading, mean_of_readings
+from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.wishes import fading_region, meet_hints, meet_palette
 from cinn_app.systems.loading import load_system, require_recipe
-from cinn_app.systems.reading import Reading, mean_of_readings
-from cinn_app.systems.steering import Steering
-from cinn_app.systems.wishes import fading_region, meet_hints, meet_palette
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 

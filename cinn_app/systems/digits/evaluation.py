@@ -7,8 +7,8 @@ import torch
 
 from cinn_app.data.mnist import load_mnist
 from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.digit_generator import DigitGenerator
-from cinn_app.systems.digits import bits_per_dim, dequantise
+from cinn_app.systems.digits.generator import DigitGenerator
+from cinn_app.systems.digits.model import bits_per_dim, dequantise
 from cinn_app.systems.evaluation import Evaluation, evenly_spread
 
 __all__ = ["evaluate_digits"]

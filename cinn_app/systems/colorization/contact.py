@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from cinn_app.imaging import contact_sheet, save_picture, shrink_photograph
-from cinn_app.systems.colouring import Colouring
-from cinn_app.systems.selection import uncertainty
+from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.selection import uncertainty
 
 __all__ = ["save_sheet", "save_uncertainty", "sheet_of"]
 

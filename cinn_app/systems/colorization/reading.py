@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.imaging import Photograph
-from cinn_app.systems.canvas import Canvas
-from cinn_app.systems.colorization import ColorizationModel, Guidance, denormalise
+from cinn_app.systems.colorization.canvas import Canvas
+from cinn_app.systems.colorization.model import ColorizationModel, Guidance, denormalise
 
 __all__ = ["Reading", "mean_of_readings"]
 

@@ -9,11 +9,11 @@ from torch.nn import functional
 
 from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.imaging import Photograph, blend_by_distance, edge_distances
-from cinn_app.systems.colorization import ColorizationModel
-from cinn_app.systems.hints import Hints
-from cinn_app.systems.reading import Reading
-from cinn_app.systems.reference import Palette
-from cinn_app.systems.search import search_latents
+from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.model import ColorizationModel
+from cinn_app.systems.colorization.reading import Reading
+from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.search import search_latents
 
 __all__ = ["fading_region", "meet_hints", "meet_palette"]
 

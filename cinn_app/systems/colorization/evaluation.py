@@ -1,0 +1,141 @@
+"""Measuring a colorizer on photographs it has not learnt from, through the pictures that a user would get."""
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cinn_app.data.sources import iterate_images
+from cinn_app.errors import DataError, ImageError, RecipeError
+from cinn_app.imaging import Photograph, read_photograph
+from cinn_app.metrics.calibration import calibration_error, coverage
+from cinn_app.networks.judge import load_judge
+from cinn_app.progress import Progress, no_progress
+from cinn_app.systems.colorization.comparison import Comparison, Painter, compare
+from cinn_app.systems.colorization.judging import Judging
+from cinn_app.systems.evaluation import Evaluation, evenly_spread
+
+__all__ = ["evaluate_colorizer"]
+
+#: A picture whose own chroma is below this many Lab units on average has no colours to be compared with.
+GRAY_CHROMA = 1.0
+#: The middle regions whose coverage is told.
+LEVELS = (0.5, 0.9)
+
+
+def evaluate_colorizer(
+    colorizer: Painter,
+    sources: Sequence[Path],
+    samples: int = 8,
+    limit: int | None = None,
+    temperature: float | Sequence[float] | None = None,
+    progress: Progress = no_progress,
+) -> Evaluation:
+    """Colour photographs whose colours are known, and compare.
+
+    Figures, each averaged over pictures unless it says otherwise, of K samples:
+
+    * ``bits_per_dim``: of the true ab at the network's size, the training's noise added, in Lab units; only of a
+      :class:`Colorizer`;
+    * ``rmse_gray``, ``rmse_best_guess``, ``rmse_centre``, ``rmse_one_sample``, ``rmse_best_of_K``: error of the gray
+      answer, of the conditional mean, of temperature 0, of the first sample, and of the best whole sample of K;
+    * ``of_gray_...``: that averaged error divided by the averaged error of the gray answer;
+    * ``ratio_...``: each picture's error divided by its own gray error, averaged: nearly gray pictures weigh most;
+    * ``oracle_rmse_of_K``, ``oracle_rmse_of_1``: the cINN paper's measure, in RGB of 0..1, see :func:`oracle_error`; of
+      one sample it is a plain error;
+    * ``deviation``, ``variance``, ``pairwise_distance``: how the samples differ in ab, and ``variance_rgb`` in RGB of
+      0..1, as the paper has it; if there are at least two;
+    * ``colourfulness`` and ``colourfulness_truth``: Hasler and Suesstrunk's, of the first sample and of the truth;
+    * ``frechet_...``, ``top5_...``: what a judge says, see :meth:`Judging.figures`; if its weights are installed;
+    * ``coverage_50_...``, ``coverage_90_...``, ``calibration_error_...``: where the true a and b fall among at least 39
+      samples at the network's size, of ``pixels`` and of ``pictures``, that is their averages over all pixels, both
+      channels averaged; see :mod:`cinn_app.metrics.calibration`;
+    * ``lightness_error_p99``: 99th percentile over all pixels of how far the output's lightness is off;
+    * ``pictures_per_second``: one colouring each, from the photograph in memory to the finished picture.
+
+    Args:
+        colorizer: what to measure.
+        sources: folders, tar archives and pictures, held out from training.
+        samples: how many to draw per picture.
+        limit: measure only so many pictures, spread evenly.
+        temperature: as for :meth:`Colorizer.temperatures`.
+        progress: shows how it gets on.
+
+    Raises:
+        DataError: if a source is missing, or holds no colour photograph.
+    """
+    names = [image.name for image in iterate_images(sources)]
+    kept = set(evenly_spread(len(names), limit))
+    compared: list[Comparison] = []
+    problems: list[str] = []
+    judging, notes = _judging(colorizer)
+    with progress("Colouring and comparing", len(kept)) as advance:
+        for number, image in enumerate(iterate_images(sources)):
+            if number not in kept:
+                continue
+            try:
+                photograph = read_photograph(io.BytesIO(image.content), keep_colour=True)
+            except ImageError as error:
+                problems.append(f"{image.name}: {error}")
+            else:
+                if _is_gray(photograph):
+                    problems.append(f"{image.name}: has no colours to be compared with")
+                else:
+                    comparison = compare(colorizer, photograph, samples, temperature)
+                    if judging:
+                        judging.look(image.name, comparison.pictures)
+                    compared.append(comparison._replace(pictures={}))  # a thousand of them would fill the memory
+            advance(1)
+    if not compared:
+        raise DataError("There was no colour photograph to measure: give data that hold some with --data.")
+    ranks = {level: np.mean([one.ranks[level] for one in compared], axis=0) for level in compared[0].ranks}
+    figures = _averages(compared) | (judging.figures() if judging else {}) | _calibration(ranks) | _craft(compared)
+    by_channel = {
+        f"{level}_{ab}": rank.tolist() for level in ranks for ab, rank in zip("ab", ranks[level], strict=True)
+    }
+    return Evaluation(figures, len(compared), problems, notes, by_channel)
+
+
+def _judging(colorizer: Painter) -> tuple[Judging | None, list[str]]:
+    """Have a judge, or a sentence that says how to get one."""
+    try:
+        return Judging(load_judge(colorizer.device)), []
+    except RecipeError as error:
+        return None, [str(error)]
+
+
+def _is_gray(photograph: Photograph) -> bool:
+    return photograph.ab is None or bool(photograph.ab.norm(dim=0).mean() < GRAY_CHROMA)
+
+
+def _averages(compared: Sequence[Comparison]) -> dict[str, float]:
+    """Average over photographs, then take the ratios and roots that belong after the averaging."""
+    averages = {key: float(np.mean([one.figures[key] for one in compared])) for key in compared[0].figures}
+    averages |= {
+        key.replace("rmse", "of_gray"): value / averages["rmse_gray"]
+        for key, value in averages.items()
+        if key.startswith("rmse") and key != "rmse_gray"
+    }
+    for key in [key for key in averages if key.startswith("oracle_error")]:
+        averages[key.replace("error", "rmse")] = math.sqrt(averages.pop(key))
+    return averages
+
+
+def _calibration(ranks: dict[str, np.ndarray]) -> dict[str, float]:
+    figures = {}
+    for level, channels in ranks.items():
+        for share in LEVELS:
+            covered = [coverage(shares, share) for shares in channels]
+            figures[f"coverage_{100 * share:.0f}_{level}"] = float(np.mean(covered))
+        figures[f"calibration_error_{level}"] = float(np.mean([calibration_error(shares) for shares in channels]))
+    return figures
+
+
+def _craft(compared: Sequence[Comparison]) -> dict[str, float]:
+    off = np.cumsum(np.sum([one.lightness_off for one in compared], axis=0))
+    return {
+        "lightness_error_p99": float(np.searchsorted(off / off[-1], 0.99)) / 100,
+        "pictures_per_second": len(compared) / sum(one.seconds for one in compared),
+    }
