@@ -37,7 +37,7 @@ def session(drawn_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 def test_it_learns(session: dict[str, Any]) -> None:
     losses = session["losses"]
     assert len(losses) == STEPS
-    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 1
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.5
     assert session["held_out_bits"].shape == (60,)
     assert session["held_out_bits"].mean() == pytest.approx(np.mean(losses[-5:]), abs=1)
 

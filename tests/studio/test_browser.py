@@ -141,8 +141,9 @@ def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(
         assert (kept.filename.endswith("scan-colourised-0-1.tif"), kept.format, kept.size) == (True, "TIFF", (90, 60))
         assert kept.info["dpi"] == (600, 600)
 
-    Image.new("RGB", (50, 40), "orange").save(tmp_path / "orange.bmp")
-    give(page, tmp_path / "orange.bmp")
+    confetti = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(confetti).save(tmp_path / "confetti.bmp")
+    give(page, tmp_path / "confetti.bmp")
     coloured(page, first)
     expect(page.locator("#notice")).to_contain_text("It is in colour already; only its lightness is used.")
     with Image.open(download(page, tmp_path)) as kept:
