@@ -26,8 +26,8 @@ def test_the_most_probable_comes_first() -> None:
 
 def test_those_that_differ_most_are_chosen() -> None:
     crowd = [flat(0.1 * number, 0, 10.0 - number) for number in range(6)]
-    far, farther = flat(40, 0, -50.0), flat(-20, 30, -60.0)
-    chosen = diverse([far, *crowd, farther], 3)
+    far, farther, casts = flat(40, 0, 9.5), flat(-20, 30, 8.5), [flat(99, number, -60.0) for number in range(2)]
+    chosen = diverse([far, *crowd, farther, *casts], 3)
     assert chosen[0] is crowd[0]
     assert {id(c) for c in chosen[1:]} == {id(far), id(farther)}
     assert len({id(c) for c in diverse([far, *crowd, farther], 99)}) == 8
