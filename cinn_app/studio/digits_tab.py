@@ -16,8 +16,8 @@ from cinn_app.systems.digits.generator import DigitGenerator
 __all__ = ["DigitsTab"]
 
 LEAD = """
-<p>A handwriting is a point that knows of no digit: the same point gives every digit in the same hand.
-The sliders move the points along the directions in which handwritings differ most.</p>
+<p>Every column is one handwriting, which the model knows apart from the digit: it writes all ten in the same hand.
+The sliders change the handwritings in the ways in which people's differ most.</p>
 """
 # A digit of the grid has been clicked; its button says which.
 CHOOSING = """
