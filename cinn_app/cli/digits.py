@@ -142,7 +142,7 @@ def restyle(
 
 @digits.command()
 def axes(model: Model = "digits") -> None:
-    """List the axes of the handwriting, the strongest first.
+    """List the axes of the handwriting, strong ones first.
 
     Each has the share that it explains of how pictures of one digit vary.
     """

@@ -1,5 +1,6 @@
 """Pictures of single digits: any drawing brought to MNIST's form, and many digits on one sheet."""
 
+import math
 import os
 
 import numpy as np
@@ -21,6 +22,8 @@ WORKING_SIDE = 512
 CONTRAST = 15.0
 #: Ink fainter than this share of the strongest is paper: its grain, or a shadow on it.
 FAINT = 0.2
+#: MNIST's strokes are full ink but for their edges, so shrunk ink is strengthened by so much.
+FULL = 1.5
 #: Difference in Lab from one side of the paper to the other that is taken for shading; more is ink at the edge.
 SHADING = 30.0
 #: A digit is drawn with strokes: ink that covers more of its own box than this is a blot, unless the box is as narrow,
@@ -34,7 +37,7 @@ def read_digit(source: ImageSource) -> Tensor:
     What differs from the paper, which is seen at the frame of the picture, is ink, whichever is darker and whatever
     its colour. The ink is cut out, shrunk into a box of 20x20 and laid into 28x28, its centre of mass in the middle, as
     MNIST's own pictures were made (LeCun et al. 1998). Of 28x28 pixels on black, a picture has MNIST's form already and
-    comes back as it is, and on white as its negative.
+    comes back as it is, moved to the middle if need be, and on white as its negative.
 
     Args:
         source: as for :func:`cinn_app.imaging.read_photograph`; on transparent paper whatever is opaque is ink.
@@ -51,14 +54,14 @@ def read_digit(source: ImageSource) -> Tensor:
         raise ImageError(f"{_name(source)} is empty: draw one digit, dark on light or light on dark.")
     as_it_is = _of_mnists_form(photograph)
     if as_it_is is not None:
-        return as_it_is
+        return _recentre(as_it_is)
     ink = ((ink / ink.max() - FAINT) / (1 - FAINT)).clamp(min=0)
     rows, columns = (torch.nonzero(ink.sum(dim)).flatten() for dim in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     if (ink > 0.5).float().mean() > MOST_INK and min(ink.shape) > NARROW * max(ink.shape):
         raise ImageError(f"{_name(source)} is filled all over: give a picture of one digit, drawn with strokes.")
     small = _resize(ink[None], BOX_SIDE)[0]
-    return (255 * _centre(small / small.max())).round().to(torch.uint8)
+    return (255 * _centre((FULL * small / small.max()).clamp(max=1))).round().to(torch.uint8)
 
 
 def digit_sheet(images: Tensor, scale: int = 3, gap: int = 2) -> np.ndarray:
@@ -141,6 +144,18 @@ def _centre(ink: Tensor) -> Tensor:
         before = min(max(0, round(DIGIT_SIDE / 2 - middle)), DIGIT_SIDE - size)
         room += [DIGIT_SIDE - size - before, before]
     return functional.pad(ink, room[::-1])
+
+
+def _recentre(gray: Tensor) -> Tensor:
+    """Move a picture that is off centre by whole pixels, without cutting ink off: what is within one of it stays."""
+    shifts = []
+    for dim in (0, 1):
+        mass = gray.sum(1 - dim, dtype=torch.float32)
+        middle = float((mass * torch.arange(0.5, DIGIT_SIDE)).sum() / mass.sum())
+        inked = torch.nonzero(mass).flatten().tolist()
+        wanted = math.trunc(DIGIT_SIDE / 2 - middle)
+        shifts.append(max(-inked[0], min(wanted, DIGIT_SIDE - 1 - inked[-1])))
+    return gray.roll(shifts, (0, 1))
 
 
 def _name(source: ImageSource) -> str:
