@@ -92,6 +92,15 @@ def test_a_picture_of_mnists_form_comes_back_exactly(make: Callable[[np.ndarray]
     assert np.array_equal(read_digit(make(255 - picture)), picture)
 
 
+@pytest.mark.parametrize("shift", [(0, 3), (-2, 0), (3, -3)])
+def test_a_picture_of_mnists_form_that_is_off_centre_is_moved(shift: tuple[int, int]) -> None:
+    digit = mnist_like()
+    moved = read_digit(np.roll(digit, shift, (0, 1)))
+    assert_alike(moved, torch.from_numpy(digit), mean=1, shift=1)
+    assert moved.sum() == digit.sum()
+    assert all(abs(place - 13.5) < 1 for place in middle(moved))
+
+
 def test_strokes_are_as_bright_and_as_soft_as_mnists() -> None:
     """MNIST's test set: 33.8 is the mean gray, 0.52 the share of inked pixels that are neither black nor white."""
     digits = torch.stack(
