@@ -2,7 +2,6 @@
 
 import contextlib
 import fnmatch
-from pathlib import Path
 
 import typer
 
@@ -14,7 +13,7 @@ from cinn_app.cli.options import Device, Model, WrongUsage, read_steps
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.cli.plan import Claims, Extras, make_plan
 from cinn_app.cli.tally import Tally
-from cinn_app.cli.work import Done, Order, State, Worker
+from cinn_app.cli.work import Done, Order, State, Worker, is_colouring
 
 __all__ = ["colorize"]
 
@@ -68,7 +67,7 @@ def colorize(
 
     if inputs.count(STREAM) > 1:
         raise WrongUsage("Standard input holds one picture: give - once.")
-    found = find_pictures(inputs, recursive, output, wanted, _is_colouring)
+    found = find_pictures(inputs, recursive, output, wanted, is_colouring)
     if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
         raise WrongUsage("Standard output takes one colouring: give one picture, one sample, and nothing beside it.")
     if uncertainty and samples == 1 and not diverse:
@@ -126,14 +125,3 @@ def colorize(
             raise typer.Exit(130) from None
     if not tally.say_all(output):
         raise typer.Exit(1)
-
-
-def _is_colouring(path: Path) -> bool:
-    """Tell a file that this program made, by its mark."""
-    from cinn_app.errors import ImageError
-    from cinn_app.imaging import read_mark
-
-    try:
-        return read_mark(path) is not None
-    except ImageError:
-        return False

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from cinn_app.cli.options import not_nan
+from cinn_app.cli.options import not_nan, temperature_option
 
 __all__ = [
     "JOBS",
@@ -81,17 +81,7 @@ Reference: TypeAlias = Annotated[
         rich_help_panel=COLOURS,
     ),
 ]
-Temperature: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        max=2,
-        callback=not_nan,
-        show_default="the model's",
-        help="How boldly colours vary; 0 not at all.",
-        rich_help_panel=COLOURS,
-    ),
-]
+Temperature: TypeAlias = Annotated[float | None, temperature_option("How boldly colours vary; 0 not at all.", COLOURS)]
 Strength: TypeAlias = Annotated[
     float,
     typer.Option(min=0, max=2, callback=not_nan, help="How strong colours are; 0 is gray.", rich_help_panel=COLOURS),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.options import Device, WrongUsage, not_nan
+from cinn_app.cli.options import Device, WrongUsage, temperature_option
 from cinn_app.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,16 +44,7 @@ def evaluate(
         int | None,
         typer.Option(min=1, max=100, show_default=str(SAMPLES), help="Colourings per picture, of a colorizer."),
     ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=2,
-            callback=not_nan,
-            show_default="the model's",
-            help="Of the samples, of a colorizer.",
-        ),
-    ] = None,
+    temperature: Annotated[float | None, temperature_option("Of the samples, of a colorizer.")] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, show_default="all", help="Measure only so many pictures, spread evenly.")
     ] = None,

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
-__all__ = ["Device", "Model", "WrongUsage", "not_nan", "read_steps"]
+__all__ = ["Device", "Model", "WrongUsage", "not_nan", "read_steps", "temperature_option"]
 
 Device: TypeAlias = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")]
 Model: TypeAlias = Annotated[
@@ -28,6 +28,16 @@ def not_nan(value: float | None) -> float | None:
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number to work with.")
     return value
+
+
+def temperature_option(help: str, panel: str | None = None) -> Any:
+    """Return the option of the temperature at which a colorizer draws.
+
+    Args:
+        help: what it does in this command.
+        panel: of the help, under which it stands.
+    """
+    return typer.Option(min=0, max=2, callback=not_nan, show_default="the model's", help=help, rich_help_panel=panel)
 
 
 def read_steps(texts: Sequence[str], most: int, context: typer.Context | None = None) -> dict[str | int, float]:

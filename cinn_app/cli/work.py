@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cinn_app.systems.colorization.colouring import Colouring
     from cinn_app.systems.colorization.steering import Steering
 
-__all__ = ["Done", "Order", "State", "Worker"]
+__all__ = ["Done", "Order", "State", "Worker", "is_colouring"]
 
 #: Colourings drawn for each that `diverse` keeps.
 DRAWN = 4
@@ -180,16 +180,12 @@ class Worker:
 
     def _standing(self, job: Job) -> Done | None:
         """Say whether the job is done already, or something else is where its files would go."""
-        from cinn_app.imaging import read_mark
         from cinn_app.systems.colorization.colouring import name_source
 
         order, source = self.order, name_source(_file(job))
         there = [file for file in job.files if file != STREAM and file.exists()]
         for file in there:
-            try:
-                mark = read_mark(file)
-            except ImageError:
-                mark = None
+            mark = _mark(file)
             if mark is None:
                 return Done(State.LEFT, why=f"{file} does not say how it was made")
             wanted = {**self._wanted(job, file), **source}
@@ -209,6 +205,21 @@ class Worker:
         if file == job.sheet:
             return {**self._settings[0], **drawn, "samples": order.samples}
         return {**self._settings[job.targets.index(file)], **drawn, "quality": order.quality}
+
+
+def is_colouring(path: Path) -> bool:
+    """Tell a file that this program made, by its mark."""
+    return _mark(path) is not None
+
+
+def _mark(path: Path) -> dict[str, Any] | None:
+    """Read the mark of a file that may be anything."""
+    from cinn_app.imaging import read_mark
+
+    try:
+        return read_mark(path)
+    except ImageError:
+        return None
 
 
 def _file(job: Job) -> Path | None:

@@ -18,6 +18,9 @@ __all__ = ["ImageSource", "Photograph", "read_photograph"]
 
 ImageSource = PictureFile | np.ndarray
 
+# A picture whose chroma is below this many Lab units on average is gray, whatever channels its file has.
+GRAY_CHROMA = 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
@@ -37,6 +40,11 @@ class Photograph:
     alpha: np.ndarray | None = None
     metadata: PictureMetadata = field(default_factory=PictureMetadata)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def colours(self) -> Tensor | None:
+        """Its own chroma `ab`, if that was kept and the picture is not gray."""
+        return None if self.ab is None or self.ab.norm(dim=0).mean() < GRAY_CHROMA else self.ab
 
     @property
     def size(self) -> tuple[int, int]:

@@ -15,10 +15,8 @@ from torchvision.transforms.v2 import functional as transforms
 
 from cinn_app.networks.pretrained import load_pretrained_classifier
 
-__all__ = ["JUDGE", "Judge", "Verdict", "imagenet_class", "load_judge"]
+__all__ = ["Judge", "Verdict", "imagenet_class", "load_judge"]
 
-#: What tables call the judge.
-JUDGE = "EfficientNet-Lite2"
 #: The middle of a picture, as large a square as it has, is shown to it at so many pixels.
 SIZE = 224
 #: A noun's number in WordNet, by which ImageNet names folders and files.

@@ -6,13 +6,20 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-__all__ = ["MovingAverage"]
+__all__ = ["MovingAverage", "ramped_decay"]
+
+
+def ramped_decay(decay: float, updates: float) -> float:
+    r"""Return :math:`d_n = \min(d, \tfrac{1 + n}{10 + n})`, the share of the old average that update n keeps."""
+    return min(decay, (1 + updates) / (10 + updates))
 
 
 class MovingAverage(WeightAveraging):
     r"""An exponential moving average that forgets its beginnings sooner while it is young.
 
-    .. math:: \bar w \leftarrow d_n \bar w + (1 - d_n) w, \quad d_n = \min(d, \tfrac{1 + n}{10 + n})
+    .. math:: \bar w \leftarrow d_n \bar w + (1 - d_n) w
+
+    with :math:`d_n` of :func:`ramped_decay`.
 
     Without the ramp a training of few steps would end with the average of weights that had learnt little.
 
@@ -22,7 +29,6 @@ class MovingAverage(WeightAveraging):
 
     def __init__(self, decay: float) -> None:
         def average(averaged: Tensor, current: Tensor, updates: Any) -> Tensor:
-            n = float(updates)
-            return torch.lerp(current.to(averaged), averaged, min(decay, (1 + n) / (10 + n)))
+            return torch.lerp(current.to(averaged), averaged, ramped_decay(decay, float(updates)))
 
         super().__init__(use_buffers=False, avg_fn=average)

@@ -20,6 +20,7 @@ from torch import Tensor
 from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import CinnError
 from cinn_app.progress import Progress, no_progress
+from cinn_app.systems.axes import find_axis
 from cinn_app.systems.colorization.model import ColorizationModel
 
 __all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "find_colour_axes", "sum_of_steps"]
@@ -117,18 +118,12 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
     for key, step in steps.items():
         if not -MAX_STEP <= step <= MAX_STEP:  # refuses not-a-number, too
             raise CinnError(f"A step of {step:g} along {key!r} is out of range: go from -{MAX_STEP:g} to {MAX_STEP:g}.")
-        total += step * _find(axes, key).direction
+        if not axes:
+            raise CinnError(
+                "This model has no axes of colour: choose one trained by this version, or leave the steps out."
+            )
+        total += step * find_axis(axes, key).direction
     return total
-
-
-def _find(axes: Sequence[ColourAxis], key: str | int) -> ColourAxis:
-    if not axes:
-        raise CinnError("This model has no axes of colour: choose one trained by this version, or leave the steps out.")
-    for number, axis in enumerate(axes, start=1):
-        if key in (axis.name, number, str(number)):
-            return axis
-    names = ", ".join(f"{number} {axis.name}" for number, axis in enumerate(axes, start=1))
-    raise CinnError(f"There is no axis {key!r}: choose one of {names}.")
 
 
 def _effects_of_steps(model: ColorizationModel, example: ColourBatch) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cinn_app.data.sources import iterate_images
 from cinn_app.errors import DataError, ImageError, RecipeError
-from cinn_app.imaging import Photograph, read_photograph
+from cinn_app.imaging import read_photograph
 from cinn_app.metrics.calibration import calibration_error, coverage
 from cinn_app.networks.judge import load_judge
 from cinn_app.progress import Progress, no_progress
@@ -19,8 +19,6 @@ from cinn_app.systems.evaluation import Evaluation, evenly_spread
 
 __all__ = ["evaluate_colorizer"]
 
-#: A picture whose own chroma is below this many Lab units on average has no colours to be compared with.
-GRAY_CHROMA = 1.0
 #: The middle regions whose coverage is told.
 LEVELS = (0.5, 0.9)
 
@@ -80,7 +78,7 @@ def evaluate_colorizer(
             except ImageError as error:
                 problems.append(f"{image.name}: {error}")
             else:
-                if _is_gray(photograph):
+                if photograph.colours is None:
                     problems.append(f"{image.name}: has no colours to be compared with")
                 else:
                     comparison = compare(colorizer, photograph, samples, temperature)
@@ -104,10 +102,6 @@ def _judging(colorizer: Painter) -> tuple[Judging | None, list[str]]:
         return Judging(load_judge(colorizer.device)), []
     except RecipeError as error:
         return None, [str(error)]
-
-
-def _is_gray(photograph: Photograph) -> bool:
-    return photograph.ab is None or bool(photograph.ab.norm(dim=0).mean() < GRAY_CHROMA)
 
 
 def _averages(compared: Sequence[Comparison]) -> dict[str, float]:

@@ -27,8 +27,6 @@ GRID = 64
 RANKS = 40.0
 #: How many times three directions the clouds are compared along.
 FRAMES = 8
-#: Mean chroma, in Lab units, below which a picture counts as gray.
-LEAST_CHROMA = 1.0
 
 
 @runtime_checkable
@@ -63,9 +61,10 @@ class Palette:
             ab, lightness = picture.ab, picture.photograph.lightness
         else:
             photograph = picture if isinstance(picture, Photograph) else read_photograph(picture, keep_colour=True)
-            if photograph.ab is None or photograph.ab.norm(dim=0).mean() < LEAST_CHROMA:
+            colours = photograph.colours
+            if colours is None:
                 raise ImageError("The reference has no colours to take: give a picture in colour.")
-            ab, lightness = photograph.ab, photograph.lightness
+            ab, lightness = colours, photograph.lightness
         grid = min(GRID, ab.shape[1]), min(GRID, ab.shape[2])
         small, light = (functional.adaptive_avg_pool2d(channels, grid) for channels in (ab, lightness))
         return cls(_cloud(small[None], light)[0])

@@ -17,6 +17,7 @@ from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.recipes import DigitsRecipe
 from cinn_app.systems.arc import arc
+from cinn_app.systems.axes import find_axis
 from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, dequantise, quantise
 from cinn_app.systems.loading import load_system, require_recipe
 
@@ -131,7 +132,7 @@ class DigitGenerator:
                 raise CinnError(
                     f"The step {step} along {key} is out of range: give one from -{MAX_STEP:g} to {MAX_STEP:g}."
                 )
-            moved += step * _find_axis(axes, key).direction
+            moved += step * find_axis(axes, key).direction
         return moved
 
     @torch.inference_mode()
@@ -257,17 +258,6 @@ class DigitGenerator:
         place = torch.linspace(0, 1, count)[:, None]
         ends = torch.eye(CLASSES)[[_label(label) for label in labels]]
         return self.decode(arc(first, second, place), (1 - place) * ends[0] + place * ends[1])
-
-
-def _find_axis(axes: Sequence[Axis], key: str | int) -> Axis:
-    number = int(key) if isinstance(key, int) or key.isdecimal() else None
-    if number is not None and 1 <= number <= len(axes):
-        return axes[number - 1]
-    for axis in axes:
-        if axis.name == key:
-            return axis
-    names = ", ".join(f"{number} {axis.name}" for number, axis in enumerate(axes, start=1))
-    raise CinnError(f"There is no axis {key!r}: choose one of {names}.")
 
 
 def _label(label: int) -> int:
