@@ -18,6 +18,7 @@ __all__ = [
     "ColorizationObjective",
     "ColorizationRecipe",
     "ColorizationSampling",
+    "ColorizationSchedule",
     "DigitsArchitecture",
     "DigitsData",
     "DigitsObjective",
@@ -77,10 +78,17 @@ class ColorizationData(_Section):
 
 
 class ColorizationObjective(_Section):
-    """What is minimised: the flow's negative log-likelihood and the squared error of its mean."""
+    """What is minimised: the flow's negative log-likelihood and the squared error of its mean.
+
+    Attributes:
+        noise: standard deviation of what is added to the normalised chroma.
+        mean_weight: of the squared error.
+        flow_share: of every batch, from which the flow learns; the mean learns from all of it.
+    """
 
     noise: Annotated[float, Field(gt=0, le=1)]
     mean_weight: Annotated[float, Field(ge=0)]
+    flow_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # checkpoints from before there was a choice
 
 
 class Training(_Section):
@@ -94,6 +102,16 @@ class Training(_Section):
     gradient_clip: Annotated[float, Field(gt=0)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     seed: int
+
+
+class ColorizationSchedule(Training):
+    """Optimiser and schedule, and how fast the encoder goes along.
+
+    Attributes:
+        encoder_pace: of the learning rate, what the encoder's weights above its stem learn with; 0 freezes them.
+    """
+
+    encoder_pace: Fraction = 0.0  # checkpoints from before there was a choice
 
 
 class ColorizationSampling(_Section):
@@ -180,6 +198,7 @@ class ColorizationRecipe(_Recipe):
     """A colorizer, whole."""
 
     system: Literal["colorization"]
+    training: ColorizationSchedule
     architecture: ColorizationArchitecture
     data: ColorizationData
     objective: ColorizationObjective

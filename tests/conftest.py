@@ -8,6 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+TINY_TRAINING = {
+    "steps": 10,
+    "batch_size": 4,
+    "learning_rate": 1e-3,
+    "weight_decay": 0,
+    "warmup_steps": 1,
+    "gradient_clip": 1,
+    "ema_decay": 0.9,
+    "seed": 0,
+}
+
 TINY_RECIPE = {
     "name": "tiny",
     "system": "colorization",
@@ -25,17 +36,8 @@ TINY_RECIPE = {
         "mixing_seed": 0,
     },
     "data": {"size": 64, "views_sharp": 1, "views_enlarged": 1, "aged": 0, "held_out": 0.1, "seed": 0},
-    "objective": {"noise": 0.05, "mean_weight": 1},
-    "training": {
-        "steps": 10,
-        "batch_size": 4,
-        "learning_rate": 1e-3,
-        "weight_decay": 0,
-        "warmup_steps": 1,
-        "gradient_clip": 1,
-        "ema_decay": 0.9,
-        "seed": 0,
-    },
+    "objective": {"noise": 0.05, "mean_weight": 1, "flow_share": 0.5},
+    "training": TINY_TRAINING | {"encoder_pace": 0.5},
     "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85], "coherence": 0.5},
 }
 
@@ -62,7 +64,7 @@ TINY_DIGITS_RECIPE = {
     },
     "data": {"held_out": 20},
     "objective": {"fine_share": 0.5},
-    "training": TINY_RECIPE["training"],
+    "training": TINY_TRAINING,
     "sampling": {"temperature": 0.8},
 }
 

@@ -1,6 +1,6 @@
-"""What every baseline has in common: the frozen encoder, our pyramid, one optimiser step, and chroma at stride 4."""
+"""What every baseline has in common: our encoder and pyramid, one optimiser step, and chroma at stride 4."""
 
-from collections.abc import Sequence
+import copy
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.networks.pyramid import ColourPyramid, PyramidOutput
 from cinn_app.networks.residual import ResidualBlock
 from cinn_app.recipes import ColorizationRecipe
+from cinn_app.training.colorization import weights_by_pace
 
 #: Values of the latent code of the families that have one; it is common to the whole picture.
 LATENT = 64
@@ -22,14 +23,16 @@ class Baseline(nn.Module):
     """A family of colorizers on the pyramid of our model, whose head at stride 4 has as many channels as it needs.
 
     Args:
-        encoder: frozen, with its weights.
+        encoder: with its weights; every family has a copy, which learns at the recipe's pace.
         recipe: ours, for the pyramid's sizes and the schedule.
         channels: of the head.
     """
 
     def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, channels: int = 2) -> None:
         super().__init__()
-        self.encoder, self.recipe = encoder, recipe
+        self.encoder, self.recipe = copy.deepcopy(encoder), recipe
+        if recipe.training.encoder_pace:
+            self.encoder.unfreeze()
         sizes = recipe.architecture
         self.pyramid = ColourPyramid(
             encoder.channels,
@@ -63,7 +66,7 @@ class Baseline(nn.Module):
 
     def configure(self) -> None:
         """Make the optimisers, once the model is where it learns."""
-        self.optimizers = [self.optimizer(self)]
+        self.optimizers = [self.optimizer()]
 
     def train_step(self, batch: ColourBatch) -> float:
         """Learn from one batch, and return its loss."""
@@ -80,15 +83,15 @@ class Baseline(nn.Module):
         nn.utils.clip_grad_norm_(weights, self.recipe.training.gradient_clip)
         optimizer.step()
 
-    def optimizer(self, *modules: nn.Module) -> torch.optim.Optimizer:
-        """Return ours, for the weights of some modules."""
-        weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return ours."""
         training = self.recipe.training
-        return torch.optim.AdamW(weights, training.learning_rate, weight_decay=training.weight_decay)
+        groups = weights_by_pace(self.parameters(), self.encoder, training.encoder_pace * training.learning_rate)
+        return torch.optim.AdamW(groups, training.learning_rate, weight_decay=training.weight_decay)
 
-    def read(self, lightness: Tensor, features: Sequence[Tensor] | None = None) -> PyramidOutput:
+    def read(self, lightness: Tensor, seen: Tensor | None = None) -> PyramidOutput:
         """Let encoder and pyramid read photographs; the head's output stands where the pyramid's mean does."""
-        return self.pyramid(self.encoder(lightness) if features is None else features, lightness)
+        return self.pyramid(self.encoder(lightness, seen), lightness)
 
     @property
     def device(self) -> torch.device:

@@ -16,12 +16,12 @@ class Flow(Baseline):
     def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> None:
         super().__init__(encoder, recipe)
         self.model = ColorizationModel(recipe.architecture)
-        self.model.encoder = encoder
+        self.model.encoder = self.encoder
         self.pyramid = self.model.pyramid
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the likelihood of every scale and the squared error of the mean, as our training does."""
-        return self.model.losses(batch.lightness, batch.features, batch.ab, self.recipe.objective).total
+        return self.model.losses(*batch, self.recipe.objective, self.recipe.objective.flow_share).total
 
     def sample(
         self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None

@@ -16,6 +16,7 @@ from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe
 from cinn_app.systems.colorization.model import denormalise, normalise
+from cinn_app.training.colorization import weights_by_pace
 from colorization.baseline import LATENT, MEETING, Baseline, LatentDecoder
 
 #: Weight of the absolute error, pix2pix's own.
@@ -41,11 +42,13 @@ class ConditionalGAN(Baseline):
 
     def configure(self) -> None:
         """Make an optimiser for either side."""
-        sides = ([self.pyramid, self.decoder], [self.discriminator])
-        self.optimizers = [
-            torch.optim.Adam([weight for part in side for weight in part.parameters()], LEARNING_RATE, BETAS)
-            for side in sides
-        ]
+        generator = nn.ModuleList([self.encoder, self.pyramid, self.decoder])
+        pace = self.recipe.training.encoder_pace
+        sides = (
+            weights_by_pace(generator.parameters(), self.encoder, pace * LEARNING_RATE),
+            self.discriminator.parameters(),
+        )
+        self.optimizers = [torch.optim.Adam(side, LEARNING_RATE, BETAS) for side in sides]
 
     def train_step(self, batch: ColourBatch) -> float:
         """Let the discriminator learn, then the generator; return the generator's loss."""
@@ -62,7 +65,7 @@ class ConditionalGAN(Baseline):
 
     def generate(self, batch: ColourBatch) -> Tensor:
         """Draw one normalised colouring of each photograph."""
-        features = self.read(batch.lightness, batch.features).mean
+        features = self.read(batch.lightness, batch.seen).mean
         return self.decoder(features, torch.randn(len(features), LATENT, device=features.device))
 
     def judge(self, lightness: Tensor, ab: Tensor) -> Tensor:

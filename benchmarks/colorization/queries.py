@@ -43,13 +43,13 @@ class ColourQueries(Baseline):
         )
         self.out = nn.Conv2d(QUERIES + 1, 2, 1)
 
-    def paint(self, lightness: Tensor, features: tuple[Tensor, ...] | None = None) -> Tensor:
+    def paint(self, lightness: Tensor, seen: Tensor | None = None) -> Tensor:
         """Foretell normalised chroma, ``(batch, 2, height / 4, width / 4)``."""
-        pixels, conditions = self.read(lightness, features)
-        seen = [view(level).flatten(2).mT for view, level in zip(self.views, conditions[:SCALES], strict=True)]
+        pixels, conditions = self.read(lightness, seen)
+        levels = [view(level).flatten(2).mT for view, level in zip(self.views, conditions[:SCALES], strict=True)]
         colours = self.queries.expand(len(pixels), -1, -1)
         with sdpa_kernel(SDPBackend.MATH):  # on CPUs the fused kernel's backward pass is slower
-            for layer, level in zip(self.layers, reversed(seen), strict=True):
+            for layer, level in zip(self.layers, reversed(levels), strict=True):
                 colours = layer(colours, level)
         maps = torch.einsum("bqc,bchw->bqhw", colours, pixels) / math.sqrt(WIDTH)
         gray = functional.avg_pool2d(lightness, TARGET_STRIDE) / 50 - 1
@@ -57,7 +57,7 @@ class ColourQueries(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the absolute error, normalised."""
-        return (self.paint(batch.lightness, batch.features) - normalise(batch.ab)).abs().mean()
+        return (self.paint(batch.lightness, batch.seen) - normalise(batch.ab)).abs().mean()
 
     def sample(
         self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None

@@ -30,7 +30,7 @@ class Regression(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the squared error, normalised."""
-        mean = self.read(batch.lightness, batch.features).mean.float()
+        mean = self.read(batch.lightness, batch.seen).mean.float()
         return (mean - normalise(batch.ab)).square().mean()
 
     def sample(

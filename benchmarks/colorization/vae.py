@@ -52,7 +52,7 @@ class ConditionalVAE(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the negative evidence lower bound per dimension of ab, up to a constant."""
-        seen = self.read(batch.lightness, batch.features)
+        seen = self.read(batch.lightness, batch.seen)
         target = normalise(batch.ab)
         posterior = normal(self.reader(torch.cat([target, seen.mean], 1)).float())
         z = posterior.rsample()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cinn_app.data.features import feature_files
+from cinn_app.data.features import feature_file
 from cinn_app.data.pack import shards_of
 
 __all__ = ["ColourBatch", "PackedViews", "split_held_out"]
@@ -20,12 +20,12 @@ class ColourBatch(NamedTuple):
     Attributes:
         lightness: L* in 0..100, ``(batch, 1, size, size)``.
         ab: Lab units, ``(batch, 2, size / 4, size / 4)``.
-        features: the encoder's, float16, one tensor per stride.
+        seen: by the encoder's stem, float16, ``(batch, channels, size / 8, size / 8)``.
     """
 
     lightness: Tensor
     ab: Tensor
-    features: tuple[Tensor, ...]
+    seen: Tensor
 
 
 class PackedViews:
@@ -40,7 +40,7 @@ class PackedViews:
         self._shards = [
             [
                 np.load(file, mmap_mode="r")
-                for file in (shard / "lightness.npy", shard / "ab.npy", *feature_files(shard, digest))
+                for file in (shard / "lightness.npy", shard / "ab.npy", feature_file(shard, digest))
             ]
             for shard in shards_of(pack)
         ]
@@ -56,8 +56,8 @@ class PackedViews:
         """Gather views by their numbers."""
         rows = [(self._shards[self._shard_of[i]], self._row_of[i]) for i in indices]
         columns = [np.stack([arrays[column][row] for arrays, row in rows]) for column in range(len(rows[0][0]))]
-        lightness, ab, *features = (torch.from_numpy(column) for column in columns)
-        return ColourBatch(lightness.float() / 2.55, ab.float(), tuple(features))
+        lightness, ab, seen = (torch.from_numpy(column) for column in columns)
+        return ColourBatch(lightness.float() / 2.55, ab.float(), seen)
 
 
 def split_held_out(groups: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:

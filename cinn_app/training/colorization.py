@@ -1,12 +1,13 @@
 """Training the colorizer: likelihood of every scale, squared error of the mean; afterwards its axes are looked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.utils import make_grid
 
@@ -17,7 +18,7 @@ from cinn_app.data.stream import BatchStream
 from cinn_app.devices import faster_autocast_dtype
 from cinn_app.errors import DataError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
-from cinn_app.networks.encoder import load_pretrained_encoder
+from cinn_app.networks.encoder import ImageEncoder, load_pretrained_encoder
 from cinn_app.progress import Progress
 from cinn_app.recipes import ColorizationRecipe, ColorizationSampling
 from cinn_app.systems.colorization.axes import axes_to_details, find_colour_axes
@@ -26,7 +27,7 @@ from cinn_app.training.guard import TimeLimit
 from cinn_app.training.job import Job
 from cinn_app.training.likelihood import LikelihoodTraining
 
-__all__ = ["ColorizationTraining", "prepare_colorization"]
+__all__ = ["ColorizationTraining", "prepare_colorization", "weights_by_pace"]
 
 HELD_OUT_VIEWS = 1024
 VIEWS_PER_CHECK = 128
@@ -39,7 +40,7 @@ class ColorizationTraining(LikelihoodTraining):
     """One objective: the likelihood of every scale, and the squared error of the mean.
 
     Args:
-        model: what learns; its encoder stays as it is.
+        model: what learns; its encoder at a pace of its own, or not at all.
         recipe: objective and schedule.
         time_limit: ends the schedule earlier when the minutes run out first.
     """
@@ -48,11 +49,20 @@ class ColorizationTraining(LikelihoodTraining):
 
     def __init__(self, model: ColorizationModel, recipe: ColorizationRecipe, time_limit: TimeLimit) -> None:
         super().__init__(model, recipe.training, time_limit)
-        self.objective = recipe.objective
+        self.recipe = recipe
+        if recipe.training.encoder_pace:
+            model.encoder.unfreeze()
+
+    def weights(self) -> list[dict[str, Any]]:
+        """Give the encoder's weights a learning rate of their own."""
+        training = self.recipe.training
+        return weights_by_pace(
+            self.model.parameters(), self.model.encoder, training.encoder_pace * training.learning_rate
+        )
 
     def training_step(self, batch: ColourBatch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
-        losses = self._losses(batch)
+        losses = self._losses(batch, self.recipe.objective.flow_share)
         self.log("bits/dim", losses.bits_per_dim, prog_bar=True)
         self._log_losses("train", losses)
         return losses.total
@@ -63,13 +73,23 @@ class ColorizationTraining(LikelihoodTraining):
         self.log("held-out bits/dim", losses.bits_per_dim, prog_bar=True)
         self._log_losses("held-out", losses)
 
-    def _losses(self, batch: ColourBatch) -> Losses:
-        return self.model.losses(batch.lightness, batch.features, batch.ab, self.objective)
+    def _losses(self, batch: ColourBatch, flow_share: float = 1.0) -> Losses:
+        return self.model.losses(*batch, self.recipe.objective, flow_share)
 
     def _log_losses(self, split: str, losses: Losses) -> None:
         self.log(f"{split}/ab rmse", losses.mean_rmse)
         for scale, nats in zip(SCALES, losses.nats_by_scale, strict=True):
             self.log(f"{split}/nats {scale}", nats)
+
+
+def weights_by_pace(
+    weights: Iterable[nn.Parameter], encoder: ImageEncoder, learning_rate: float
+) -> list[dict[str, Any]]:
+    """Group what learns for an optimiser: the encoder's weights have a learning rate of their own."""
+    slow = [weight for weight in encoder.parameters() if weight.requires_grad]
+    of_encoder = set(encoder.parameters())
+    fast = [weight for weight in weights if weight.requires_grad and weight not in of_encoder]
+    return [{"params": fast}, {"params": slow, "lr": learning_rate}]
 
 
 def prepare_colorization(
@@ -82,14 +102,14 @@ def prepare_colorization(
     start: int,
     progress: Progress,
 ) -> Job:
-    """Pack the pictures, cache the encoder's features, and set up model and batches.
+    """Pack the pictures, cache what the encoder's stem sees of them, and set up model and batches.
 
     Args:
         recipe: architecture, data, objective and schedule.
         sources: folders, tar archives and pictures to learn from.
         cache: folder for packed pictures and features.
         device: where the encoder computes.
-        weights: to begin with; the encoder's stay the pretrained ones.
+        weights: to begin with; the encoder's stem stays the pretrained one.
         limit: of the training's minutes.
         start: the step to begin with.
         progress: shows how packing, caching and, after the training, the search for axes get on.
@@ -100,9 +120,12 @@ def prepare_colorization(
     if not sources:
         raise DataError("A colorizer learns from pictures: give folders or archives of them with --data.")
     model = ColorizationModel(recipe.architecture)
-    if weights is not None:
+    pretrained = load_pretrained_encoder(recipe.architecture.encoder)
+    if weights is None:
+        model.encoder.load_state_dict(pretrained.state_dict())
+    else:
         model.load_state_dict(weights)
-    model.encoder.load_state_dict(load_pretrained_encoder(recipe.architecture.encoder).state_dict())
+        model.encoder.stem.load_state_dict(pretrained.stem.state_dict())  # as cached: checkpoints round it
     views, report = _prepare_views(recipe, sources, model, cache, device, progress)
     learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
     if len(learnt) < recipe.training.batch_size or not len(held_out):
@@ -134,7 +157,7 @@ def _prepare_views(
     device: torch.device,
     progress: Progress,
 ) -> tuple[PackedViews, PackReport]:
-    """Pack the pictures and cache the encoder's features, or find both where they were made before."""
+    """Pack the pictures and let the encoder's stem look at them, or find both where they were made before."""
     data = recipe.data
     settings = PackSettings(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
     with progress("Packing pictures", None) as advance:
@@ -150,7 +173,7 @@ def _sample_sheet(
 ) -> Image.Image:
     """Draw one row per view: gray, true colours, the mean, and samples."""
     device = next(model.parameters()).device
-    guidance = model.guide(batch.lightness.to(device), [feature.to(device) for feature in batch.features])
+    guidance = model.guide(batch.lightness.to(device), batch.seen.to(device))
     generator = torch.Generator().manual_seed(0)
     latents = [
         model.draw(guidance.mean.shape, sampling.temperature, sampling.coherence, generator) for _ in range(samples)

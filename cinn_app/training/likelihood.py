@@ -45,6 +45,10 @@ class LikelihoodTraining(pl.LightningModule):
         self.model, self.training_recipe, self.time_limit = model, training, time_limit
         self.begun = 0.0
 
+    def weights(self) -> list[dict[str, Any]]:
+        """Group what learns, each group with a learning rate where it is not the recipe's."""
+        return [{"params": [weight for weight in self.model.parameters() if weight.requires_grad]}]
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep how far the schedule is."""
         checkpoint["progress"] = self._progress(self.global_step)
@@ -57,8 +61,9 @@ class LikelihoodTraining(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule."""
         recipe = self.training_recipe
-        weights = [p for p in self.model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+        optimizer = torch.optim.AdamW(
+            self.weights(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: warmup_cosine(step, recipe.warmup_steps, self._progress(step))
         )

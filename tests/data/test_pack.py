@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn import functional
 
 from cinn_app.data.features import cache_features
 from cinn_app.data.pack import PackSettings, make_pack, shards_of
 from cinn_app.data.packed import PackedViews, split_held_out
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
+from cinn_app.networks.encoder import ImageEncoder
 
 SETTINGS = PackSettings(size=64, views_sharp=3, views_enlarged=1, aged=0)
 
@@ -43,13 +42,6 @@ def pictures(tmp_path: Path) -> Path:
     (folder / "._d.jpg").write_bytes(b"junk")
     (folder / "notes.txt").write_text("no picture")
     return folder
-
-
-class MeanEncoder(nn.Module):
-    """Features that can be foretold: the lightness, averaged at strides 8, 16 and 32."""
-
-    def forward(self, lightness: Tensor) -> tuple[Tensor, ...]:
-        return tuple(functional.avg_pool2d(lightness, stride) for stride in (8, 16, 32))
 
 
 def test_kept_gray_and_broken_are_told_apart(pictures: Path, tmp_path: Path) -> None:
@@ -130,22 +122,25 @@ def test_unusable_sources_say_so(tmp_path: Path, name: str) -> None:
 
 def test_features_are_computed_once_and_read_back(pictures: Path, tmp_path: Path) -> None:
     pack, report = make_pack([pictures], tmp_path / "cache", SETTINGS, workers=1)
-    digest = cache_features(pack, MeanEncoder(), torch.device("cpu"), batch_size=3)
-    files = {file: file.stat().st_mtime_ns for file in pack.rglob("features-*.npy")}
-    assert len(files) == 3
-    assert cache_features(pack, MeanEncoder(), torch.device("cpu")) == digest
-    assert {file: file.stat().st_mtime_ns for file in pack.rglob("features-*.npy")} == files
+    encoder = ImageEncoder()
+    digest = cache_features(pack, encoder, torch.device("cpu"), batch_size=3)
+    files = {file: file.stat().st_mtime_ns for file in pack.rglob("stem-*.npy")}
+    assert len(files) == len(shards_of(pack))
+    encoder.trunk.blocks[-1][0].conv_pw.weight.data += 1  # what lies above the stem may change
+    assert cache_features(pack, encoder, torch.device("cpu")) == digest
+    assert {file: file.stat().st_mtime_ns for file in pack.rglob("stem-*.npy")} == files
+    encoder.trunk.conv_stem.weight.data += 1
+    assert cache_features(pack, encoder, torch.device("cpu")) != digest
     views = PackedViews(pack, digest)
     batch = views.batch([7, 0])
     assert len(views) == report.views
-    expected = MeanEncoder()(batch.lightness)
-    for cached, computed in zip(batch.features, expected, strict=True):
-        torch.testing.assert_close(cached.float(), computed, rtol=1e-3, atol=1e-2)
+    encoder.trunk.conv_stem.weight.data -= 1
+    torch.testing.assert_close(batch.seen.float(), encoder.look(batch.lightness), rtol=1e-3, atol=1e-2)
 
 
 def test_a_resumed_stream_goes_on_with_the_same_batches(pictures: Path, tmp_path: Path) -> None:
     pack, _ = make_pack([pictures], tmp_path / "cache", SETTINGS, workers=1)
-    views = PackedViews(pack, cache_features(pack, MeanEncoder(), torch.device("cpu")))
+    views = PackedViews(pack, cache_features(pack, ImageEncoder(), torch.device("cpu")))
     indices = np.arange(len(views))
     whole = [batch.ab for batch, _ in zip(BatchStream(views, indices, 3, seed=1), range(7), strict=False)]
     late = [batch.ab for batch, _ in zip(BatchStream(views, indices, 3, seed=1, start=4), range(3), strict=False)]

@@ -42,13 +42,23 @@ def test_pretrained_encoder_sees_as_the_whole_classifier_does() -> None:
     torch.testing.assert_close(classifier.forward_head(last), logits, rtol=1e-4, atol=1e-4)
 
 
-def test_encoder_stays_frozen_in_training() -> None:
+def test_only_what_lies_above_the_stem_can_learn() -> None:
+    encoder = load_pretrained_encoder()
+    assert not any(weight.requires_grad for weight in encoder.parameters())
+    learning = sum(weight.numel() for weight in encoder.unfreeze())
+    assert learning > 0.85 * sum(weight.numel() for weight in encoder.parameters())
+    encoder(100 * torch.rand(1, 1, 64, 64))[-1].square().sum().backward()
+    for name, weight in encoder.named_parameters():
+        assert (weight.grad is None) != weight.requires_grad, name
+    assert all(weight.grad is None for weight in encoder.stem.parameters())
+
+
+def test_encoder_keeps_its_statistics_in_training() -> None:
     encoder = load_pretrained_encoder()
     encoder.train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     encoder(torch.rand(2, 1, 32, 32))
     assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
-    assert not any(p.requires_grad for p in encoder.parameters())
 
 
 def test_unknown_encoders_and_missing_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

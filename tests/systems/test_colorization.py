@@ -71,7 +71,7 @@ def test_normalise_and_back() -> None:
 
 def test_objective_learns_the_mean_only_from_the_squared_error(model: ColorizationModel) -> None:
     lightness, ab = photographs(2, 64, 64)
-    losses = model.losses(lightness, None, ab, ColorizationObjective(noise=0.05, mean_weight=0.0))
+    losses = model.losses(lightness, ab, None, ColorizationObjective(noise=0.05, mean_weight=0.0))
     losses.total.backward()
     try:
         assert model.pyramid.mean.weight.grad is None or model.pyramid.mean.weight.grad.abs().max() == 0
@@ -81,18 +81,30 @@ def test_objective_learns_the_mean_only_from_the_squared_error(model: Colorizati
         model.zero_grad()
 
 
+def test_flow_learns_from_its_share_of_a_batch_and_the_mean_from_all(model: ColorizationModel) -> None:
+    lightness, ab = photographs(4, 64, 64)
+    objective = ColorizationObjective(noise=1e-6, mean_weight=1.0)
+    with torch.inference_mode():
+        whole = model.losses(lightness, ab, None, objective)
+        shared = model.losses(lightness, ab, None, objective, flow_share=0.5)
+        half = model.losses(lightness[:2], ab[:2], None, objective)
+    torch.testing.assert_close(shared.bits_per_dim, half.bits_per_dim)
+    torch.testing.assert_close(shared.mean_rmse, whole.mean_rmse)
+    assert (whole.mean_rmse - half.mean_rmse).abs() > 1e-3
+
+
 def test_cached_features_give_the_same_guidance(model: ColorizationModel) -> None:
     lightness, _ = photographs(1, 64, 128)
     with torch.inference_mode():
         direct = model.guide(lightness)
-        cached = model.guide(lightness, model.encoder(lightness))
+        cached = model.guide(lightness, model.encoder.look(lightness))
     torch.testing.assert_close(direct.mean, cached.mean)
 
 
 def test_bits_per_dim_of_the_objective_agree_with_encode(model: ColorizationModel) -> None:
     lightness, ab = photographs(2, 64, 64)
     with torch.inference_mode():
-        losses = model.losses(lightness, None, ab, ColorizationObjective(noise=1e-6, mean_weight=1.0))
+        losses = model.losses(lightness, ab, None, ColorizationObjective(noise=1e-6, mean_weight=1.0))
         _, log_prob = model.encode(ab, model.guide(lightness))
     bits = -log_prob.mean() / math.log(2) / ab[0].numel()
     torch.testing.assert_close(losses.bits_per_dim, bits, rtol=1e-3, atol=1e-3)

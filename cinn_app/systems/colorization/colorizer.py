@@ -97,8 +97,8 @@ class Colorizer:
         for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
             if photograph.ab is not None:
                 reading = self._read(photograph)
-                features = self.model.encoder(reading.lightness)
-                examples.append(ColourBatch(reading.lightness, reading.canvas.chroma(photograph.ab), features))
+                seen = self.model.encoder.look(reading.lightness)
+                examples.append(ColourBatch(reading.lightness, reading.canvas.chroma(photograph.ab), seen))
         if not examples:
             raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
         details = axes_to_details(find_colour_axes(self.model, examples, progress))

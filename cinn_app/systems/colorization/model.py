@@ -2,7 +2,7 @@
 
 After Ardizzone et al. 2019 (arXiv 1907.02392) with the pyramid of Wavelet Flow (Yu et al. 2020, arXiv 2010.13821):
 
-* a frozen, pretrained encoder and a trained feature pyramid read the lightness `L` and foretell the mean chroma `m`;
+* a pretrained encoder and a feature pyramid read the lightness `L` and foretell the mean chroma `m`;
 * the normalised chroma's residual `r = ab - m` is a Haar pyramid, each band a conditional flow of its own:
   `log p(ab | L) = sum over scales of log N(z_s; 0, 1) + log|det dz_s / dr_s|`.
 
@@ -61,6 +61,10 @@ class Guidance(NamedTuple):
     mean: Tensor
     conditions: tuple[Tensor, ...]
 
+    def first(self, count: int) -> "Guidance":
+        """Keep the first photographs only."""
+        return Guidance(self.mean[:count], tuple(condition[:count] for condition in self.conditions))
+
     def repeat(self, samples: int) -> "Guidance":
         """Repeat each photograph so that several samples of it make one batch."""
         return Guidance(
@@ -111,14 +115,14 @@ class ColorizationModel(nn.Module):
         self.flow = _build_flow(architecture)
         self.haar = HaarDownsampling()
 
-    def guide(self, lightness: Tensor, features: Sequence[Tensor] | None = None) -> Guidance:
+    def guide(self, lightness: Tensor, seen: Tensor | None = None) -> Guidance:
         """Read a batch of photographs.
 
         Args:
             lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 64.
-            features: the encoder's, where they have been computed before.
+            seen: what the encoder's stem makes of it, where that has been computed before.
         """
-        output = self.pyramid(self.encoder(lightness) if features is None else features, lightness)
+        output = self.pyramid(self.encoder(lightness, seen), lightness)
         mean = output.mean.float()
         # Each scale sees the foretold colours at its own stride, as they are and as the bands they would give. What
         # the flow wants of them must not bend the mean: that is the squared error's.
@@ -187,7 +191,12 @@ class ColorizationModel(nn.Module):
         return mean + guided_blur(guide, ab - mean, SETTLING_WINDOW, SETTLING_EPSILON)
 
     def losses(
-        self, lightness: Tensor, features: Sequence[Tensor] | None, ab: Tensor, objective: ColorizationObjective
+        self,
+        lightness: Tensor,
+        ab: Tensor,
+        seen: Tensor | None,
+        objective: ColorizationObjective,
+        flow_share: float = 1.0,
     ) -> Losses:
         """Compute the training objective of one batch.
 
@@ -200,16 +209,19 @@ class ColorizationModel(nn.Module):
 
         Args:
             lightness: L* in 0..100, ``(batch, 1, height, width)``.
-            features: the encoder's, or ``None`` to compute them.
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
+            seen: what the encoder's stem makes of the lightness, or ``None`` to compute it.
             objective: the recipe's.
+            flow_share: of the batch, the first views, from which the likelihood's mean is estimated. The flow takes
+                most of the time, and the mean, which decides what is sky and what is skin, most pictures.
         """
-        guidance = self.guide(lightness, features)
+        guidance = self.guide(lightness, seen)
         target = normalise(ab)
-        noisy = target + objective.noise * torch.randn_like(target)
-        latents, log_probs = self._encode_by_scale(noisy, guidance)
-        nats = [-log_prob.mean() / z[0].numel() for z, log_prob in zip(latents, log_probs, strict=True)]
         error = (target - guidance.mean).square()
+        few = math.ceil(flow_share * len(ab))
+        noisy = target[:few] + objective.noise * torch.randn_like(target[:few])
+        latents, log_probs = self._encode_by_scale(noisy, guidance.first(few))
+        nats = [-log_prob.mean() / z[0].numel() for z, log_prob in zip(latents, log_probs, strict=True)]
         total = torch.stack(nats).mean() + objective.mean_weight * error.mean()
         dims = target[0].numel()
         bits = (-torch.stack(log_probs).sum(0).mean() / dims + LOG_SCALE) / math.log(2)
