@@ -9,20 +9,24 @@ the coarse latent that most of the pictures' variance hangs on, one after the ot
 over real digits and their latents, each less the mean of its class. They are principal components of pictures, seen
 from the latent: for a normal latent :math:`C` is the decoder's mean Jacobian (Stein's lemma), and :math:`S_k^2` is the
 variance that moving along :math:`u_k` explains.
+
+Where two of them explain nearly as much, any mixture of both would do as well: thickness came with slant. So they are
+turned within the space they span, as factor analysis does, until each changes few of the measures that have names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from cinn_app.data.mnist import Digits
 from cinn_app.metrics.strokes import measure_strokes
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.digits.model import AXES, CLASSES, COARSE_DIMS, DIMS, DigitModel, dequantise, quantise
 
-__all__ = ["FoundAxes", "find_axes"]
+__all__ = ["FoundAxes", "find_axes", "varimax"]
 
 BATCH = 500
 #: Handwritings, per class, that are moved to see what an axis does; how far they are moved, and how far apart they are.
@@ -68,12 +72,15 @@ def find_axes(model: DigitModel, digits: Digits, progress: Progress = no_progres
             classes = range(CLASSES) if row == CLASSES else [row]
             chosen = torch.isin(digits.labels, torch.tensor(list(classes)))
             covariance = latents[chosen].T @ pictures[chosen] / chosen.sum()
-            left, strength, _ = torch.linalg.svd(covariance, full_matrices=False)
-            directions[row, :, :COARSE_DIMS] = left.T[:AXES]
-            variance = (latents[chosen] @ left[:, :AXES]).square().mean(0)
-            explained = torch.where(variance > 1e-6, strength[:AXES].square() / variance, 0.0)  # few digits span little
-            shares[row] = explained / pictures[chosen].square().sum(1).mean()
-            signs, told = _name(model, directions[row], list(classes), spread)
+            principal = torch.linalg.svd(covariance, full_matrices=False).U.T[:AXES]
+            turned = varimax(_effects(model, principal, list(classes), spread).T).T @ principal
+            variance = (latents[chosen] @ turned.T).square().mean(0)
+            strength = (turned @ covariance).square().sum(1)
+            explained = torch.where(variance > 1e-6, strength / variance, 0.0)  # few digits span little
+            order = explained.argsort(descending=True)
+            directions[row, :, :COARSE_DIMS] = turned[order]
+            shares[row] = explained[order] / pictures[chosen].square().sum(1).mean()
+            signs, told = _name(_effects(model, turned[order], list(classes), spread), spread)
             directions[row] *= signs[:, None]
             names.append(told)
             advance(1)
@@ -99,36 +106,64 @@ def _within(values: Tensor, labels: Tensor) -> Tensor:
     return torch.stack(variances).mean().sqrt()
 
 
-def _name(
-    model: DigitModel, directions: Tensor, classes: list[int], spread: Mapping[str, Tensor]
-) -> tuple[Tensor, list[str]]:
-    """Tell what axes do, each in other words, and which way round.
+def varimax(loadings: Tensor, steps: int = 200) -> Tensor:
+    r"""Turn factors until each has few large loadings (Kaiser 1958).
 
-    All axes are moved both ways, and the change of every measure is counted in standard deviations of real digits. In
-    order, each axis is named after what it changes most of the measures that are left.
+    .. math:: \max_R \sum_k \left( \overline{B_k^4} - \overline{B_k^2}^2 \right), \quad B = L R, \; R^T R = 1
+
+    Args:
+        loadings: of measures on factors, :math:`L`, ``(measures, factors)``.
+        steps: of the iteration, each the orthogonal matrix nearest to the gradient.
 
     Returns:
-        For each axis 1 or -1, by which it is to be turned so that its measure grows, and its name.
+        The rotation :math:`R`, ``(factors, factors)``.
+    """
+    rotation = torch.eye(loadings.shape[1])
+    for _ in range(steps):
+        turned = loadings @ rotation
+        left, _, right = torch.linalg.svd(loadings.T @ (turned**3 - turned * turned.square().mean(0)))
+        rotation = left @ right
+    return rotation
+
+
+def _effects(model: DigitModel, directions: Tensor, classes: list[int], spread: Mapping[str, Tensor]) -> Tensor:
+    """Move handwritings along directions, ``(axes, 196)``, both ways, and measure what changes.
+
+    Returns:
+        The change of every measure in standard deviations of real digits, ``(axes, measures)``.
     """
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(0)
     trials = TEMPERATURE * torch.randn(TRIALS, DIMS, generator=generator)
     labels = torch.tensor(classes).repeat_interleave(TRIALS)
+    whole = functional.pad(directions, (0, DIMS - COARSE_DIMS))
     ends = []
     for step in (STEP, -STEP):
-        moved = (trials[None, None] + step * directions[:, None, None]).expand(-1, len(classes), -1, -1).flatten(1, 2)
+        moved = (trials[None, None] + step * whole[:, None, None]).expand(-1, len(classes), -1, -1).flatten(1, 2)
         images = [quantise(model.decode(z.to(device), labels.to(device))[0]).cpu() for z in moved]
         ends.append(measure_strokes(torch.cat(images)))
     upper, lower = ends
-    effects = torch.stack(
-        [
-            (upper[name] - lower[name]).unflatten(0, (len(directions), -1)).mean(1) / spread[name].clamp(min=1e-9)
-            for name in spread
-        ],
-        dim=1,
-    )
-    signs, names, free = torch.ones(len(directions)), [], dict(zip(spread, effects.T, strict=True))
-    for axis in range(len(directions)):
+    changes = [
+        (upper[name] - lower[name]).unflatten(0, (len(directions), -1)).mean(1) / spread[name].clamp(min=1e-9)
+        for name in spread
+    ]
+    return torch.stack(changes, dim=1).float()
+
+
+def _name(effects: Tensor, measures: Iterable[str]) -> tuple[Tensor, list[str]]:
+    """Tell what axes do, each in other words, and which way round.
+
+    In order, each axis is named after what it changes most of the measures that are left.
+
+    Args:
+        effects: of each axis, ``(axes, measures)``.
+        measures: their names.
+
+    Returns:
+        For each axis 1 or -1, by which it is to be turned so that its measure grows, and its name.
+    """
+    signs, names, free = torch.ones(len(effects)), [], dict(zip(measures, effects.T, strict=True))
+    for axis in range(len(effects)):
         name = max(free, key=lambda known: float(free[known][axis].abs()))
         if free[name][axis].abs() < NOTABLE:
             names.append(f"shape {axis + 1}")
