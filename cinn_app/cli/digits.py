@@ -1,17 +1,17 @@
 """`cinn digits`: handwritten digits, drawn anew or in the handwriting of a picture."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps
-from cinn_app.cli.plan import KEPT_SUFFIXES, make_folder
-from cinn_app.errors import ImageError
+from cinn_app.cli.options import Device, Model, WrongUsage, read_steps, temperature_option
+from cinn_app.cli.places import check_file, check_folder
+from cinn_app.cli.plan import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -21,6 +21,17 @@ __all__ = ["digits"]
 
 Digit = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 DigitOrAll = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "all"]
+Mark: TypeAlias = Annotated[
+    bool, typer.Option("--mark/--no-mark", help="Note model, seed and settings in the metadata.")
+]
+Within: TypeAlias = Annotated[
+    Digit | None,
+    typer.Option(
+        metavar="DIGIT",
+        show_default="those over all digits",
+        help="Take the axes along which this digit varies by itself.",
+    ),
+]
 #: How far one may go along an axis, in standard deviations.
 MAX_STEP = 5
 #: The widest sheet: 44,000 pixels, which most formats still hold.
@@ -42,12 +53,7 @@ def draw(
     ] = None,
     label: Annotated[DigitOrAll, typer.Option(help="The digit to write.")] = "all",
     number: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="Handwritings of each digit.")] = 10,
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=2, callback=not_nan, show_default="the model's", help="How much they vary; 0 not at all."
-        ),
-    ] = None,
+    temperature: Annotated[float | None, temperature_option("How much they vary; 0 not at all.")] = None,
     seed: Annotated[
         int,
         typer.Option(min=0, max=2**32 - 1, help="Another seed gives other handwritings, the same one the same."),
@@ -59,9 +65,11 @@ def draw(
             help="Move along an axis, by name or number, so many standard deviations; repeat it for more axes.",
         ),
     ] = None,
+    within: Within = None,
     separate: Annotated[
         bool, typer.Option("--separate", help="Write a file of 28x28 gray pixels per digit: DIR/7/0000.png and on.")
     ] = False,
+    mark: Mark = True,
     model: Model = "digits",
     device: Device = "auto",
 ) -> None:
@@ -73,6 +81,9 @@ def draw(
     With --separate, a number stands for the same handwriting in every folder.
     Existing files of the same name are replaced.
 
+    Axes are found over all digits, and once more within each: [dim]--axis 1=2 --within 7[/dim] goes along the first of
+    those that sevens have for themselves.
+
     [dim]cinn digits axes[/dim] lists what there is to move along, and
     [dim]cinn digits restyle four.png -o mine.png[/dim] takes the handwriting from a picture.
     """
@@ -82,23 +93,28 @@ def draw(
     if output is None:
         raise WrongUsage("-o is missing: name the sheet to write, or with --separate a folder.", context)
     steps = read_steps(axis or [], MAX_STEP, context)
+    if within and not steps:
+        raise WrongUsage("--within says whose axes --axis goes along: give an --axis, too.", context)
     if separate:
-        _check_folder(output, context)
+        check_folder(output, context)
     else:
-        _check_file(output, context)
+        check_file(output, context)
         if number > MAX_COLUMNS:
             raise WrongUsage(f"A sheet has up to {MAX_COLUMNS} columns: give a lower --count, or --separate.", context)
     labels = range(10) if label == "all" else [int(label)]
+    own = int(within) if within else None
     generator = _load(model, device)
+    settings = generator.settings(temperature, seed, steps, own) if mark else None
     if separate:
-        latents = generator.move(generator.draw(number, temperature, seed), steps)
-        _write_separately(generator, latents, labels, output)
-    else:
-        from cinn_app.imaging import digit_sheet, save_picture
+        latents = generator.move(generator.draw(number, temperature, seed), steps, own)
+        _write_separately(generator, latents, labels, output, settings)
+        return
+    from cinn_app.systems.digits.files import save_digits
 
-        with err.status("Writing"):
-            save_picture(output, digit_sheet(generator.sample(labels, number, temperature, seed, steps)))
-        say(f"Wrote {output}.")
+    with err.status("Writing"):
+        images = generator.sample(labels, number, temperature, seed, steps, own)
+        save_digits(output, images, settings and {**settings, "labels": list(labels), "samples": number})
+    say(f"Wrote {output}.")
 
 
 @digits.command()
@@ -109,6 +125,7 @@ def restyle(
     label: Annotated[
         Digit | None, typer.Option(show_default="what the model reads", help="The digit that the picture shows.")
     ] = None,
+    mark: Mark = True,
     model: Model = "digits",
     device: Device = "auto",
 ) -> None:
@@ -119,18 +136,20 @@ def restyle(
     The sheet begins with the picture as the model sees it, and goes on with the digits from 0 to 9.
     An existing file is replaced, but never the picture itself.
     """
-    _check_file(output, context)
+    check_file(output, context)
     with err.status("Reading the picture"):
         import torch
 
-        from cinn_app.imaging import digit_sheet, read_digit, save_picture
+        from cinn_app.imaging import read_digit
+        from cinn_app.systems.digits.files import save_digits
 
         picture = read_digit(image)
     generator = _load(model, device)
-    probabilities = generator.classify(picture[None])[0]
+    probabilities = generator.classify(picture)[0]
     shown = int(probabilities.argmax()) if label is None else int(label)
     images = generator.restyle(picture, shown).images
-    save_picture(output, digit_sheet(torch.cat([picture[None], images])[None]), source=image)
+    settings = {**generator.model_settings(), "label": shown} if mark else None
+    save_digits(output, torch.cat([picture[None], images])[None], settings, image)
     taken = f"a{'n' if shown == 8 else ''} {shown}"
     probability = f"{probabilities[shown]:.1%}"
     if label is None:
@@ -141,17 +160,18 @@ def restyle(
 
 
 @digits.command()
-def axes(model: Model = "digits") -> None:
+def axes(within: Within = None, model: Model = "digits") -> None:
     """List the axes of the handwriting, strong ones first.
 
     Each has the share that it explains of how pictures of one digit vary.
+    Axes are found over all digits; [dim]--within 7[/dim] lists those that are found in sevens alone.
     """
     from rich.table import Table
     from rich.text import Text
 
     table = Table("Number", "Name")
     table.add_column("Share of the variance", justify="right")
-    for number, axis in enumerate(_load(model, "cpu").axes(), start=1):
+    for number, axis in enumerate(_load(model, "cpu").axes(int(within) if within else None), start=1):
         table.add_row(str(number), Text(axis.name), f"{axis.share:.1%}")
     out.print(table)
 
@@ -163,10 +183,16 @@ def _load(model: str, device: str) -> "DigitGenerator":
         return DigitGenerator.load(model, device)
 
 
-def _write_separately(generator: "DigitGenerator", latents: "Tensor", labels: "Sequence[int]", folder: Path) -> None:
+def _write_separately(
+    generator: "DigitGenerator",
+    latents: "Tensor",
+    labels: "Sequence[int]",
+    folder: Path,
+    settings: "Mapping[str, Any] | None",
+) -> None:
     """Write a file per label and handwriting, as many in memory as are made at once."""
     from cinn_app.cli.bars import rich_progress
-    from cinn_app.imaging import save_picture
+    from cinn_app.systems.digits.files import save_digits
 
     done, total = 0, len(labels) * len(latents)
     try:
@@ -176,9 +202,11 @@ def _write_separately(generator: "DigitGenerator", latents: "Tensor", labels: "S
                 make_folder(place)
                 for start in range(0, len(latents), BATCH):
                     batch = latents[start : start + BATCH]
-                    images = generator.decode(batch, [label] * len(batch)).numpy()
+                    images = generator.decode(batch, label)
                     for index, image in enumerate(images, start):
-                        save_picture(place / f"{index:04}.png", image)
+                        save_digits(
+                            place / f"{index:04}.png", image, settings and {**settings, "label": label, "sample": index}
+                        )
                         done += 1
                         advance(1)
     except KeyboardInterrupt:
@@ -193,36 +221,3 @@ def _refuse_options_before(context: typer.Context) -> None:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             raise WrongUsage(f"Options of {context.invoked_subcommand} stand behind its name.", context)
-
-
-def _check_file(output: Path, context: typer.Context) -> None:
-    """See to it, before the work, that a sheet can be written there.
-
-    Raises:
-        WrongUsage: if it is a folder or has no picture's suffix.
-        ImageError: if its folder does not exist.
-    """
-    if _is_folder(output):
-        raise WrongUsage(f"{output} is a folder: name a picture inside it, such as digits.png.", context)
-    if output.suffix.lower() not in KEPT_SUFFIXES:
-        known = ", ".join(KEPT_SUFFIXES)
-        raise WrongUsage(f"{output} has no suffix that tells a picture's format: end it in one of {known}.", context)
-    if not _is_folder(output.parent):
-        raise ImageError(f"There is no folder {output.parent} to write {output.name} into: make it first.")
-
-
-def _check_folder(output: Path, context: typer.Context) -> None:
-    """Refuse what is, or by its suffix was meant as, a picture."""
-    if not _is_folder(output) and (_answers(output.exists) or output.suffix.lower() in KEPT_SUFFIXES):
-        raise WrongUsage(f"--separate writes into a folder, and {output} is none: name a folder with -o.", context)
-
-
-def _is_folder(path: Path) -> bool:
-    return _answers(path.is_dir)
-
-
-def _answers(question: "Callable[[], bool]") -> bool:
-    try:
-        return question()
-    except OSError:  # a name that is too long, or a folder that may not be searched
-        return False

@@ -78,7 +78,7 @@ def evaluate(
         if data and len(data) > 1:
             raise WrongUsage("Digits are measured on MNIST alone: give one --data, the folder of MNIST/raw.", context)
         about["data"] = ["MNIST"]
-        evaluation = _measure_digits(checkpoint, data[0] if data else CACHE, limit, device)
+        evaluation = _measure_digits(checkpoint, data[0] if data else None, limit, device)
     else:
         if not data:
             raise WrongUsage("--data is missing: a colorizer needs colour photographs to be measured on.", context)
@@ -109,15 +109,18 @@ def _measure_colorizer(
     return evaluate_colorizer(colorizer, data, samples, limit, temperature, rich_progress)
 
 
-def _measure_digits(name: str, folder: Path, limit: int | None, device: str) -> "Evaluation":
+def _measure_digits(name: str, folder: Path | None, limit: int | None, device: str) -> "Evaluation":
     from cinn_app.cli.bars import rich_progress
 
     with err.status("Loading the model"):
         from cinn_app import DigitGenerator
+        from cinn_app.data.mnist import require_mnist
         from cinn_app.systems.digits.evaluation import evaluate_digits
 
+        if folder is not None:
+            require_mnist(folder)
         generator = DigitGenerator.load(name, device)
-    return evaluate_digits(generator, folder, limit, rich_progress)
+    return evaluate_digits(generator, folder or CACHE, limit, rich_progress)
 
 
 def _show(name: str, evaluation: "Evaluation") -> None:

@@ -21,11 +21,14 @@ __all__ = ["cinn", "run"]
 
 
 class _Commands(TyperGroup):
-    """The commands, stopped by Ctrl-C with one line and the exit code that shells give it."""
+    """The commands; wrong usage is told in plain words, and Ctrl-C stops with one line and the exit code of shells."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # pydantic's words, through typer
+            raise
         except KeyboardInterrupt:
             say_warning("Stopped.")
             raise typer.Exit(130) from None

@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -13,6 +13,10 @@ Model: TypeAlias = Annotated[
     str,
     typer.Option(metavar="NAME|PATH", help="An installed model (see [bold]cinn models[/bold]) or a checkpoint's path."),
 ]
+
+
+#: The highest temperature that a model takes.
+MAX_TEMPERATURE = 2
 
 
 class WrongUsage(typer.BadParameter):
@@ -31,17 +35,35 @@ def not_nan(value: float | None) -> float | None:
 
 
 def temperature_option(help: str, panel: str | None = None) -> Any:
-    """Return the option of the temperature at which a colorizer draws.
+    """Return the option of the temperature at which a model draws.
 
     Args:
         help: what it does in this command.
         panel: of the help, under which it stands.
     """
-    return typer.Option(min=0, max=2, callback=not_nan, show_default="the model's", help=help, rich_help_panel=panel)
+    parser = _number_between(0, MAX_TEMPERATURE)
+    return typer.Option(  # `min` and `max` are for the help
+        min=0, max=MAX_TEMPERATURE, parser=parser, show_default="the model's", help=help, rich_help_panel=panel
+    )
+
+
+def _number_between(low: float, high: float) -> Callable[[str], float]:
+    """Return what reads a number in a range, and says all that is wrong with any other text in one way."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise typer.BadParameter(f"'{text}' is no number from {low:g} to {high:g}.")
+        return value
+
+    return read
 
 
 def read_steps(texts: Sequence[str], most: int, context: typer.Context | None = None) -> dict[str | int, float]:
-    """Read how far to go along which axes, from texts such as ``1=2.5``; no farther than `most`.
+    """Read how far to go along which axes, from texts such as ``1=2.5`` or ``Slant=-1``; no farther than `most`.
 
     Raises:
         WrongUsage: naming the one that cannot be read.
@@ -53,6 +75,7 @@ def read_steps(texts: Sequence[str], most: int, context: typer.Context | None = 
             value = float(amount)
         except ValueError:
             value = math.nan
+        name = name.strip().casefold()  # as axes are called, so that the same step is always noted in the same words
         if not name or not abs(value) <= most:
             raise WrongUsage(
                 f"--axis {text} is no step along an axis: give its name or number, =, and a number from -{most} "

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cinn_app.errors import DataError
 
-__all__ = ["Digits", "load_mnist"]
+__all__ = ["Digits", "load_mnist", "require_mnist"]
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 _DAMAGED = "The MNIST files in {} are damaged: delete its folder MNIST and start again."
@@ -58,6 +58,24 @@ def load_mnist(folder: Path, train: bool) -> Digits:
     if digits.images.shape != (len(digits.labels), 28, 28) or digits.labels.max() > 9:
         raise DataError(_DAMAGED.format(folder))
     return digits
+
+
+def require_mnist(folder: Path) -> None:
+    """Refuse a folder of a user's own that does not hold MNIST, so that nothing is downloaded into it unasked.
+
+    Files that are still packed, as they are downloaded, count.
+
+    Raises:
+        DataError: naming what is missing.
+    """
+    raw = folder / "MNIST" / "raw"
+    missing = [name for name in FILES if not (raw / name).is_file() and not (raw / f"{name}.gz").is_file()]
+    if missing:
+        listed = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[:-1] else missing)
+        raise DataError(
+            f"MNIST is not in {folder}, where {raw} should hold {listed}: give the folder that holds MNIST/raw, "
+            "or leave --data out to have MNIST downloaded once."
+        )
 
 
 def _is_there(folder: Path) -> bool:

@@ -4,7 +4,7 @@ from cinn_app.imaging.colour import lab_to_rgb, lightness_and_ab_to_rgb8, rgb_to
 from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
 from cinn_app.imaging.digits import DIGIT_SIDE, digit_sheet, read_digit
 from cinn_app.imaging.encode import OUTPUT_FORMATS, encode_picture, format_like, save_picture
-from cinn_app.imaging.marks import read_mark
+from cinn_app.imaging.marks import MADE_WHOLE, read_mark
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.reach import blend_by_distance, edge_distances, put_colours
 from cinn_app.imaging.samples import sample_photographs
@@ -16,6 +16,7 @@ from cinn_app.imaging.upsample import upsample_chroma
 __all__ = [
     "DIGIT_SIDE",
     "INPUT_SUFFIXES",
+    "MADE_WHOLE",
     "MAX_PIXELS",
     "OUTPUT_FORMATS",
     "ImageSource",

@@ -26,6 +26,8 @@ FAINT = 0.2
 FULL = 1.5
 #: Difference in Lab from one side of the paper to the other that is taken for shading; more is ink at the edge.
 SHADING = 30.0
+#: Difference in Lab from white up to which an even picture is blank paper.
+OFF_WHITE = 30.0
 #: A digit is drawn with strokes: ink that covers more of its own box than this is a blot, unless the box is as narrow,
 #: by its shorter side over its longer one, as that of a 1.
 MOST_INK, NARROW = 0.85, 0.5
@@ -46,13 +48,18 @@ def read_digit(source: ImageSource) -> Tensor:
         uint8, ``(28, 28)``, 255 for full ink.
 
     Raises:
-        ImageError: if the picture is missing, damaged or too large, empty, or filled all over.
+        ImageError: if the picture is missing, damaged or too large, empty, painted all over, or filled by a blot.
     """
     photograph = read_photograph(source, keep_colour=True)
     ink = _ink(photograph)
-    if ink.max() < CONTRAST:
-        raise ImageError(f"{_name(source)} is empty: draw one digit, dark on light or light on dark.")
     as_it_is = _of_mnists_form(photograph)
+    if ink.max() < CONTRAST:
+        if as_it_is is not None or _is_blank(photograph):
+            raise ImageError(f"{_name(source)} is empty: draw one digit, dark on light or light on dark.")
+        raise ImageError(
+            f"{_name(source)} is of one colour all over, so that ink and paper cannot be told apart: draw one digit, "
+            "and leave paper around it."
+        )
     if as_it_is is not None:
         return _recentre(as_it_is)
     ink = ((ink / ink.max() - FAINT) / (1 - FAINT)).clamp(min=0)
@@ -89,6 +96,16 @@ def _ink(photograph: Photograph) -> Tensor:
         return ink
     opacity = _shrink(torch.from_numpy(photograph.alpha / np.float32(255))[None])[0]
     return ink * opacity if _frame(opacity).median() > 0.5 else 100 * opacity
+
+
+def _is_blank(photograph: Photograph) -> bool:
+    """Tell paper that nothing is drawn on, transparent or nearly white, from paint all over."""
+    if photograph.alpha is not None and photograph.alpha.max() < 128:
+        return True
+    lab = photograph.lightness if photograph.ab is None else torch.cat([photograph.lightness, photograph.ab])
+    from_white = lab.flatten(1).mean(1)
+    from_white[0] -= 100
+    return bool(from_white.norm() < OFF_WHITE)
 
 
 def _paper(lab: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""The mark of a colouring: what its file says of how its colours came about.
+"""The mark of a picture that a model made: what its file says of how it, or its colours, came about.
 
 A mark is a flat JSON object inside the file's XMP packet, which JPEG, PNG, TIFF and WebP all carry and image editors
-keep. Beside it stands IPTC's standard statement that an algorithm made part of the picture. The packet that the
-photograph came with stays; the mark goes in as one description more.
+keep. Beside it stands IPTC's standard statement that an algorithm made part of the picture, or all of it. The packet
+that the photograph came with stays; the mark goes in as one description more.
 """
 
 import html
@@ -14,12 +14,13 @@ from xml.etree import ElementTree
 
 from cinn_app.imaging.sources import PictureFile, opened_picture
 
-__all__ = ["read_mark", "with_mark"]
+__all__ = ["MADE_WHOLE", "read_mark", "with_mark"]
 
 NAMESPACE = "urn:cinn-app:1.0/"
 PROPERTY = "colouring"
-# Standard words for pictures edited by generative models: https://cv.iptc.org/newscodes/digitalsourcetype
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+# Standard words for pictures that generative models have edited, or made: https://cv.iptc.org/newscodes/digitalsourcetype
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+EDITED, MADE = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
 DESCRIPTION = (
     '<rdf:Description rdf:about="" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:cinn="'
     + NAMESPACE
@@ -27,12 +28,16 @@ DESCRIPTION = (
 )
 STATEMENT = (
     '<Iptc4xmpExt:DigitalSourceType xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
-    f"{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>"
+    f"{SOURCE_TYPES}{{}}</Iptc4xmpExt:DigitalSourceType>"
 )
 PACKET = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     "{description}</rdf:RDF></x:xmpmeta>"
 )
+#: The XMP packet of a picture that a model made from nothing: a mark goes into it as into a photograph's.
+MADE_WHOLE = PACKET.format(
+    description=f'<rdf:Description rdf:about="">{STATEMENT.format(MADE)}</rdf:Description>',
+).encode()
 # What an earlier colouring left behind: a colouring that is coloured again carries one mark, not two.
 OLD_MARK = re.compile(
     rb'<rdf:Description[^>]*xmlns:cinn="' + re.escape(NAMESPACE).encode() + rb'".*?</rdf:Description>'
@@ -47,7 +52,7 @@ def with_mark(xmp: bytes | None, mark: Mapping[str, Any]) -> bytes:
     True
     """
     packet = OLD_MARK.sub(b"", xmp) if xmp and _is_xml(xmp) else b""
-    statement = "" if b"DigitalSourceType" in packet else STATEMENT
+    statement = "" if b"DigitalSourceType" in packet else STATEMENT.format(EDITED)
     description = DESCRIPTION.format(statement=statement, mark=html.escape(json.dumps(mark), quote=False))
     ends = list(END.finditer(packet))
     if not ends:
@@ -57,7 +62,7 @@ def with_mark(xmp: bytes | None, mark: Mapping[str, Any]) -> bytes:
 
 
 def read_mark(source: PictureFile) -> dict[str, Any] | None:
-    """Read the mark of a colouring; its pixels are not decoded.
+    """Read the mark of a picture; its pixels are not decoded.
 
     Returns:
         The mark, or None if the picture carries none.

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cinn_app.data.mnist import Digits, load_mnist
+from cinn_app.data.mnist import Digits, load_mnist, require_mnist
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 from cinn_app.imaging import digit_sheet
@@ -72,6 +72,8 @@ def prepare_digits(
     """
     if len(sources) > 1:
         raise DataError(f"{len(sources)} folders were given where one holds MNIST: give --data once, or not at all.")
+    if sources:
+        require_mnist(sources[0])
     folder = sources[0] if sources else cache
     digits, test = load_mnist(folder, train=True), load_mnist(folder, train=False)
     learnt = len(digits.labels) - recipe.data.held_out

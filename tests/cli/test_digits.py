@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from cinn_app import DigitGenerator
+from cinn_app import DigitGenerator, __version__
+from cinn_app.checkpoints import load_checkpoint, save_checkpoint
 from cinn_app.cli import console
+from cinn_app.imaging import read_mark
 
 #: Sheet pixels from one digit to the next: 28 times 3, and a gap of 2 on both sides.
 TILE = 88
@@ -80,6 +83,55 @@ def test_axes_move_by_name_and_by_number(digits: Callable, generator: DigitGener
     assert (pixels("still.png") != pixels("moved.png")).any()
 
 
+def test_axes_are_found_in_any_letter_case(digits: Callable) -> None:
+    for name in ("slant", "SLANT"):
+        assert digits("--label", 3, f"--axis={name}=2", "-o", f"{name}.png").code == 0
+    assert Path("slant.png").read_bytes() == Path("SLANT.png").read_bytes()
+    assert digits("--axis", "Slant=1", "--axis", "slant=2", "-o", "a.png").code == 2
+
+
+def test_axes_within_a_digit_are_its_own(digits: Callable, generator: DigitGenerator) -> None:
+    options = ("--label", 7, "--count", 2, "--axis", "slant=3")
+    assert digits(*options, "--within", 7, "-o", "own.png").code == 0
+    assert digits(*options, "--within", 7, "--separate", "-o", "set").code == 0
+    expected = generator.sample([7], 2, steps={"slant": 3}, within=7)[0, 1].numpy()
+    assert (tile(pixels("own.png"), 0, 1) == expected).all() and (pixels("set/7/0001.png") == expected).all()
+    assert read_mark("own.png")["axes_within"] == read_mark("set/7/0001.png")["axes_within"] == 7
+    assert digits(*options, "-o", "all.png").code == 0
+    assert (pixels("all.png") != pixels("own.png")).any()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
+def test_a_sheet_says_how_it_was_made(digits: Callable, generator: DigitGenerator, name: str) -> None:
+    options = ("--label", 7, "--count", 2, "--seed", 4, "--temperature", 0.5, "--axis", "2=1.5")
+    assert digits(*options, "-o", name).code == 0
+    assert read_mark(name) == {
+        "program": f"cinn_app {__version__}",
+        "model": "tiny-digits",
+        "weights": generator.checkpoint.digest[:12],
+        "seed": 4,
+        "temperature": 0.5,
+        "axes": {"width": 1.5},
+        "labels": [7],
+        "samples": 2,
+    }
+    assert digits(*options, "--no-mark", "-o", name).code == 0
+    assert read_mark(name) is None
+
+
+def test_separate_files_and_restyled_ones_say_how_they_were_made(digits: Callable) -> None:
+    assert digits("--separate", "--count", 2, "-o", "set").code == 0
+    mark = read_mark("set/4/0001.png")
+    assert (mark["model"], mark["label"], mark["sample"], mark["seed"]) == ("tiny-digits", 4, 1, 0)
+    assert (mark["temperature"], "axes" in mark) == (0.8, False)
+    assert digits("restyle", four("four.png"), "--label", 4, "-o", "ten.png").code == 0
+    mark = read_mark("ten.png")
+    assert (mark["model"], mark["label"], mark["source"]) == ("tiny-digits", 4, "four.png")
+    assert digits("restyle", "four.png", "--no-mark", "-o", "ten.png").code == 0
+    assert digits("--separate", "--count", 2, "--no-mark", "-o", "set").code == 0
+    assert read_mark("ten.png") is None and read_mark("set/4/0001.png") is None
+
+
 def test_separate_files_are_gray_and_the_same_as_on_the_sheet(digits: Callable, generator: DigitGenerator) -> None:
     assert digits("--separate", "--count", 3, "-o", "new/set") == (0, "Wrote 30 pictures into new/set.\n", "")
     written = sorted(path.relative_to("new/set").as_posix() for path in Path("new/set").rglob("*.*"))
@@ -123,7 +175,23 @@ def test_axes_are_listed_with_their_shares(cinn: Callable, tiny_digits_checkpoin
     result = cinn("digits", "axes", "--model", tiny_digits_checkpoint)
     assert (result.code, result.err) == (0, "")
     rows = [line.replace("│", " ").split() for line in result.out.splitlines() if "%" in line]
-    assert rows[:3] == [["1", "slant", "50.0%"], ["2", "width", "25.0%"], ["3", "shape", "3", "16.7%"]]
+    assert len(rows) == 12 and rows[:3] == [
+        ["1", "slant", "50.0%"],
+        ["2", "width", "25.0%"],
+        ["3", "shape", "3", "16.7%"],
+    ]
+
+
+def test_axes_within_a_digit_are_listed(cinn: Callable, tmp_path: Path, tiny_digits_checkpoint: Path) -> None:
+    """Of a checkpoint whose sevens vary otherwise."""
+    checkpoint = load_checkpoint(tiny_digits_checkpoint)
+    rows = [list(row) for row in checkpoint.details["axes"]]
+    rows[7] = [["bar", 0.125], *rows[7][1:]]
+    save_checkpoint(tmp_path / "own.safetensors", replace(checkpoint, details={**checkpoint.details, "axes": rows}))
+    result = cinn("digits", "axes", "--within", 7, "--model", "own.safetensors")
+    assert (result.code, "bar" in result.out, "12.5%" in result.out) == (0, True, True)
+    assert "bar" not in cinn("digits", "axes", "--model", "own.safetensors").out
+    assert cinn("digits", "axes", "--within", 10, "--model", "own.safetensors").code == 2
 
 
 def test_restyle_shows_the_picture_and_ten_digits(digits: Callable, generator: DigitGenerator) -> None:
@@ -160,6 +228,7 @@ def test_restyle_refuses_pictures_in_one_sentence(digits: Callable) -> None:
     whole = four("whole.png", size=200).read_bytes()
     Image.new("L", (50, 40), "white").save("empty.png")
     Image.new("RGB", (50, 40), (255, 254, 255)).save("faint.png")
+    Image.new("RGBA", (50, 40), "black").save("painted.png")
     Path("cut.png").write_bytes(whole[: len(whole) // 2])
     Path("letter.png").write_bytes(b"Dear aunt, this is a 4.")
     Path("vast.pgm").write_bytes(b"P5 60000 60000 255\n")
@@ -167,6 +236,7 @@ def test_restyle_refuses_pictures_in_one_sentence(digits: Callable) -> None:
     for name, word in (
         ("empty.png", "empty.png is empty: draw one digit"),
         ("faint.png", "faint.png is empty"),
+        ("painted.png", "painted.png is of one colour all over"),
         ("cut.png", "cut.png"),
         ("letter.png", "letter.png"),
         ("vast.pgm", "vast.pgm"),
@@ -200,8 +270,8 @@ def test_restyle_never_overwrites_the_picture(digits: Callable) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("--label 12 -o a.png", "for '--label'"),
-        ("--label cat -o a.png", "for '--label'"),
+        ("--label 12 -o a.png", "Invalid value for '--label': '12' is not one of '0', '1',"),
+        ("--label cat -o a.png", "Invalid value for '--label': 'cat' is not one of"),
         ("--axis slant=abc -o a.png", "--axis slant=abc is no step along an axis"),
         ("--axis slant -o a.png", "--axis slant is no step along an axis"),
         ("--axis =1 -o a.png", "--axis =1 is no step along an axis"),
@@ -212,10 +282,13 @@ def test_restyle_never_overwrites_the_picture(digits: Callable) -> None:
         ("--count 0 -o a.png", "for '--count'"),
         ("--count 10001 -o a.png", "for '--count'"),
         ("--count 501 -o a.png", "A sheet has up to 500 columns"),
-        ("--temperature -0.1 -o a.png", "for '--temperature'"),
-        ("--temperature 2.1 -o a.png", "for '--temperature'"),
-        ("--temperature nan -o a.png", "for '--temperature'"),
-        ("--temperature inf -o a.png", "for '--temperature'"),
+        ("--temperature -0.1 -o a.png", "for '--temperature': '-0.1' is no number from 0 to 2."),
+        ("--temperature 2.1 -o a.png", "for '--temperature': '2.1' is no number from 0 to 2."),
+        ("--temperature nan -o a.png", "for '--temperature': 'nan' is no number from 0 to 2."),
+        ("--temperature inf -o a.png", "for '--temperature': 'inf' is no number from 0 to 2."),
+        ("--temperature warm -o a.png", "for '--temperature': 'warm' is no number from 0 to 2."),
+        ("--within 7 -o a.png", "--within says whose axes --axis goes along: give an --axis, too."),
+        ("--within 10 --axis 1=1 -o a.png", "for '--within': '10' is not one of"),
         ("--seed -1 -o a.png", "for '--seed'"),
         ("--seed 99999999999999999999 -o a.png", "for '--seed'"),
         ("--label 3", "-o is missing"),
@@ -244,9 +317,12 @@ def test_wrong_usage_is_2(cinn: Callable, arguments: str, sentence: str) -> None
 
 def test_ranges_are_those_of_the_model() -> None:
     from cinn_app.cli.digits import MAX_STEP
+    from cinn_app.cli.options import MAX_TEMPERATURE
+    from cinn_app.systems.colorization import colorizer
     from cinn_app.systems.digits import generator
 
-    assert (MAX_STEP, generator.MAX_TEMPERATURE) == (generator.MAX_STEP, 2)
+    assert (MAX_STEP, MAX_TEMPERATURE) == (generator.MAX_STEP, generator.MAX_TEMPERATURE)
+    assert colorizer.MAX_TEMPERATURE == MAX_TEMPERATURE
 
 
 def test_what_cannot_be_is_one_sentence(cinn: Callable, digits: Callable, tiny_checkpoint: Path) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from torchvision.datasets import MNIST
 
 from cinn_app import DigitGenerator, checkpoints
 from cinn_app.cli import console
+from cinn_app.data.mnist import FILES
 from cinn_app.systems.evaluation import Evaluation
 
 
@@ -89,7 +91,8 @@ def test_evaluate_takes_a_temperature(cinn: Callable, draw: Callable, tiny_check
         assert cinn("evaluate", tiny_checkpoint, *arguments).code == 0
         spread.append(json.loads(Path("figures.json").read_text())["figures"]["deviation"])
     assert spread[0] < 0.1 < spread[1]
-    assert cinn("evaluate", tiny_checkpoint, "--data", "photos", "--temperature", "nan").code == 2
+    result = cinn("evaluate", tiny_checkpoint, "--data", "photos", "--temperature", "nan")
+    assert result.code == 2 and "'nan' is no number from 0 to 2." in result.err
 
 
 def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
@@ -107,7 +110,7 @@ def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_c
 
 
 def test_evaluate_measures_digits_on_mnist(
-    cinn: Callable, monkeypatch: pytest.MonkeyPatch, tiny_digits_checkpoint: Path
+    cinn: Callable, monkeypatch: pytest.MonkeyPatch, tiny_digits_checkpoint: Path, drawn_mnist: Path
 ) -> None:
     told: list[tuple[object, ...]] = []
 
@@ -124,10 +127,32 @@ def test_evaluate_measures_digits_on_mnist(
     written = json.loads(Path("figures.json").read_text())
     assert (written["recipe"], written["data"], written["pictures"]) == ("tiny-digits", ["MNIST"], 10_000)
     assert written["figures"]["bits_per_dim"] == 1.25 and "samples" not in written
-    assert cinn("evaluate", tiny_digits_checkpoint, "--data", "there", "--limit", 9).code == 0
-    assert told == [("tiny-digits", Path("cache"), None), ("tiny-digits", Path("there"), 9)]
+    assert cinn("evaluate", tiny_digits_checkpoint, "--data", drawn_mnist, "--limit", 9).code == 0
+    assert told == [("tiny-digits", Path("cache"), None), ("tiny-digits", drawn_mnist, 9)]
     for arguments in (["--samples", 8], ["--temperature", 1], ["--data", "x", "--data", "y"]):
         assert cinn("evaluate", tiny_digits_checkpoint, *arguments).code == 2
+
+
+def test_evaluate_downloads_no_mnist_into_a_folder_of_the_users(
+    cinn: Callable, monkeypatch: pytest.MonkeyPatch, tiny_digits_checkpoint: Path
+) -> None:
+    monkeypatch.setattr(MNIST, "download", lambda _: pytest.fail("a download was begun"))
+    Path("empty").mkdir()
+    Path("half/MNIST/raw").mkdir(parents=True)
+    for name in FILES[:3]:
+        Path("half/MNIST/raw", name).touch()
+    for folder, missing in (("empty", f"{FILES[0]}, {FILES[1]}, {FILES[2]} and {FILES[3]}"), ("half", FILES[3])):
+        before = list(Path(folder).rglob("*"))
+        result = cinn("evaluate", tiny_digits_checkpoint, "--data", folder)
+        assert (result.code, result.out) == (1, "")
+        raw = Path(folder, "MNIST", "raw")
+        assert result.err == (
+            f"Error: MNIST is not in {folder}, where {raw} should hold {missing}: give the folder that holds "
+            "MNIST/raw, or leave --data out to have MNIST downloaded once.\n"
+        )
+        assert list(Path(folder).rglob("*")) == before
+    assert "MNIST is not in nowhere" in cinn("evaluate", tiny_digits_checkpoint, "--data", "nowhere").err
+    assert not Path("nowhere").exists()
 
 
 def test_app_serves_where_it_is_told(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +227,12 @@ def test_train_stopped_says_how_to_go_on(
 
 def test_train_refuses_in_one_sentence(cinn: Callable) -> None:
     Path("wrong.toml").write_text(RECIPE.read_text().replace("couplings", "cuplings"))
+    Path("empty").mkdir()
     for arguments, word in (
         (["nowhere.toml", "--data", "x"], "no recipe at nowhere.toml"),
         (["wrong.toml", "--data", "x"], "cuplings"),
         ([RECIPE, "--data", "x", "--device", "abacus"], "device 'abacus' is unknown"),
+        ([RECIPE.with_name("digits.toml"), "--data", "empty"], "MNIST is not in empty, where"),
     ):
         result = cinn("train", *arguments)
         assert (result.code, result.out) == (1, "")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from torchvision.datasets import MNIST
 
-from cinn_app.data.mnist import FILES, load_mnist
+from cinn_app.data.mnist import FILES, load_mnist, require_mnist
 from cinn_app.errors import DataError
 
 NOWHERE = "http://127.0.0.1:9/"  # the port that discards; nobody listens
@@ -155,3 +155,12 @@ def test_no_pictures_at_all_are_damaged_files(raw: Path, no_network: None) -> No
     (raw / FILES[0]).write_bytes(idx(np.zeros((0, 28, 28), np.uint8)))
     (raw / FILES[1]).write_bytes(idx(np.zeros(0, np.uint8)))
     assert "are damaged" in refusal(raw.parents[1])
+
+
+def test_packed_files_are_mnist_and_missing_ones_are_named(raw: Path) -> None:
+    folder = raw.parents[1]
+    (raw / FILES[1]).rename(raw / f"{FILES[1]}.gz")
+    require_mnist(folder)
+    (raw / f"{FILES[1]}.gz").unlink()
+    with pytest.raises(DataError, match=f"should hold {FILES[1]}: give the folder that holds MNIST/raw"):
+        require_mnist(folder)

@@ -2,15 +2,21 @@
 
 import copy
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from cinn_app import Colorizer, DigitGenerator
 from cinn_app.errors import CheckpointError, CinnError
 from cinn_app.flows import OrthogonalMixing
+from cinn_app.imaging import digit_sheet, read_digit, read_mark
+from cinn_app.systems.digits.files import save_digits
 from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, bits_per_dim, dequantise, quantise
 
 
@@ -136,7 +142,7 @@ def test_one_latent_is_one_hand_for_every_label(generator: DigitGenerator) -> No
     assert len({tuple(picture.flatten().tolist()) for picture in sampled}) == 10
 
 
-@pytest.mark.parametrize("key", ["width", "2", 2])
+@pytest.mark.parametrize("key", ["width", "Width", " WIDTH", "2", 2, np.int64(2)])
 @pytest.mark.parametrize("label", [None, 4])
 def test_moving_goes_along_an_axis_by_name_or_number(
     generator: DigitGenerator, key: str | int, label: int | None
@@ -162,6 +168,16 @@ def test_steps_add_up_and_show_in_samples(generator: DigitGenerator) -> None:
 def test_classes_have_axes_of_their_own(generator: DigitGenerator) -> None:
     assert not torch.equal(generator.axes(1)[0].direction, generator.axes(2)[0].direction)
     assert not torch.equal(generator.axes(1)[0].direction, generator.axes()[0].direction)
+
+
+def test_samples_go_along_the_axes_of_a_class(generator: DigitGenerator) -> None:
+    slant = generator.axes(7)[0]
+    expected = generator.decode(generator.draw(2) + 1.5 * slant.direction, 7)
+    within = generator.sample([7], 2, steps={"Slant": 1.5}, within=7)[0]
+    assert torch.equal(within, expected)
+    assert not torch.equal(generator.sample([7], 2, steps={"slant": 1.5})[0], within)
+    with pytest.raises(CinnError, match="There is no digit 10"):
+        generator.sample([7], within=10)
 
 
 def test_classifying_is_bayes_rule(generator: DigitGenerator) -> None:
@@ -212,42 +228,44 @@ def test_the_way_between_handwritings_keeps_their_length(generator: DigitGenerat
     assert torch.equal(opposite[1], generator.decode(torch.zeros(1, DIMS), [0])[0])
 
 
-@pytest.mark.parametrize("label", [-1, 10, 99])
-def test_unknown_labels_are_refused(generator: DigitGenerator, label: int) -> None:
+@pytest.mark.parametrize("label", [-1, 10, 99, 3.5, 3.0, math.nan])
+def test_unknown_labels_are_refused(generator: DigitGenerator, label: Any) -> None:
     image, hand = pictures(1), generator.draw(1)
     for attempt in (
         lambda: generator.sample([1, label]),
         lambda: generator.axes(label),
         lambda: generator.encode(image, [label]),
+        lambda: generator.encode(image, np.array([label])),
+        lambda: generator.encode(image, torch.tensor([label])),
         lambda: generator.decode(hand, [label]),
         lambda: generator.restyle(image[0], label),
         lambda: generator.move(hand, {}, label),
         lambda: generator.interpolate(hand[0], hand[0], (1, label)),
     ):
-        with pytest.raises(CinnError, match=f"There is no digit {label}: choose one from 0 to 9"):
+        with pytest.raises(CinnError, match=f"There is no digit {label}: choose a whole number from 0 to 9"):
             attempt()
 
 
-@pytest.mark.parametrize("key", ["curl", "0", "13", 0, 13, "-1", ""])
+@pytest.mark.parametrize("key", ["curl", "0", "13", 0, 13, "-1", "", 1.5, None, True])
 def test_unknown_axes_are_refused(generator: DigitGenerator, key: str | int) -> None:
     with pytest.raises(CinnError, match="choose one of 1 slant, 2 width, 3 shape 3"):
         generator.sample([1], steps={key: 1.0})
 
 
-@pytest.mark.parametrize("step", [5.1, -7, math.nan, math.inf])
-def test_steps_out_of_range_are_refused(generator: DigitGenerator, step: float) -> None:
-    with pytest.raises(CinnError, match="along slant is out of range: give one from -5 to 5"):
+@pytest.mark.parametrize("step", [5.1, -7, math.nan, math.inf, "far", None, [1, 2], torch.ones(2)])
+def test_steps_out_of_range_are_refused(generator: DigitGenerator, step: Any) -> None:
+    with pytest.raises(CinnError, match=r"The step along slant, .*, is out of range: give a number from -5 to 5"):
         generator.sample([1], steps={"slant": step})
 
 
-@pytest.mark.parametrize("temperature", [-0.1, 2.1, math.nan])
-def test_temperatures_out_of_range_are_refused(generator: DigitGenerator, temperature: float) -> None:
-    with pytest.raises(CinnError, match="is out of range: give one from 0 to 2"):
+@pytest.mark.parametrize("temperature", [-0.1, 2.1, math.nan, math.inf, "warm", [1.0]])
+def test_temperatures_out_of_range_are_refused(generator: DigitGenerator, temperature: Any) -> None:
+    with pytest.raises(CinnError, match="is out of range: give a number from 0 to 2"):
         generator.draw(temperature=temperature)
 
 
 def test_nothing_is_not_drawn_but_may_be_read(generator: DigitGenerator) -> None:
-    with pytest.raises(CinnError, match="ask for at least 1"):
+    with pytest.raises(CinnError, match="give a whole number, at least 1"):
         generator.sample([1], count=0)
     with pytest.raises(CinnError, match="name at least one"):
         generator.sample([])
@@ -255,8 +273,168 @@ def test_nothing_is_not_drawn_but_may_be_read(generator: DigitGenerator) -> None
 
 
 def test_one_picture_has_no_way(generator: DigitGenerator) -> None:
-    with pytest.raises(CinnError, match="give at least 2"):
+    with pytest.raises(CinnError, match="give a whole number, at least 2"):
         generator.interpolate(*generator.draw(2), (0, 1), count=1)
+
+
+@pytest.fixture
+def drawings(tmp_path: Path) -> list[Path]:
+    """Files of two strokes, dark on light."""
+    paths = []
+    for number, end in enumerate([(50, 85), (20, 85)]):
+        picture = Image.new("L", (100, 100), "white")
+        ImageDraw.Draw(picture).line([(50, 15), end], "black", 8)
+        paths.append(tmp_path / f"{number}.png")
+        picture.save(paths[-1])
+    return paths
+
+
+FORMS: dict[str, Callable[[Path], Any]] = {
+    "path": lambda path: path,
+    "name": str,
+    "bytes": Path.read_bytes,
+    "picture": Image.open,
+    "tensor": read_digit,
+    "array": lambda path: read_digit(path).numpy(),
+    "an array that runs backwards": lambda path: read_digit(path).flip(0).numpy()[::-1],
+    "a series of one": lambda path: read_digit(path)[None],
+    "a list of one": lambda path: [path],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_digit_may_be_given_in_any_form(generator: DigitGenerator, drawings: list[Path], form: str) -> None:
+    given, digit = FORMS[form](drawings[0]), read_digit(drawings[0])[None]
+    assert torch.equal(generator.classify(given), generator.classify(digit))
+    assert torch.equal(generator.log_prob(given), generator.log_prob(digit))
+    assert torch.equal(generator.encode(given, 1), generator.encode(digit, [1]))
+    assert torch.equal(generator.restyle(given).images, generator.restyle(digit[0]).images)
+
+
+def test_several_digits_may_be_given_in_any_form(generator: DigitGenerator, drawings: list[Path]) -> None:
+    digits = torch.stack([read_digit(path) for path in drawings])
+    for given in (drawings, tuple(digits), digits.numpy(), [drawings[0], digits[1].numpy()]):
+        assert torch.equal(generator.encode(given, (1, 7)), generator.encode(digits, [1, 7]))
+    assert generator.classify([]).shape == (0, CLASSES)
+    assert generator.encode([], []).shape == (0, DIMS)
+    assert generator.decode(torch.empty(0, DIMS), 3).shape == (0, 28, 28)
+    with pytest.raises(CinnError, match="2 digits were given where one is wanted"):
+        generator.restyle(digits)  # type: ignore[arg-type]
+
+
+def test_labels_and_latents_may_be_given_in_any_form(generator: DigitGenerator) -> None:
+    hands = generator.draw(2)
+    expected = generator.decode(hands, [4, 4])
+    for labels in (4, [4], np.int64(4), np.array([4, 4]), np.uint8(4), torch.tensor(4), torch.tensor([4, 4]), (4, 4)):
+        assert torch.equal(generator.decode(hands.double().numpy(), labels), expected)
+    weights = np.eye(CLASSES)[[4, 4]]
+    assert (generator.decode(hands, weights).int() - expected.int()).abs().max() <= 1
+    assert torch.equal(generator.sample(4, 2)[0], expected)
+    moved = generator.move(hands.numpy()[0], {"slant": np.float32(1)})
+    torch.testing.assert_close(moved, generator.move(hands, {"slant": 1})[0])
+
+
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        (torch.zeros(200, 100, dtype=torch.uint8), r"the shape \(200, 100\): give \(count, 28, 28\)"),
+        (np.zeros((1, 1, 28, 28), np.uint8), r"the shape \(1, 1, 28, 28\)"),
+        (torch.zeros(784, dtype=torch.uint8), r"the shape \(784,\)"),
+        (torch.zeros(28, 28), "the type torch.float32: give uint8"),
+        (np.full((28, 28), np.nan), "the type float64: give uint8"),
+        (np.zeros((28, 28), np.int64), "the type int64: give uint8"),
+        (np.full((28, 28), "a"), "the type <U1: give uint8"),
+        (None, "Digits cannot be given as NoneType"),
+        ([1, 2], "Digits cannot be given as int"),
+        ("nowhere.png", "nowhere.png does not exist"),
+        (Image.new("L", (50, 50), "white"), "is empty: draw one digit"),
+    ],
+)
+def test_what_is_no_digit_is_refused(generator: DigitGenerator, images: Any, reason: str) -> None:
+    for attempt in (
+        lambda: generator.classify(images),
+        lambda: generator.log_prob(images),
+        lambda: generator.encode(images, 1),
+        lambda: generator.restyle(images, 1),
+    ):
+        with pytest.raises(CinnError, match=reason):
+            attempt()
+
+
+@pytest.mark.parametrize(
+    ("latents", "reason"),
+    [
+        (torch.zeros(2, 28, 27), "Handwritings cannot have the shape"),
+        (np.zeros(783), "Handwritings cannot have the shape"),
+        (torch.tensor(0.0), "Handwritings cannot have the shape"),
+        (torch.zeros(1, DIMS, dtype=torch.int64), "the type torch.int64: give floats"),
+        (np.zeros((1, DIMS), np.complex64), "the type complex64: give floats"),
+        (torch.full((1, DIMS), math.nan), "not finite"),
+        (np.full((1, DIMS), np.inf), "not finite"),
+        ([[0.0] * DIMS], "Handwritings cannot be given as list"),
+    ],
+)
+def test_what_is_no_handwriting_is_refused(generator: DigitGenerator, latents: Any, reason: str) -> None:
+    for attempt in (
+        lambda: generator.decode(latents, 1),
+        lambda: generator.move(latents, {}),
+        lambda: generator.interpolate(latents, generator.draw()[0], (1, 2)),
+    ):
+        with pytest.raises(CinnError, match=reason):
+            attempt()
+
+
+def test_what_does_not_fit_together_is_refused(generator: DigitGenerator) -> None:
+    hands, images = generator.draw(3), pictures(3)
+    attempts: list[tuple[Callable[[], Any], str]] = [
+        (lambda: generator.decode(hands[0], 1), r"the shape \(784,\) here: give \(count, 784\)"),
+        (lambda: generator.interpolate(hands, hands[0], (1, 2)), r"here: give \(784,\)"),
+        (lambda: generator.interpolate(hands[0], hands[1], (1, 2, 3)), "3 labels have no way between them"),
+        (lambda: generator.interpolate(hands[0], hands[1], (1, 2), count=2.5), "The number of pictures, 2.5, is out"),
+        (lambda: generator.decode(hands, [1, 2]), "2 labels do not fit 3 digits: give one for each, or one for all"),
+        (lambda: generator.encode(images, [1, 2, 3, 4]), "4 labels do not fit 3 digits"),
+        (lambda: generator.decode(hands, torch.ones(2, CLASSES)), r"\(2, 10\) do not fit: give \(3, 10\)"),
+        (lambda: generator.decode(hands, torch.full((3, CLASSES), math.nan)), "not finite"),
+        (lambda: generator.decode(hands, "one"), "There is no digit 'o'"),
+        (lambda: generator.decode(hands, None), "There is no digit None"),
+        (lambda: generator.draw(2.5), "The number of handwritings, 2.5, is out of range"),
+        (lambda: generator.draw(seed=-1), "The seed, -1, is out of range: give a whole number from 0 to"),
+        (lambda: generator.draw(seed=2**64), "The seed, 18446744073709551616, is out of range"),
+        (lambda: generator.draw(seed="x"), "The seed, 'x', is out of range"),
+        (lambda: generator.move(hands, ["slant"]), "Steps cannot be given as list: name axes"),
+        (lambda: generator.move(hands[:0], {}, label="7"), "There is no digit '7'"),
+    ]
+    for attempt, reason in attempts:
+        with pytest.raises(CinnError, match=reason) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+
+
+def test_settings_name_all_that_makes_a_sample(generator: DigitGenerator) -> None:
+    plain = generator.settings(seed=3)
+    assert plain["model"] == "tiny-digits" and generator.checkpoint.digest.startswith(plain["weights"])
+    assert (plain["seed"], plain["temperature"]) == (3, 0.8)
+    assert not plain.keys() & {"axes", "axes_within"}
+    moved = generator.settings(0.5, 3, {"WIDTH": 1, 2: 0.5, "1": -2.0}, within=7)
+    assert (moved["temperature"], moved["axes"], moved["axes_within"]) == (0.5, {"width": 1.5, "slant": -2.0}, 7)
+    assert generator.settings(within=7).keys() == plain.keys()
+
+
+def test_files_say_how_much_of_them_a_model_made(generator: DigitGenerator, tmp_path: Path) -> None:
+    """In IPTC's words: all, or part of it where the sheet shows the picture whose handwriting it is."""
+    digits = pictures(2)
+    save_digits(tmp_path / "one.png", digits[0], {"seed": 3})
+    save_digits(tmp_path / "sheet.png", digits[None], {"seed": 3}, Path("mine.png"))
+    save_digits(tmp_path / "plain.png", digits[None])
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "one.png")), digits[0])
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "sheet.png")), digit_sheet(digits[None]))
+    one, sheet = (read_mark(tmp_path / name) for name in ("one.png", "sheet.png"))
+    assert one is not None and one.keys() == {"program", "seed"}
+    assert sheet is not None and sheet["source"] == "mine.png"
+    words = b"newscodes/digitalsourcetype/%sAlgorithmicMedia<"
+    assert (tmp_path / "one.png").read_bytes().count(words % b"trained") == 1
+    assert (tmp_path / "sheet.png").read_bytes().count(words % b"compositeWithTrained") == 1
+    assert "xmp" not in Image.open(tmp_path / "plain.png").info
 
 
 def test_checkpoints_of_the_other_system_are_refused(tiny_checkpoint: Path, tiny_digits_checkpoint: Path) -> None:

@@ -6,18 +6,21 @@
 torch.Size([2, 5, 28, 28])
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
+from cinn_app.imaging import DIGIT_SIDE
 from cinn_app.recipes import DigitsRecipe
 from cinn_app.systems.arc import arc
 from cinn_app.systems.axes import find_axis
+from cinn_app.systems.digits import inputs
+from cinn_app.systems.digits.inputs import DigitImage, DigitImages, Labels, Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, dequantise, quantise
 from cinn_app.systems.loading import load_system, require_recipe
 
@@ -27,6 +30,10 @@ __all__ = ["Axis", "DigitGenerator", "Restyled"]
 BATCH = 500
 #: The highest temperature that may be asked for, and the farthest place on an axis.
 MAX_TEMPERATURE, MAX_STEP = 2.0, 5.0
+#: The highest seed that torch knows.
+MAX_SEED = 2**64 - 1
+#: So many digits of the weights' digest tell models apart.
+DIGEST_DIGITS = 12
 
 
 class Axis(NamedTuple):
@@ -63,6 +70,9 @@ class DigitGenerator:
     A latent ``(784,)`` is a handwriting, whatever the digit: the same latent under another label is that digit in the
     same hand. Pictures are uint8, ``(..., 28, 28)``, 255 for full ink, on the CPU; so are latents, in float32.
 
+    Digits may be given as tensors or arrays of that form, and as paths or Pillow pictures of drawings, which
+    :func:`cinn_app.imaging.read_digit` brings to it. What does not fit is refused with a CinnError.
+
     Args:
         checkpoint: weights and recipe.
         device: where to compute.
@@ -90,7 +100,7 @@ class DigitGenerator:
             label: of the class whose own axes are wanted; by default those over all classes, which mean the same for
                 every digit.
         """
-        row = CLASSES if label is None else _label(label)
+        row = CLASSES if label is None else inputs.as_label(label)
         told = self.checkpoint.details["axes"][row]
         directions = self.model.axes[row].cpu()
         return tuple(Axis(name, share, direction) for (name, share), direction in zip(told, directions, strict=True))
@@ -104,17 +114,14 @@ class DigitGenerator:
             seed: the same one draws the same again.
 
         Raises:
-            CinnError: if the temperature is out of range, or nothing is to be drawn.
+            CinnError: if a number is out of range, or nothing is to be drawn.
         """
-        if count < 1:
-            raise CinnError(f"{count} handwritings cannot be drawn: ask for at least 1.")
-        deviation = self.recipe.sampling.temperature if temperature is None else temperature
-        if not 0 <= deviation <= MAX_TEMPERATURE:
-            raise CinnError(f"The temperature {deviation} is out of range: give one from 0 to {MAX_TEMPERATURE:g}.")
-        generator = torch.Generator().manual_seed(seed)
+        count = inputs.whole_number(count, "number of handwritings", 1)
+        deviation = self._temperature(temperature)
+        generator = torch.Generator().manual_seed(inputs.whole_number(seed, "seed", 0, MAX_SEED))
         return torch.stack([deviation * torch.randn(DIMS, generator=generator) for _ in range(count)])
 
-    def move(self, latents: Tensor, steps: Mapping[str | int, float], label: int | None = None) -> Tensor:
+    def move(self, latents: Latents, steps: Mapping[str | int, float], label: int | None = None) -> Tensor:
         """Move handwritings along axes, in standard deviations of the latent.
 
         Args:
@@ -125,67 +132,63 @@ class DigitGenerator:
         Raises:
             CinnError: if an axis is unknown, or a step is no number from -5 to 5.
         """
-        axes = self.axes(label)
-        moved = latents.clone()
-        for key, step in steps.items():
-            if not abs(step) <= MAX_STEP:
-                raise CinnError(
-                    f"The step {step} along {key} is out of range: give one from -{MAX_STEP:g} to {MAX_STEP:g}."
-                )
+        axes, moved = self.axes(label), inputs.as_latents(latents).clone()
+        for key, step in inputs.as_steps(steps, MAX_STEP).items():
             moved += step * find_axis(axes, key).direction
         return moved
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, labels: Sequence[int] | Tensor) -> Tensor:
+    def decode(self, latents: Latents, labels: Labels) -> Tensor:
         """Make pictures of handwritings.
 
         Args:
             latents: ``(count, 784)``.
-            labels: of each, or weights of the ten classes, float ``(count, 10)``, for what lies between digits.
+            labels: of each, one for all, or weights of the ten classes, float ``(count, 10)``, for what lies between
+                digits.
 
         Returns:
             uint8, ``(count, 28, 28)``.
         """
-        labels = _labels(labels)
-        return torch.cat(
-            [
-                quantise(self.model.decode(z.to(self.device), y.to(self.device))[0]).cpu()
-                for z, y in zip(latents.split(BATCH), labels.split(BATCH), strict=True)
-            ]
-        )
+        latents = inputs.as_latents(latents, "(count, 784)")
+        labels = inputs.as_weights_or_labels(labels, len(latents))
+        rows = [torch.empty(0, DIGIT_SIDE, DIGIT_SIDE, dtype=torch.uint8)]
+        for z, y in zip(latents.split(BATCH), labels.split(BATCH), strict=True) if len(latents) else ():
+            rows.append(quantise(self.model.decode(z.to(self.device), y.to(self.device))[0]).cpu())
+        return torch.cat(rows)
 
     @torch.inference_mode()
-    def encode(self, images: Tensor, labels: Sequence[int] | Tensor) -> Tensor:
+    def encode(self, images: DigitImages, labels: Labels) -> Tensor:
         """Find the handwriting of digits, ``(count, 784)``; each gray stands for the middle of its step.
 
         Args:
-            images: uint8, ``(count, 28, 28)``.
-            labels: what they show, ``(count,)``.
+            images: uint8, ``(count, 28, 28)``, or one or several drawings.
+            labels: what they show, as in :meth:`decode`.
         """
-        labels = _labels(labels)
-        return torch.cat(
-            [
-                self.model.encode(dequantise(x).to(self.device), y.to(self.device))[0].cpu()
-                for x, y in zip(images.split(BATCH), labels.split(BATCH), strict=True)
-            ]
-        )
+        images = inputs.as_images(images)
+        labels = inputs.as_weights_or_labels(labels, len(images))
+        rows = [torch.empty(0, DIMS)]
+        for x, y in zip(images.split(BATCH), labels.split(BATCH), strict=True) if len(images) else ():
+            rows.append(self.model.encode(dequantise(x).to(self.device), y.to(self.device))[0].cpu())
+        return torch.cat(rows)
 
     def sample(
         self,
-        labels: Iterable[int],
+        labels: Labels,
         count: int = 1,
         temperature: float | None = None,
         seed: int = 0,
         steps: Mapping[str | int, float] | None = None,
+        within: int | None = None,
     ) -> Tensor:
         """Draw digits: the same handwritings for every label.
 
         Args:
-            labels: the digits wanted, each 0 to 9.
+            labels: the digits wanted, each 0 to 9, or a single one.
             count: handwritings.
             temperature: see :meth:`draw`.
             seed: see :meth:`draw`.
-            steps: along the axes over all classes, see :meth:`move`.
+            steps: along axes, see :meth:`move`.
+            within: the class whose own axes are meant, by default those over all classes, see :meth:`axes`.
 
         Returns:
             uint8, ``(labels, count, 28, 28)``.
@@ -193,20 +196,41 @@ class DigitGenerator:
         Raises:
             CinnError: if there is no such label or axis, or a number is out of range.
         """
-        wanted = [_label(label) for label in labels]
+        wanted = inputs.as_labels(labels)
         if not wanted:
             raise CinnError("No digit was asked for: name at least one from 0 to 9.")
-        latents = self.move(self.draw(count, temperature, seed), steps or {})
+        latents = self.move(self.draw(count, temperature, seed), {} if steps is None else steps, within)
         repeated = torch.tensor(wanted).repeat_interleave(count)
         return self.decode(latents.repeat(len(wanted), 1), repeated).unflatten(0, (len(wanted), count))
 
+    def settings(
+        self,
+        temperature: float | None = None,
+        seed: int = 0,
+        steps: Mapping[str | int, float] | None = None,
+        within: int | None = None,
+    ) -> dict[str, Any]:
+        """Name all that makes the handwritings of :meth:`sample`, as JSON has it; a file's mark holds it."""
+        drawn = {"seed": inputs.whole_number(seed, "seed", 0, MAX_SEED), "temperature": self._temperature(temperature)}
+        axes: dict[str, float] = {}
+        for key, step in inputs.as_steps(steps or {}, MAX_STEP).items():
+            name = find_axis(self.axes(within), key).name
+            axes[name] = axes.get(name, 0.0) + step
+        moved = {} if not axes else {"axes": axes} if within is None else {"axes": axes, "axes_within": within}
+        return {**self.model_settings(), **drawn, **moved}
+
+    def model_settings(self) -> dict[str, Any]:
+        """Name the model so that it is known again."""
+        return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
+
     @torch.inference_mode()
-    def log_prob(self, images: Tensor) -> Tensor:
+    def log_prob(self, images: DigitImages) -> Tensor:
         """Return ``log p(x | y)`` in nats of digits under every label, ``(count, 10)``; grays as in :meth:`encode`.
 
         Args:
-            images: uint8, ``(count, 28, 28)``.
+            images: uint8, ``(count, 28, 28)``, or one or several drawings.
         """
+        images = inputs.as_images(images)
         rows = [torch.empty(0, CLASSES)]
         for batch in images.split(BATCH // CLASSES) if len(images) else ():
             x = dequantise(batch).to(self.device).repeat_interleave(CLASSES, 0)
@@ -214,31 +238,32 @@ class DigitGenerator:
             rows.append(self.model.encode(x, labels)[1].unflatten(0, (-1, CLASSES)).cpu())
         return torch.cat(rows)
 
-    def classify(self, images: Tensor) -> Tensor:
+    def classify(self, images: DigitImages) -> Tensor:
         r"""Tell digits apart by Bayes' rule, every digit as likely as any other beforehand.
 
         .. math:: p(y \mid x) = \frac{p(x \mid y)}{\sum_{y'} p(x \mid y')}
 
         Args:
-            images: uint8, ``(count, 28, 28)``.
+            images: uint8, ``(count, 28, 28)``, or one or several drawings.
 
         Returns:
             Probabilities, ``(count, 10)``.
         """
         return self.log_prob(images).double().softmax(1).float()
 
-    def restyle(self, image: Tensor, label: int | None = None) -> Restyled:
+    def restyle(self, image: DigitImage, label: int | None = None) -> Restyled:
         """Write all ten digits in the handwriting of one.
 
         Args:
-            image: uint8, ``(28, 28)``, such as :func:`cinn_app.imaging.read_digit` gives.
+            image: uint8, ``(28, 28)``, or a drawing.
             label: what it shows; by default what :meth:`classify` finds most probable.
         """
-        shown = int(self.classify(image[None])[0].argmax()) if label is None else _label(label)
-        latent = self.encode(image[None], [shown])[0]
+        digit = inputs.as_image(image)
+        shown = int(self.classify(digit)[0].argmax()) if label is None else inputs.as_label(label)
+        latent = self.encode(digit, shown)[0]
         return Restyled(shown, latent, self.decode(latent.expand(CLASSES, -1), range(CLASSES)))
 
-    def interpolate(self, first: Tensor, second: Tensor, labels: tuple[int, int], count: int = 8) -> Tensor:
+    def interpolate(self, first: Latents, second: Latents, labels: Sequence[int], count: int = 8) -> Tensor:
         """Go from one handwriting and digit to another, the latent along the arc between them.
 
         Args:
@@ -253,20 +278,16 @@ class DigitGenerator:
         Raises:
             CinnError: if there is no such label, or there are too few pictures.
         """
-        if count < 2:
-            raise CinnError(f"{count} pictures have no way between them: give at least 2.")
+        count, chosen = inputs.whole_number(count, "number of pictures", 2), inputs.as_labels(labels)
+        if len(chosen) != 2:
+            raise CinnError(
+                f"{len(chosen)} labels have no way between them: give the first digit's and the last one's."
+            )
         place = torch.linspace(0, 1, count)[:, None]
-        ends = torch.eye(CLASSES)[[_label(label) for label in labels]]
-        return self.decode(arc(first, second, place), (1 - place) * ends[0] + place * ends[1])
+        latents = arc(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), place)
+        one, other = torch.eye(CLASSES)[chosen]
+        return self.decode(latents, (1 - place) * one + place * other)
 
-
-def _label(label: int) -> int:
-    if label not in range(CLASSES):
-        raise CinnError(f"There is no digit {label}: choose one from 0 to {CLASSES - 1}.")
-    return int(label)
-
-
-def _labels(labels: Sequence[int] | Tensor) -> Tensor:
-    if isinstance(labels, Tensor) and labels.is_floating_point():
-        return labels
-    return torch.tensor([_label(int(label)) for label in labels])
+    def _temperature(self, temperature: float | None) -> float:
+        given = self.recipe.sampling.temperature if temperature is None else temperature
+        return inputs.number_between(given, "temperature", 0, MAX_TEMPERATURE)
