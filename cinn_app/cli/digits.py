@@ -147,15 +147,17 @@ def restyle(
     generator = _load(model, device)
     probabilities = generator.classify(picture)[0]
     shown = int(probabilities.argmax()) if label is None else int(label)
-    images = generator.restyle(picture, shown).images
+    restyled = generator.restyle(picture, shown)
     settings = {**generator.model_settings(), "label": shown} if mark else None
-    save_digits(output, torch.cat([picture[None], images])[None], settings, image)
+    save_digits(output, torch.cat([picture[None], restyled.images])[None], settings, image)
     taken = f"a{'n' if shown == 8 else ''} {shown}"
     probability = f"{probabilities[shown]:.1%}"
     if label is None:
         say(f"Read as {taken}, with a probability of {probability}; say --label if it is another digit.")
     else:
         say(f"Taken for {taken}, as --label says; the model by itself gives that a probability of {probability}.")
+    if restyled.doubtful:
+        say_warning(f"It hardly looks like {taken}, so expect an odd handwriting: draw one digit alone, clearly.")
     say(f"Wrote {output}.")
 
 

@@ -195,12 +195,28 @@ def test_classifying_is_bayes_rule(generator: DigitGenerator) -> None:
 @pytest.mark.parametrize("label", [None, 6])
 def test_restyling_returns_the_picture_under_its_own_label(generator: DigitGenerator, label: int | None) -> None:
     image = pictures(3)[2]
-    shown, latent, images = generator.restyle(image, label)
+    shown, latent, images, _ = generator.restyle(image, label)
     assert shown == (generator.classify(image[None]).argmax() if label is None else label)
     assert images.shape == (CLASSES, 28, 28)
     assert torch.equal(images[shown], image)
     assert torch.equal(images, generator.decode(latent.expand(CLASSES, -1), range(CLASSES)))
     assert all(not torch.equal(images[other], image) for other in range(CLASSES) if other != shown)
+
+
+def test_digits_are_typical_and_what_is_none_is_doubtful() -> None:
+    shipped = DigitGenerator.load("digits", "cpu")
+    drawn = shipped.sample(range(10), 10, temperature=0.9, seed=1).flatten(0, 1)
+    latents = shipped.encode(drawn, torch.arange(10).repeat_interleave(10))
+    assert (shipped.typicality(latents) > 0.01).float().mean() > 0.97
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (200, 200), dtype=np.uint8))
+    cross = Image.new("L", (280, 280), 255)
+    for line in (((60, 60), (220, 220)), ((60, 220), (220, 60))):
+        ImageDraw.Draw(cross).line(line, 0, 18)
+    two = Image.fromarray(torch.cat([torch.zeros(28, 8, dtype=torch.uint8), *drawn[[20, 40]]], 1).numpy())
+    for picture in (noise, cross, two.resize((256, 112))):
+        assert shipped.restyle(picture).doubtful
+    assert not shipped.restyle(drawn[33]).doubtful
 
 
 def test_interpolation_begins_and_ends_at_its_ends(generator: DigitGenerator) -> None:

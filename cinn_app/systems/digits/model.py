@@ -39,8 +39,9 @@ DIMS = DIGIT_SIDE * DIGIT_SIDE
 AXES = 12
 #: The wavelet bands: the whole digit, and the details at half and at full resolution.
 WHOLE, MIDDLE, FINE = (1, 7, 7), (3, 7, 7), (3, 14, 14)
-#: Values of the coarse latent, that of the whole and of the details at half resolution.
-COARSE_DIMS = math.prod(WHOLE) + math.prod(MIDDLE)
+#: Values of the latent that stand for the whole, and with the details at half resolution.
+WHOLE_DIMS = math.prod(WHOLE)
+COARSE_DIMS = WHOLE_DIMS + math.prod(MIDDLE)
 #: The conditional affine layer in front of each scale may stretch by e to this.
 CONDITIONAL_CLAMP = 4.0
 #: And the fully connected couplings, by e to this.
@@ -142,7 +143,7 @@ def _coarse(architecture: DigitsArchitecture) -> Bijection:
     """Build the flow of the coarse image: normalised bands, the whole digit, and its details given the whole."""
     whole = _overall(architecture, WHOLE, architecture.label_channels, stage=1)
     bands = WHOLE[0] + MIDDLE[0]
-    return Chain([ActNorm(bands), Triangular(WHOLE[0], math.prod(WHOLE), whole, _middle(architecture))])
+    return Chain([ActNorm(bands), Triangular(WHOLE[0], WHOLE_DIMS, whole, _middle(architecture))])
 
 
 def _middle(architecture: DigitsArchitecture) -> Bijection:
