@@ -302,6 +302,13 @@ def test_the_sheet_is_kept_as_a_png_named_after_what_made_it(open_digits, tmp_pa
         assert (sheet.format, sheet.size) == ("PNG", (6 * 116, 7 * 116))
 
 
+def test_a_link_leads_to_the_pad_below_the_fold(open_digits) -> None:
+    page = open_digits()
+    expect(page.locator("#pad")).not_to_be_in_viewport()
+    page.locator("#digits-lead a").click()
+    expect(page.locator("#pad")).to_be_in_viewport(ratio=1)
+
+
 def test_visitors_have_their_own_digits(open_digits) -> None:
     hers, his = open_digits(), open_digits()
     his_digits = pictures(his, GRID)
