@@ -10,6 +10,7 @@ import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import sample_photographs
+from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.studio.shared import SAVE_FILE, roll, warn
 from cinn_app.studio.visits import SAMPLES, Visit, close_visit, describe, draw, export, gray, open_visit, paint
 from cinn_app.systems.colorization.colorizer import Colorizer
@@ -42,6 +43,7 @@ SHOW_RESULTS = """() => {
     if (results && !failed && results.getBoundingClientRect().top > 0.7 * window.innerHeight)
         results.scrollIntoView({ behavior: "smooth" });
 }"""
+VIVIDNESS = Range(0, 1.5, 1)
 
 
 class ColorizeTab:
@@ -55,6 +57,7 @@ class ColorizeTab:
 
     def __init__(self, colorizer: Colorizer) -> None:
         self.colorizer = colorizer
+        self.varieties = Range(0.1, 1.5, colorizer.recipe.sampling.temperature[-1])
         self.samples = list(sample_photographs().values())
         self.visit = gr.State(None, delete_callback=close_visit)
         with gr.Row(equal_height=False):
@@ -102,22 +105,14 @@ class ColorizeTab:
             interactive=False,
             elem_id="colourings",
         )
-        usual = self.colorizer.recipe.sampling.temperature[-1]
         with gr.Row(elem_id="controls"):
-            self.vividness = gr.Slider(
-                0, 1.5, 1, step=0.05, label="Vividness", info="0 gray, 1 as imagined", elem_id="vividness"
+            self.vividness = VIVIDNESS.slider(
+                step=0.05, label="Vividness", info="0 gray, 1 as imagined", elem_id="vividness"
             )
-            self.variety = gr.Slider(
-                0.1,
-                1.5,
-                usual,
-                step=0.05,
-                label="Variety",
-                info=f"Temperature, usually {usual:g}",
-                elem_id="variety",
-            )
+            usually = f"Temperature, usually {self.varieties.usual:g}"
+            self.variety = self.varieties.slider(step=0.05, label="Variety", info=usually, elem_id="variety")
             with gr.Row(elem_id="draw"):
-                self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=100, elem_id="seed")
+                self.seed = SEEDS.box(label="Seed", min_width=100, elem_id="seed")
                 self.dice = gr.Button("⚄ Roll the dice", scale=0, min_width=130, elem_id="dice")
         with gr.Row(elem_id="chosen"):
             self.heading = gr.HTML(elem_id="heading")
@@ -139,11 +134,12 @@ class ColorizeTab:
             "concurrency_limit": 1,
             "trigger_mode": "always_last",
             "api_visibility": "private",
+            "preprocess": False,  # it would trip over uploads that are no pictures, and over numbers as typed
         }
         drawing: dict[str, Any] = {
             "fn": self._draw,
             "inputs": [self.visit, self.variety, self.vividness, self.seed],
-            "outputs": [self.visit, self.seed, self.gallery, self.heading, self.download, self.compare],
+            "outputs": [self.visit, self.gallery, self.heading, self.download, self.compare],
             "show_progress_on": self.gallery,
             **queued,
         }
@@ -162,9 +158,8 @@ class ColorizeTab:
             "show_progress_on": self.upload,
             **queued,
         }
-        # Not preprocessed, or gradio would open the picture and trip over a file that is none.
         for event in (
-            self.upload.upload(self._open_upload, [self.upload, self.visit], preprocess=False, **opening),
+            self.upload.upload(self._open_upload, [self.upload, self.visit], **opening),
             self.sample.click(self._open_sample, [self.sample, self.visit], **opening),
         ):
             event.then(None, js=SHOW_RESULTS).then(**drawing)
@@ -215,71 +210,71 @@ class ColorizeTab:
     def _draw(
         self,
         visit: Visit | None,
-        variety: float,
-        vividness: float,
-        seed: int | None,
+        variety: Any,
+        vividness: Any,
+        seed: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # how gradio is asked for one
     ) -> Iterator[dict[Any, Any]]:
         """Show four colourings as soon as they are painted, then the first of them large."""
-        if seed is None:  # emptied, and left so
-            seed = (visit.colourings[0].seed if visit and visit.colourings else None) or 0
-        yield {self.seed: seed}  # a generator that yields nothing would empty its outputs
+        yield {self.compare: gr.skip()}  # a generator that yields nothing would empty its outputs
         if visit is None:
             return
+        strength = VIVIDNESS.read(vividness)
         try:
             progress(0.1, "Imagining four colourings")
-            drawn = draw(visit, self.colorizer, variety, seed)
+            drawn = draw(visit, self.colorizer, self.varieties.read(variety), int(SEEDS.read(seed)))
             if drawn is visit:
                 return
             pictures = []
             for index in range(SAMPLES):
                 progress((index + 1) / (SAMPLES + 1), f"Painting No. {index + 1}")
-                pictures.append(paint(drawn, index, vividness))
+                pictures.append(paint(drawn, index, strength))
             yield {self.visit: drawn, self.gallery: _gallery(drawn, pictures)}
-            yield self._large(drawn, vividness)
+            yield self._large(drawn, strength)
         except CinnError as error:
             warn(error)
 
-    def _choose(self, event: gr.SelectData, visit: Visit | None, vividness: float) -> Any:
+    def _choose(self, event: gr.SelectData, visit: Visit | None, vividness: Any) -> Any:
         if visit is None or not visit.colourings:
             return gr.skip()
         visit = dataclasses.replace(visit, chosen=event.index)
         try:
-            return {self.visit: visit, **self._large(visit, vividness)}
+            return {self.visit: visit, **self._large(visit, VIVIDNESS.read(vividness))}
         except CinnError as error:
             warn(error)
             return gr.skip()
 
-    def _repaint(self, visit: Visit | None, vividness: float) -> Iterator[dict[Any, Any]]:
+    def _repaint(self, visit: Visit | None, vividness: Any) -> Iterator[dict[Any, Any]]:
         """Show the same colourings weaker or stronger, the large one first."""
         if visit is None or not visit.colourings:
             yield {self.compare: gr.skip()}
             return
+        strength = VIVIDNESS.read(vividness)
         try:
-            yield {self.compare: _comparison(visit, vividness)}
-            yield {self.gallery: _gallery(visit, [paint(visit, index, vividness) for index in range(SAMPLES)])}
+            yield {self.compare: _comparison(visit, strength)}
+            yield {self.gallery: _gallery(visit, [paint(visit, index, strength) for index in range(SAMPLES)])}
         except CinnError as error:
             warn(error)
             yield {self.compare: gr.skip()}
 
-    def _export(self, visit: Visit | None, vividness: float) -> Iterator[dict[Any, Any]]:
+    def _export(self, visit: Visit | None, vividness: Any) -> Iterator[dict[Any, Any]]:
         """Paint at full size only now, when it is wanted: of a large photograph that takes a while."""
         if visit is None or not visit.colourings:
             yield {self.file: None}
             return
         yield {self.download: gr.Button("Painting at full size …", interactive=False), self.file: None}
         try:
-            file = str(export(visit, vividness))
+            file = str(export(visit, VIVIDNESS.read(vividness)))
         except CinnError as error:
             warn(error)
             file = None
         yield {self.download: _button(visit), self.file: file}
 
-    def _large(self, visit: Visit, vividness: float) -> dict[Any, Any]:
+    def _large(self, visit: Visit, strength: float) -> dict[Any, Any]:
         return {
             self.heading: f"<h2>No. {visit.chosen + 1} <small>before and after</small></h2>",
             self.download: _button(visit),
-            self.compare: _comparison(visit, vividness),
+            self.compare: _comparison(visit, strength),
         }
 
 
@@ -288,8 +283,8 @@ def _gallery(visit: Visit, pictures: list[Path]) -> gr.Gallery:
     return gr.Gallery(captioned, selected_index=visit.chosen)
 
 
-def _comparison(visit: Visit, vividness: float) -> tuple[str, str]:
-    return str(gray(visit)), str(paint(visit, visit.chosen, vividness, large=True))
+def _comparison(visit: Visit, strength: float) -> tuple[str, str]:
+    return str(gray(visit)), str(paint(visit, visit.chosen, strength, large=True))
 
 
 def _button(visit: Visit) -> gr.Button:

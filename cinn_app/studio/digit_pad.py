@@ -13,6 +13,7 @@ from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["DigitPad"]
 
+HEADING = '<h2 id="own-hand-heading">In your own hand <small>draw one digit, get all ten</small></h2>'
 CANVAS = """
 <canvas width="280" height="280" role="img" aria-label="A pad to draw a digit on"></canvas>
 <button class="clear" type="button">Clear</button>
@@ -70,7 +71,7 @@ class DigitPad:
 
     def __init__(self, generator: DigitGenerator, queued: dict[str, Any]) -> None:
         self.generator = generator
-        gr.HTML("<h2>In your own hand <small>draw one digit, get all ten</small></h2>")
+        gr.HTML(HEADING)
         with gr.Row(elem_id="own-hand", equal_height=False):
             self.pad = gr.HTML(
                 None, html_template=CANVAS, js_on_load=DRAWING, scale=0, min_width=282, elem_id="pad", padding=False
@@ -79,7 +80,7 @@ class DigitPad:
                 self.label = gr.Radio(
                     [("guess it", GUESS), *((str(digit), digit) for digit in range(10))],
                     value=GUESS,
-                    label="You have drawn a",
+                    label="The digit you have drawn",
                     elem_id="drawn-label",
                     elem_classes="chips",
                 )
@@ -101,13 +102,20 @@ class DigitPad:
 def _reading(image: Tensor, likely: Tensor, label: int) -> str:
     """Show what the model saw and took it for."""
     (first, second), (most, next_most) = (values.tolist() for values in reversed(likely.topk(2)))
-    runner_up = f"next would be a {second}, {_percent(next_most)}"
+    runner_up = f"next would be {_with_article(second)}, {_percent(next_most)}"
     if first == label:
-        told = f"<b>Read as a {label}</b>, {_percent(most)} sure; {runner_up}."
+        told = f"<b>Read as {_with_article(label)}</b>, {_percent(most)} sure; {runner_up}."
     else:
-        told = f"<b>Taken for a {label}</b>, as you say. Alone it reads a {first}, {_percent(most)} sure; {runner_up}."
+        told = (
+            f"<b>Taken for {_with_article(label)}</b>, as you say. "
+            f"Alone it reads {_with_article(first)}, {_percent(most)} sure; {runner_up}."
+        )
     seen = f'<img class="seen" src="{png(image)}" alt="The drawing as the model sees it" title="28 x 28 pixels">'
     return f'<div class="reading">{seen}<p>{told}<br><small>On the left, what the model saw.</small></p></div>'
+
+
+def _with_article(digit: int) -> str:
+    return f"an {digit}" if digit == 8 else f"a {digit}"
 
 
 def _percent(share: float) -> str:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from cinn_app.errors import ImageError
 from cinn_app.imaging import digit_sheet, read_digit
 from cinn_app.systems.digits.generator import DigitGenerator
 
-__all__ = ["BETWEEN", "REACH", "Setting", "along_axes", "between", "draw", "ends", "read_pad", "sheet"]
+__all__ = ["BETWEEN", "REACH", "Setting", "along_axes", "between", "draw", "ends", "file_name", "read_pad", "sheet"]
 
 #: Rows and columns of one digit in many handwritings; of all ten digits in a few, the rows are the digits.
 ONE, ALL = (7, 6), (10, 6)
@@ -23,6 +24,8 @@ REACH = 3
 EXAMPLE = 5
 #: Pixels of a downloaded sheet per pixel of a digit.
 SHEET_SCALE = 4
+#: Characters of a downloaded sheet's name beyond which axes have numbers instead of names.
+LONG_NAME = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,3 +131,20 @@ def read_pad(address: str | None) -> Tensor:
 def sheet(generator: DigitGenerator, setting: Setting) -> Tensor:
     """Lay the pictures out on one sheet to keep, dark ink on white paper: uint8, ``(height, width)``."""
     return 255 - torch.from_numpy(digit_sheet(draw(generator, setting), SHEET_SCALE))
+
+
+def file_name(generator: DigitGenerator, setting: Setting) -> str:
+    """Name a sheet after what made it: ``digits-7-seed3-t0.8-slant+1.5.png``; a digit's own axes are said to be so.
+
+    Axes have their numbers where names would make it too long: ``digits-all-seed3-t0.8-axis2+1.5-axis4-0.3.png``.
+    """
+    start = f"digits-{'all' if setting.label is None else setting.label}-seed{setting.seed}-t{setting.temperature:.3g}"
+    names = [axis.name.replace(" ", "-") for axis in generator.axes(setting.axes_of)]
+    numbers = [f"axis{number}" for number in range(1, len(names) + 1)]
+    named, numbered = ("-".join([start, *_told_steps(setting, axes)]) + ".png" for axes in (names, numbers))
+    return named if len(named) <= LONG_NAME else numbered
+
+
+def _told_steps(setting: Setting, axes: Sequence[str]) -> list[str]:
+    told = [f"{axis}{step:+.3g}" for axis, step in zip(axes, setting.steps, strict=False) if step]
+    return ["own", *told] if told and setting.own else told

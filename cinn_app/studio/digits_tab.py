@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.studio.digit_markup import grid, png, row
 from cinn_app.studio.digit_pad import DigitPad
-from cinn_app.studio.digit_pictures import REACH, Setting, along_axes, between, draw, ends, sheet
+from cinn_app.studio.digit_pictures import REACH, Setting, along_axes, between, draw, ends, file_name, sheet
 from cinn_app.studio.shared import SAVE_FILE, roll, warn
 from cinn_app.systems.digits.generator import DigitGenerator
 
@@ -17,7 +18,8 @@ __all__ = ["DigitsTab"]
 
 LEAD = """
 <p>Every column is one handwriting, which the model knows apart from the digit: it writes all ten in the same hand.
-The sliders change the handwritings in the ways in which people's differ most.</p>
+The sliders change the handwritings in the ways in which people's differ most. Or
+<a href="#own-hand-heading">draw a digit</a>, and get all ten in your own hand.</p>
 """
 # A digit of the grid has been clicked; its button says which.
 CHOOSING = """
@@ -30,8 +32,7 @@ ALL = "all"
 COMMON, OWN = "in all digits", "in this digit"
 # Below the pictures of an axis, and above its slider.
 RULER = [f"{step:+d}".replace("-", "\N{MINUS SIGN}").replace("+0", "0") for step in range(-REACH, REACH + 1)]
-MAX_SEED = 999_999_999
-MAX_TEMPERATURE = 1.5
+STEPS = Range(-REACH, REACH, 0)
 
 
 class DigitsTab:
@@ -45,8 +46,8 @@ class DigitsTab:
 
     def __init__(self, generator: DigitGenerator) -> None:
         self.generator = generator
-        self.usual = generator.recipe.sampling.temperature
-        first = Setting(None, False, self.usual, 0, ())
+        self.temperatures = Range(0, 1.5, generator.recipe.sampling.temperature)
+        first = self._setting()
         self.chosen = gr.State(ends(first))
         # One at a time, whoever asks, and of a slider's many moves always the last.
         queued: dict[str, Any] = {
@@ -54,6 +55,7 @@ class DigitsTab:
             "concurrency_limit": 1,
             "trigger_mode": "always_last",
             "api_visibility": "private",
+            "preprocess": False,  # it would trip over numbers as typed
         }
         with gr.Column(elem_id="digits-tab"):
             gr.HTML(LEAD, elem_id="digits-lead")
@@ -76,19 +78,14 @@ class DigitsTab:
                 elem_classes="chips",
             )
             with gr.Row(elem_id="digit-draw"):
-                self.temperature = gr.Slider(
-                    0,
-                    MAX_TEMPERATURE,
-                    self.usual,
+                self.temperature = self.temperatures.slider(
                     step=0.05,
                     label="Variety",
-                    info=f"Temperature, usually {self.usual:g}",
+                    info=f"Temperature, usually {self.temperatures.usual:g}",
                     buttons=[],
                     elem_id="temperature",
                 )
-                self.seed = gr.Number(
-                    0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=90, elem_id="digit-seed"
-                )
+                self.seed = SEEDS.box(label="Seed", min_width=90, elem_id="digit-seed")
                 self.dice = gr.Button("⚄ Roll the dice", scale=0, min_width=130, elem_id="digit-dice")
 
     def _lay_out_axes(self, setting: Setting) -> None:
@@ -101,15 +98,14 @@ class DigitsTab:
                 elem_id="own",
                 elem_classes="chips",
             )
-            self.reset = gr.Button("Reset", scale=0, min_width=90, elem_id="reset")
+            self.reset = gr.Button("Reset all", scale=0, min_width=110, elem_id="reset")
         pictures = along_axes(self.generator, setting)
         self.sliders, self.ways = [], []
         with gr.Row(elem_id="axes"):
             for label, images in zip(self._axis_labels(setting), pictures, strict=True):
                 with gr.Column(min_width=200, elem_classes="axis"):
                     self.ways.append(gr.HTML(row(images, RULER), elem_classes="way"))
-                    slider = gr.Slider(-REACH, REACH, 0, step=0.1, label=label, buttons=[], elem_classes="along")
-                    self.sliders.append(slider)
+                    self.sliders.append(STEPS.slider(step=0.1, label=label, buttons=[], elem_classes="along"))
 
     def _lay_out_pictures(self, setting: Setting) -> None:
         with gr.Row(elem_id="digits-head"):
@@ -135,24 +131,38 @@ class DigitsTab:
             "outputs": [self.chosen, self.own, self.heading, *shown, *self.sliders],
             **quiet,
         }
-        for event in (self.digit.input(self._choose_digit, **choosing), self.own.input(self._choose_axes, **choosing)):
+        resetting: dict[str, Any] = {
+            "outputs": [self.digit, self.temperature, self.seed, *choosing["outputs"]],
+            **quiet,
+        }
+        for event in (
+            self.digit.input(self._choose_digit, **choosing),
+            self.own.input(self._choose_axes, **choosing),
+            self.reset.click(self._reset, **resetting),
+        ):
             event.then(self._show_axes, wishes, self.ways, **quiet)
         gr.on([self.temperature.input, *(slider.input for slider in self.sliders)], **redrawing)
         gr.on([self.seed.submit, self.seed.blur], **redrawing)
         self.dice.click(roll, None, self.seed, queue=False, api_visibility="private").then(**redrawing)
-        self.reset.click(
-            lambda: [self.usual, *[0] * len(self.sliders)],
-            None,
-            [self.temperature, *self.sliders],
-            queue=False,
-            api_visibility="private",
-        ).then(**redrawing)
         self.grid.select(self._choose, [self.chosen, *wishes], [self.chosen, *shown], **quiet)
         self.download.click(self._download, wishes, self.file, **quiet).then(None, self.file, js=SAVE_FILE)
 
+    def _setting(
+        self, digit: int | str = ALL, own: str = COMMON, temperature: Any = None, seed: Any = None, *steps: Any
+    ) -> Setting:
+        """Read the controls, by default as they are at first."""
+        label = None if digit == ALL else int(digit)
+        return Setting(
+            label,
+            label is not None and own == OWN,
+            self.temperatures.read(temperature),
+            int(SEEDS.read(seed)),
+            tuple(map(STEPS.read, steps)),
+        )
+
     def _redraw(self, chosen: tuple[int, int], *wishes: Any) -> Iterator[dict[Any, Any]]:
         """Show the digits as soon as they are drawn, then the way between two of them."""
-        setting = _setting(*wishes)
+        setting = self._setting(*wishes)
         try:
             yield {self.grid: self._grid(setting, chosen)}
             yield {self.between: self._between(setting, chosen)}
@@ -162,15 +172,16 @@ class DigitsTab:
 
     def _choose_digit(self, *wishes: Any) -> list[Any]:
         """Show another digit, or all; sliders within one digit mean nothing for another."""
-        return self._show(_setting(*wishes), reset=wishes[1] == OWN)
+        return self._show(self._setting(*wishes), reset=wishes[1] == OWN)
 
     def _choose_axes(self, *wishes: Any) -> list[Any]:
-        return self._show(_setting(*wishes), reset=True)
+        return self._show(self._setting(*wishes), reset=True)
+
+    def _reset(self) -> list[Any]:
+        return [ALL, self.temperatures.usual, SEEDS.usual, *self._show(self._setting(), reset=True)]
 
     def _show(self, setting: Setting, reset: bool) -> list[Any]:
         """Show everything anew but what the axes do; sliders that get another meaning go back to 0."""
-        if setting.label is None:
-            setting = dataclasses.replace(setting, own=False)
         if reset:
             setting = dataclasses.replace(setting, steps=())
         labels = self._axis_labels(setting)
@@ -187,17 +198,16 @@ class DigitsTab:
         ]
 
     def _show_axes(self, *wishes: Any) -> list[str]:
-        return [row(images, RULER) for images in along_axes(self.generator, _setting(*wishes))]
+        return [row(images, RULER) for images in along_axes(self.generator, self._setting(*wishes))]
 
     def _choose(self, event: gr.EventData, chosen: tuple[int, int], *wishes: Any) -> list[Any]:
         """Go from what was chosen last to what has been chosen now."""
-        chosen, setting = (chosen[1], event.number), _setting(*wishes)
+        chosen, setting = (chosen[1], event.number), self._setting(*wishes)
         return [chosen, self._grid(setting, chosen), self._between(setting, chosen)]
 
     def _download(self, *wishes: Any) -> dict[str, str]:
-        setting = _setting(*wishes)
-        digit = "all" if setting.label is None else setting.label
-        return {"orig_name": f"digits-{digit}-seed-{setting.seed}.png", "url": png(sheet(self.generator, setting))}
+        setting = self._setting(*wishes)
+        return {"orig_name": file_name(self.generator, setting), "url": png(sheet(self.generator, setting))}
 
     def _grid(self, setting: Setting, chosen: tuple[int, int]) -> str:
         return grid(draw(self.generator, setting), setting.labels(), chosen)
@@ -209,11 +219,6 @@ class DigitsTab:
     def _axis_labels(self, setting: Setting) -> list[str]:
         axes = self.generator.axes(setting.axes_of)
         return [f"{axis.name} · {100 * axis.share:.1f}\N{NO-BREAK SPACE}%" for axis in axes]
-
-
-def _setting(digit: int | str, own: str, temperature: float, seed: int | None, *steps: float) -> Setting:
-    label = None if digit == ALL else int(digit)
-    return Setting(label, own == OWN, temperature, seed or 0, steps)
 
 
 def _heading(setting: Setting) -> str:

@@ -81,6 +81,8 @@ CSS = """
 #digits-tab h2 { margin: 0; font-size: 17px; font-weight: 650; }
 #digits-tab h2 small { margin-left: 8px; font-size: 13px; font-weight: 400; color: var(--body-text-color-subdued); }
 #digits-tab button.lg { padding: 9px 16px; font-size: 15px; white-space: nowrap; }
+#digits-lead a { margin: 0; padding: 0; color: var(--color-accent); }
+#own-hand-heading { scroll-margin-top: 16px; }
 #digits-lead p { max-width: 66em; margin: 10px 0 0; color: var(--body-text-color-subdued); }
 #digits { gap: 36px; }
 #wishes { gap: 0; border-radius: 8px; border: 1px solid var(--border-color-primary);
@@ -105,17 +107,20 @@ CSS = """
 #axes-head .form, #own { flex: 1; padding: 0 !important; border: none !important; background: transparent; }
 #reset { padding: 6px 14px; font-size: 14px; }
 #axes { display: grid; grid-template-columns: 1fr 1fr; gap: 16px 24px; }
-.axis { gap: 0; min-width: 0 !important; }
+.axis { position: relative; isolation: isolate; gap: 0; min-width: 0 !important; padding-top: 24px; }
 .axis .form { border: none; background: transparent; overflow: visible; }
-.axis .along .wrap { display: flex; flex-direction: column-reverse; gap: 0; }
+.axis .along { position: static !important; }
 .axis .slider_input_container { height: 22px; }
 .axis .along { padding: 0 !important; border: none !important; background: transparent; overflow: visible !important; }
-.axis .head { align-items: center; height: 22px; margin: 0; }
+.axis .head { position: absolute; inset: 0 0 auto; align-items: center; height: 22px; margin: 0; }
 #axes .head label span { margin: 0; }
 #axes .tab-like-container { height: 22px; margin: 0; border: none; background: transparent; }
 .axis .row-of-digits figcaption { font-size: 11px; line-height: 1.4; }
-#axes .head input { width: 54px; height: 22px; margin: 0; padding: 0; border: none; background: transparent;
-    box-shadow: none; text-align: right; font-variant-numeric: tabular-nums; }
+#axes .head input { width: 54px; height: 22px; margin: 0; padding: 0 4px; border: none; border-radius: 4px;
+    background: transparent; box-shadow: none; text-align: right; font-variant-numeric: tabular-nums;
+    appearance: textfield; }
+#axes .head input::-webkit-inner-spin-button { display: none; }
+#axes .head input:is(:hover, :focus) { background: var(--background-fill-secondary); }
 .axis :is(.min_value, .max_value) { display: none; }
 .axis input[type=range] { --slider-color: var(--neutral-200); flex: none; width: calc(100% * 6 / 7 + 16px);
     margin: 0 calc(100% / 14 - 8px); }
@@ -170,6 +175,7 @@ CSS = """
     #controls { grid-template-columns: 1fr; }
     #download { flex: 1 1 100%; }
     #digits-tab { gap: 18px; }
+    #digits-tab h2 small { display: block; margin: 2px 0 0; }
     #digits, #digits > .column:first-child { gap: 16px; }
     #written-digits { display: contents; }
     #digits > .column:first-child { order: 1; }
@@ -185,7 +191,7 @@ CSS = """
 """
 
 # What gradio leaves out: a photograph may be pasted or dropped anywhere on the page, which the browser would otherwise
-# leave for it, and the keyboard moves sliders as the pointer does.
+# leave for it, and the keyboard sets sliders, and the boxes beside them, as the pointer does.
 HEAD = """
 <link rel="icon" type="image/svg+xml" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0
  16 16'%3E%3Crect width='16' height='16' rx='4' fill='%238a8a8a'/%3E%3Cpath d='M8 0h4a4 4 0 0 1 4 4v8a4 4 0 0 1-4 4H8z'
@@ -210,7 +216,8 @@ document.addEventListener("drop", (event) => {
     give(event.dataTransfer?.files);
 });
 document.addEventListener("keyup", (event) => {
-    if (/^(Arrow|Page|Home|End)/.test(event.key) && event.target.matches("input[type=range]"))
+    const keys = { range: /^(Arrow|Page|Home|End)/, number: /^Enter/ };
+    if (event.target.matches("input") && keys[event.target.type]?.test(event.key))
         event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
 });
 </script>

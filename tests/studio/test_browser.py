@@ -173,6 +173,36 @@ def test_variety_and_seed_draw_anew_and_the_same_ones_give_the_same(open_studio)
     assert np.array_equal(pixels(page, again[3]), original)
 
 
+def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means_the_usual_one(open_studio) -> None:
+    page = open_studio()
+    page.locator("#samples button").nth(1).click()
+    usual = coloured(page)
+    vividness, variety = (page.locator(f"#{name} input[type=number]") for name in ("vividness", "variety"))
+    at_first = variety.input_value()
+
+    seen = usual
+    for box, typed, meant in (
+        (variety, "99", "1.5"),
+        (variety, "", at_first),
+        (vividness, "-4", "0"),
+        (vividness, "", "1"),
+    ):
+        box.fill(typed)
+        box.press("Enter")
+        expect(box).to_have_value(meant)
+        seen = coloured(page, seen)
+    assert np.array_equal(pixels(page, seen[3]), pixels(page, usual[3]))
+
+    seed = page.locator("#seed input")
+    for typed, meant in (("99999999999", "999999999"), ("", "0")):
+        seed.fill(typed)
+        seed.press("Enter")
+        expect(seed).to_have_value(meant)
+        seen = coloured(page, seen)
+    assert np.array_equal(pixels(page, seen[3]), pixels(page, usual[3]))
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_a_photograph_may_be_pasted_or_dropped_anywhere(open_studio, photograph: Path, way: str) -> None:
     page = open_studio()

@@ -11,7 +11,17 @@ from PIL import Image, ImageDraw
 from cinn_app import DigitGenerator
 from cinn_app.errors import ImageError
 from cinn_app.studio.digit_markup import png
-from cinn_app.studio.digit_pictures import BETWEEN, Setting, along_axes, between, draw, ends, read_pad, sheet
+from cinn_app.studio.digit_pictures import (
+    BETWEEN,
+    Setting,
+    along_axes,
+    between,
+    draw,
+    ends,
+    file_name,
+    read_pad,
+    sheet,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +84,16 @@ def test_a_sheet_is_dark_ink_on_white_paper(generator: DigitGenerator) -> None:
     kept = Image.open(io.BytesIO(base64.b64decode(png(page).partition(",")[2])))
     assert (kept.mode, kept.size) == ("L", (page.shape[1], page.shape[0]))
     assert kept.getpixel((2 + 4 * 9, 2 + 4 * 5)) == 255 - draw(generator, setting)[0, 0, 5, 9]
+
+
+def test_a_sheet_is_named_after_what_made_it(generator: DigitGenerator) -> None:
+    assert file_name(generator, Setting(7, False, 0.8, 3, (1.5,))) == "digits-7-seed3-t0.8-slant+1.5.png"
+    assert (
+        file_name(generator, Setting(None, False, 1, 0, (0, -0.3, 2))) == "digits-all-seed0-t1-width-0.3-shape-3+2.png"
+    )
+    assert file_name(generator, Setting(7, True, 0.8, 3, (0, 0))) == "digits-7-seed3-t0.8.png"
+    own = generator.axes(7)[1].name.replace(" ", "-")
+    assert file_name(generator, Setting(7, True, 0.8, 3, (0, 1))) == f"digits-7-seed3-t0.8-own-{own}+1.png"
+    crowded = file_name(generator, Setting(None, False, 0.123456, 999_999_999, (-2.123456,) * 12))
+    assert crowded.startswith("digits-all-seed999999999-t0.123-axis1-2.12-axis2-2.12-")
+    assert crowded.endswith("-axis12-2.12.png") and len(crowded) < 200

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +97,82 @@ def test_digits_in_many_handwritings_follow_what_a_visitor_sets(open_digits) -> 
     settled(page, GRID, three)
     assert rolled != three
 
-    slider = page.locator("#temperature input[type=range]")
-    slider.fill("0")
+    page.locator("#temperature input[type=range]").fill("0")
     page.wait_for_function("new Set([...document.querySelectorAll('#grid img')].map(one => one.src)).size === 1")
+
+
+def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means_the_usual_one(open_digits) -> None:
+    page = open_digits()
+    usual, box = pictures(page, GRID), page.locator("#temperature input[type=number]")
+    at_first = box.input_value()
+    page.locator("#temperature input[type=range]").fill("1.5")
+    widest = changed(page, GRID, usual)
+    box.fill("")
+    settled(page, GRID, usual)
+    box.blur()
+    expect(box).to_have_value(at_first)
+    box.fill("99")
+    settled(page, GRID, widest)
+    box.press("Enter")
+    expect(box).to_have_value("1.5")
+    box.fill("")
+    box.press_sequentially("-e")  # as near to text as a box for numbers takes
+    settled(page, GRID, usual)
+    box.blur()
+    expect(box).to_have_value(at_first)
+
+    slider, box = page.locator(SLIDERS).nth(3), page.locator(".along input[type=number]").nth(3)
+    slider.fill("-3")
+    lowest = changed(page, GRID, usual)
+    box.fill("")
+    settled(page, GRID, usual)
+    box.fill("-99")
+    settled(page, GRID, lowest)
+    box.blur()
+    expect(box).to_have_value("-3")
+    expect(slider).to_have_value("-3")
+    box.fill("")
+    settled(page, GRID, usual)
+    box.press("Enter")
+    expect(box).to_have_value("0")
+
+    seed = page.locator("#digit-seed input")
+    for typed, meant in (("1.7", "2"), ("-5", "0"), ("99999999999", "999999999"), ("", "0")):
+        before = pictures(page, GRID)
+        seed.fill(typed)
+        seed.press("Enter")
+        expect(seed).to_have_value(meant)
+        changed(page, GRID, before)
+    settled(page, GRID, usual)
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def test_reset_puts_every_control_back(open_digits) -> None:
+    page = open_digits()
+    before, way, axes = pictures(page, GRID), pictures(page, WAY), pictures(page, ".way img")
+    usual = page.locator("#temperature input[type=number]").input_value()
+    choose(page, "#digit", "8")
+    eight = changed(page, GRID, before)
+    choose(page, "#own", "in this digit")
+    changed(page, ".way img", axes)
+    page.locator("#digit-dice").click()
+    rolled = changed(page, GRID, eight)
+    page.locator("#temperature input[type=range]").fill("0.3")
+    tamer = changed(page, GRID, rolled)
+    page.locator(SLIDERS).nth(2).fill("2")
+    changed(page, GRID, tamer)
+    page.locator("#grid button").nth(5).click()
+
+    page.locator("#reset").click()
+    for selector, expected in ((GRID, before), (WAY, way), (".way img", axes)):
+        settled(page, selector, expected)
+    expect(page.locator("#digits-heading")).to_contain_text("All ten digits")
+    expect(page.locator("#digit label.selected")).to_have_text("all")
+    expect(page.locator("#own label.selected")).to_have_text("in all digits")
+    expect(page.locator("#own input").first).to_be_disabled()
+    expect(page.locator("#digit-seed input")).to_have_value("0")
+    expect(page.locator("#temperature input[type=number]")).to_have_value(usual)
+    expect(page.locator(SLIDERS).nth(2)).to_have_value("0")
 
 
 def test_a_slider_moves_the_pictures_while_it_moves_and_reset_brings_them_back(open_digits) -> None:
@@ -190,8 +264,8 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     assert seen.shape == (28, 28) and seen[0].max() == 0 and seen.max() == 255
     assert 40 < (seen > 127).sum() < 200
     text = written.inner_text()
-    assert "Read as a" in text and "sure; next would be a" in text
-    guessed = int(text.partition("Read as a ")[2][0])
+    assert "sure; next would be a" in text
+    guessed = int(re.match(r"Read as (?:a|an) (\d), ", text)[1])
     assert first[guessed] != first[(guessed + 1) % 10]
 
     stroke(page, (0.4, 0.5), (0.7, 0.5))  # the bar of a seven
@@ -199,10 +273,12 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
 
     told = (guessed + 3) % 10
     choose(page, "#drawn-label", str(told))
-    expect(written).to_contain_text(f"Taken for a {told}, as you say.")
+    expect(written).to_contain_text(re.compile(rf"Taken for an? {told}, as you say\."))
     changed(page, WRITTEN, second)
     restored = decode(page.locator(WRITTEN).nth(told)).astype(int)
     assert np.abs(restored - decode(page.locator(".seen"))).max() <= 2  # its own class gives the drawing back
+    choose(page, "#drawn-label", "8")
+    expect(written).to_contain_text(re.compile(r"(Read as|Taken for) an 8, "))
 
     page.locator("#pad .clear").click()
     expect(written.locator(".notice")).to_contain_text("The pad is empty")
@@ -212,16 +288,25 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     assert blank
 
 
-def test_the_sheet_is_kept_as_a_png(open_digits, tmp_path: Path) -> None:
+def test_the_sheet_is_kept_as_a_png_named_after_what_made_it(open_digits, tmp_path: Path) -> None:
     page = open_digits()
     choose(page, "#digit", "4")
     expect(page.locator("#digits-heading")).to_contain_text("The digit 4")
+    page.locator("#temperature input[type=number]").fill("0.7")
+    page.locator(SLIDERS).first.fill("-1.5")
     with page.expect_download() as caught:
         page.locator("#keep-digits").click()
-    assert caught.value.suggested_filename == "digits-4-seed-0.png"
+    assert caught.value.suggested_filename == "digits-4-seed0-t0.7-slant-1.5.png"
     caught.value.save_as(tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert (sheet.format, sheet.size) == ("PNG", (6 * 116, 7 * 116))
+
+
+def test_a_link_leads_to_the_pad_below_the_fold(open_digits) -> None:
+    page = open_digits()
+    expect(page.locator("#pad")).not_to_be_in_viewport()
+    page.locator("#digits-lead a").click()
+    expect(page.locator("#pad")).to_be_in_viewport(ratio=1)
 
 
 def test_visitors_have_their_own_digits(open_digits) -> None:
@@ -269,3 +354,16 @@ def test_a_telephone_shows_the_digits_without_scrolling_sideways(open_digits, sc
 
     page.locator(SLIDERS).last.scroll_into_view_if_needed()  # the pictures stay in sight beside every slider
     expect(page.locator("#grid")).to_be_in_viewport()
+
+    seen = (
+        page.locator(".axis .head label")
+        .nth(6)
+        .evaluate(
+            """label => {
+            scrollBy({ top: label.getBoundingClientRect().top - 100, behavior: "instant" });
+            const { x, y } = label.getBoundingClientRect();
+            return document.elementFromPoint(x + 20, y + 8)?.closest("#grid, .axis")?.id;
+        }"""
+        )
+    )
+    assert seen == "grid"
