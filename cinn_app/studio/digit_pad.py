@@ -9,7 +9,7 @@ from torch import Tensor
 from cinn_app.errors import CinnError
 from cinn_app.studio.digit_markup import png, row
 from cinn_app.studio.digit_pictures import read_pad
-from cinn_app.systems.digits.generator import DigitGenerator
+from cinn_app.systems.digits.generator import DigitGenerator, Restyled
 
 __all__ = ["DigitPad"]
 
@@ -96,11 +96,12 @@ class DigitPad:
         except CinnError as error:
             return _notice(html.escape(str(error)))
         captions = [f"<b>{digit}</b>" if digit == restyled.label else str(digit) for digit in range(10)]
-        return _reading(image, likely, restyled.label) + row(restyled.images, captions)
+        return _reading(image, likely, restyled) + row(restyled.images, captions)
 
 
-def _reading(image: Tensor, likely: Tensor, label: int) -> str:
+def _reading(image: Tensor, likely: Tensor, restyled: Restyled) -> str:
     """Show what the model saw and took it for."""
+    label = restyled.label
     (first, second), (most, next_most) = (values.tolist() for values in reversed(likely.topk(2)))
     runner_up = f"next would be {_with_article(second)}, {_percent(next_most)}"
     if first == label:
@@ -110,6 +111,8 @@ def _reading(image: Tensor, likely: Tensor, label: int) -> str:
             f"<b>Taken for {_with_article(label)}</b>, as you say. "
             f"Alone it reads {_with_article(first)}, {_percent(most)} sure; {runner_up}."
         )
+    if restyled.doubtful:  # the model knows nothing but digits, so it is sure of anything
+        told += f" Yet <b>it hardly looks like {_with_article(label)}</b>: draw one digit alone, clearly."
     seen = f'<img class="seen" src="{png(image)}" alt="The drawing as the model sees it" title="28 x 28 pixels">'
     return f'<div class="reading">{seen}<p>{told}<br><small>On the left, what the model saw.</small></p></div>'
 

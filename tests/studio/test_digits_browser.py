@@ -265,6 +265,7 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     assert 40 < (seen > 127).sum() < 200
     text = written.inner_text()
     assert "sure; next would be a" in text
+    assert "Yet it hardly looks like a" in text  # the tests' model has learnt nothing, so it knows no digit
     guessed = int(re.match(r"Read as (?:a|an) (\d), ", text)[1])
     assert first[guessed] != first[(guessed + 1) % 10]
 
