@@ -14,6 +14,7 @@ from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
+from cinn_app.systems.colorization.reading import Reading
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_temperatures_out_of_range_are_refused(colorizer: Colorizer, temperature
 def test_a_picture_is_as_probable_read_as_drawn(colorizer: Colorizer) -> None:
     """Encoding the chroma of a drawn colouring gives back its latents and its log-likelihood."""
     drawn = colorizer.colorize(gray(64, 128), seed=5)[0]
-    guidance = colorizer.model.guide(torch.nn.functional.interpolate(drawn.photograph.lightness[None], (64, 128)))
+    guidance = Reading.of(colorizer.model, drawn.photograph, colorizer.recipe.data.size).guidance
     latents, log_prob = colorizer.model.encode(drawn.ab[None], guidance)
     assert log_prob.item() == pytest.approx(drawn.log_prob, rel=1e-3)
     torch.testing.assert_close(latents[-1][0], drawn.latents[-1], atol=1e-2, rtol=0)

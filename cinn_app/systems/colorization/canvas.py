@@ -37,6 +37,11 @@ class Canvas:
         canvas = tuple(-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in sides)
         return cls(sides[0], sides[1], (canvas[0], canvas[1]))
 
+    @property
+    def field(self) -> tuple[int, int]:
+        """Height and width of the shrunk photograph's chroma."""
+        return self.height // TARGET_STRIDE, self.width // TARGET_STRIDE
+
     def lightness(self, photograph: Photograph) -> Tensor:
         """Give the canvas that the network reads, ``(1, 1, height, width)``."""
         shrunk = functional.interpolate(
@@ -55,12 +60,12 @@ class Canvas:
 
     def crop(self, ab: Tensor) -> Tensor:
         """Cut the photograph's own field out of the canvas's chroma ``(2, height / 4, width / 4)``."""
-        return ab[:, : self.height // TARGET_STRIDE, : self.width // TARGET_STRIDE]
+        return ab[:, : self.field[0], : self.field[1]]
 
 
 def _mirror(picture: Tensor, canvas: tuple[int, int]) -> Tensor:
     """Extend a picture ``(..., height, width)`` to the canvas by mirroring, as often as it takes."""
     for dim, size in zip((-2, -1), canvas, strict=True):
-        index = torch.arange(size) % (2 * picture.shape[dim])
+        index = torch.arange(size, device=picture.device) % (2 * picture.shape[dim])
         picture = picture.index_select(dim, torch.minimum(index, 2 * picture.shape[dim] - 1 - index))
     return picture

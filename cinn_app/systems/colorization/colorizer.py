@@ -36,7 +36,7 @@ from cinn_app.systems.colorization.axes import (
 )
 from cinn_app.systems.colorization.colouring import Colouring
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
-from cinn_app.systems.colorization.reading import Reading, mean_of_readings
+from cinn_app.systems.colorization.reading import Reading
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.wishes import fading_region, meet_hints, meet_palette
 from cinn_app.systems.loading import load_system, require_recipe
@@ -213,7 +213,7 @@ class Colorizer:
                 f"{photograph.size} that leaves something out."
             )
         old = reading.canvas.extend(colouring.ab[None]).to(self.device)
-        staying = reading.canvas.extend(fading_region(keep, photograph, reading.field)[None]).to(self.device)
+        staying = reading.canvas.extend(fading_region(keep, photograph, reading.canvas.field)[None]).to(self.device)
         scales = colouring.temperature or self.temperatures()
         ab = self._draw(reading, scales, seed, steering)
         ab = ab + staying * (old - ab)
@@ -254,7 +254,7 @@ class Colorizer:
         reading = self._read(colouring.photograph)
         shapes = self.model.flow.latent_shapes(reading.guidance.mean.shape)
         fits = [z.shape for z in colouring.latents] == [shape[1:] for shape in shapes]
-        if not fits or colouring.ab.shape[1:] != reading.field:
+        if not fits or colouring.ab.shape[1:] != reading.canvas.field:
             raise CinnError("This colouring is of another model or size: give one that this model made.")
         return reading
 
@@ -279,12 +279,9 @@ class Colorizer:
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
-        """Give the conditional mean: the single colouring with the smallest expected error, and the palest.
-
-        The photograph is read at several sizes, see :func:`mean_of_readings`.
-        """
+        """Give the conditional mean: the single colouring with the smallest expected error, and the palest."""
         reading = self._read(as_photograph(image))
-        return self._colourings(mean_of_readings(self.model, reading, self.recipe.data.size), reading)[0]
+        return self._colourings(denormalise(reading.guidance.mean), reading)[0]
 
     @torch.inference_mode()
     def encode(self, image: ImageSource | Photograph, noisy: bool = False) -> Colouring:

@@ -50,7 +50,7 @@ def meet_hints(model: ColorizationModel, reading: Reading, ab: Tensor, hints: Hi
     near, wanted = blend_by_distance(distances, hints.ab)
     around, _ = blend_by_distance(distances, hints.ab, ANSWER_WIDTH)
     weight, total, answering = (
-        reading.canvas.extend(functional.adaptive_avg_pool2d(part, reading.field)[None]).to(ab)
+        reading.canvas.extend(functional.adaptive_avg_pool2d(part, reading.canvas.field)[None]).to(ab)
         for part in (near, near * wanted, around)
     )
     wanted = total / weight.clamp(min=1e-6)
