@@ -25,9 +25,12 @@ def train(
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run was stopped.")] = False,
     start_from: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            "--from", metavar="CHECKPOINT", help="Begin with the weights of a trained model, to teach it new pictures."
+            "--from",
+            metavar="CHECKPOINT",
+            help="Begin with the weights of a trained model, to teach it new pictures; of several, if repeated, with "
+            "their average.",
         ),
     ] = None,
     max_minutes: Annotated[
@@ -81,7 +84,7 @@ def train(
         from cinn_app.training.run import train as run_training
     try:
         checkpoint = run_training(
-            checked, data or [], target, folder, cache, device, resume, start_from, max_minutes, rich_progress
+            checked, data or [], target, folder, cache, device, resume, start_from or [], max_minutes, rich_progress
         )
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
         state = folder / "state.ckpt"

@@ -2,13 +2,14 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
@@ -37,7 +38,7 @@ def train(
     cache: Path,
     device: str = "auto",
     resume: bool = False,
-    start_from: str | Path | None = None,
+    start_from: Sequence[str | Path] = (),
     max_minutes: float | None = None,
     progress: Progress = no_progress,
 ) -> Checkpoint:
@@ -52,7 +53,7 @@ def train(
         cache: folder for packed pictures and features.
         device: a name for :func:`cinn_app.devices.choose_device`.
         resume: go on from the state in `run`.
-        start_from: a checkpoint, by path or name, whose weights a new training begins with.
+        start_from: checkpoints, by path or name; a new training begins with the average of their weights.
         max_minutes: stop after so long; the schedule then ends with them.
         progress: shows how packing and caching get on.
 
@@ -109,24 +110,40 @@ def _prepare(
     sources: Sequence[Path],
     cache: Path,
     device: torch.device,
-    start_from: str | Path | None,
+    start_from: Sequence[str | Path],
     limit: TimeLimit,
     start: int,
     progress: Progress,
 ) -> Job:
     """Let the recipe's system set up its training."""
-    path = None if start_from is None else find_checkpoint(start_from)
-    weights = None if path is None else load_checkpoint(path).weights
+    paths = [find_checkpoint(name) for name in start_from]
     try:
+        weights = _average([load_checkpoint(path).weights for path in paths]) if paths else None
         if isinstance(recipe, ColorizationRecipe):
             return prepare_colorization(recipe, sources, cache, device, weights, limit, start, progress)
         return prepare_digits(recipe, sources, cache, weights, limit, start, progress)
     except RuntimeError as error:  # what strict loading raises
-        if path is None:
+        if not paths:
             raise
+        named = " and ".join(map(str, paths))
         raise CheckpointError(
-            f"The weights in {path} do not fit this recipe: start from a checkpoint of the same architecture."
+            f"The weights in {named} do not fit this recipe: start from checkpoints of the same architecture."
         ) from error
+
+
+def _average(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Average weights that were trained from a common beginning: a model soup (Wortsman et al. 2022, arXiv 2203.05482).
+
+    Raises:
+        RuntimeError: if they are not of the same architecture.
+    """
+    if any(weights.keys() != several[0].keys() for weights in several):
+        raise RuntimeError("the names of the weights differ")
+    averaged = dict(several[0])  # also what is no fraction, such as counters
+    for name, first in averaged.items():
+        if first.is_floating_point():
+            averaged[name] = torch.stack([weights[name].float() for weights in several]).mean(0)
+    return averaged
 
 
 def _trainer(training: Training, run: Path, device: torch.device, limit: TimeLimit, job: Job) -> pl.Trainer:

@@ -186,14 +186,15 @@ def test_train_passes_on_what_it_is_told(cinn: Callable, monkeypatch: pytest.Mon
         return SimpleNamespace(figures={"steps": 9000, "held_out_bits_per_dim": 3.1})
 
     stand_in(monkeypatch, "cinn_app.training.run", train=train)
-    result = cinn("train", RECIPE, "--data", "x.tar", "--data", "y", "--max-minutes", 3, "--resume")
+    some = ("--data", "x.tar", "--data", "y", "--from", "a", "--from", "b")
+    result = cinn("train", RECIPE, *some, "--max-minutes", 3, "--resume")
     assert result == (
         0,
         "Wrote checkpoints/colorize.safetensors.\nTraining steps: 9,000\nBits per dimension, held out: 3.1\n",
         "",
     )
     defaults = [Path("checkpoints/colorize.safetensors"), Path("runs/colorize"), Path("cache")]
-    assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", True, None, 3.0]
+    assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", True, ["a", "b"], 3.0]
 
 
 def test_train_gets_the_digits_itself(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

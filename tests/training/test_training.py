@@ -22,7 +22,7 @@ from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.training.colorization import ColorizationTraining
 from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
-from cinn_app.training.run import train
+from cinn_app.training.run import _average, train
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_training_lowers_the_loss_and_writes_a_checkpoint_that_colours(
     assert load_checkpoint(output).recipe == recipe
     taught = train(
         recipe, [pictures], tmp_path / "more.safetensors", tmp_path / "more", tmp_path / "cache", "cpu",
-        start_from=output, max_minutes=0,
+        start_from=[output, output], max_minutes=0,
     )  # fmt: skip
     assert taught.figures["steps"] == 1
     assert abs(taught.figures["held_out_bits_per_dim"] - checkpoint.figures["held_out_bits_per_dim"]) < 0.05
@@ -162,11 +162,23 @@ def test_unusable_requests_say_so(
         train(recipe, [pictures / "0.png"], *places, device="cpu")
     tiny_recipe["architecture"]["couplings"] = [3, 2, 2, 2]
     with pytest.raises(CheckpointError, match="of the same architecture"):
-        train(parse_recipe(tiny_recipe, "here"), [pictures], *places, device="cpu", start_from=tiny_checkpoint)
+        train(parse_recipe(tiny_recipe, "here"), [pictures], *places, device="cpu", start_from=[tiny_checkpoint])
     (tmp_path / "run").mkdir(exist_ok=True)
     (tmp_path / "run" / "state.ckpt").write_bytes(b"not a state")
     with pytest.raises(TrainingError, match="damaged"):
         train(recipe, [pictures], *places, device="cpu", resume=True)
+
+
+def test_weights_of_several_beginnings_are_averaged() -> None:
+    one = {"weight": torch.tensor([1.0, 2.0], dtype=torch.float16), "count": torch.tensor(7)}
+    other = {"weight": torch.tensor([3.0, 6.0], dtype=torch.float16), "count": torch.tensor(9)}
+    averaged = _average([one, other])
+    assert averaged["weight"].tolist() == [2.0, 4.0]
+    assert averaged["count"] == 7
+    with pytest.raises(RuntimeError):
+        _average([one, {"weight": one["weight"]}])
+    with pytest.raises(RuntimeError):
+        _average([one, {"weight": torch.zeros(3), "count": one["count"]}])
 
 
 def as_toml(recipe: dict[str, Any]) -> str:
