@@ -33,7 +33,7 @@ Within: TypeAlias = Annotated[
     ),
 ]
 #: How far one may go along an axis, in standard deviations.
-MAX_STEP = 5
+MAX_STEP = 3
 #: The widest sheet: 44,000 pixels, which most formats still hold.
 MAX_COLUMNS = 500
 #: Pictures made at once where thousands are written.
@@ -145,17 +145,18 @@ def restyle(
 
         picture = read_digit(image)
     generator = _load(model, device)
-    probabilities = generator.classify(picture)[0]
-    shown = int(probabilities.argmax()) if label is None else int(label)
-    restyled = generator.restyle(picture, shown)
+    restyled = generator.restyle(picture, None if label is None else int(label))
+    shown = restyled.label
     settings = {**generator.model_settings(), "label": shown} if mark else None
     save_digits(output, torch.cat([picture[None], restyled.images])[None], settings, image)
     taken = f"a{'n' if shown == 8 else ''} {shown}"
-    probability = f"{probabilities[shown]:.1%}"
-    if label is None:
-        say(f"Read as {taken}, with a probability of {probability}; say --label if it is another digit.")
-    else:
+    probability = f"{restyled.probabilities[shown]:.1%}"
+    if label is not None:
         say(f"Taken for {taken}, as --label says; the model by itself gives that a probability of {probability}.")
+    elif restyled.doubtful:  # the model knows nothing but digits, so its probability says nothing
+        say(f"Taken for {taken}, as what it looks like most; say --label if it is another digit.")
+    else:
+        say(f"Read as {taken}, with a probability of {probability}; say --label if it is another digit.")
     if restyled.doubtful:
         say_warning(f"It hardly looks like {taken}, so expect an odd handwriting: draw one digit alone, clearly.")
     say(f"Wrote {output}.")

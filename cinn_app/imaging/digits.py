@@ -24,8 +24,8 @@ CONTRAST = 15.0
 FAINT = 0.2
 #: MNIST's strokes are full ink but for their edges, so shrunk ink is strengthened by so much.
 FULL = 1.5
-#: Difference in Lab from one side of the paper to the other that is taken for shading; more is ink at the edge.
-SHADING = 30.0
+#: How often the plane of the paper is fitted anew.
+REFITS = 20
 #: Difference in Lab from white up to which an even picture is blank paper.
 OFF_WHITE = 30.0
 #: A digit is drawn with strokes: ink that covers more of its own box than this is a blot, unless the box is as narrow,
@@ -109,17 +109,21 @@ def _is_blank(photograph: Photograph) -> bool:
 
 
 def _paper(lab: Tensor) -> Tensor:
-    """Guess the paper behind a drawing ``(channels, height, width)``: even, or lit more brightly from one side."""
+    """Guess the paper behind a drawing ``(channels, height, width)``: even, or lit more brightly from one side.
+
+    It is the plane whose distance from the pixels of the frame is least in sum, so that ink that crosses the frame does
+    not bend it; found by least squares, each time weighted by the inverse of the last distances.
+    """
     _, height, width = lab.shape
-    down, across = _shading(lab[:, 0], lab[:, -1]), _shading(lab[:, :, 0], lab[:, :, -1])
-    slope = down * torch.linspace(-0.5, 0.5, height)[:, None] + across * torch.linspace(-0.5, 0.5, width)
-    return _frame(lab).median(-1).values[:, None, None] + slope
-
-
-def _shading(first: Tensor, last: Tensor) -> Tensor:
-    """Return by how much the paper changes between two opposite edges ``(channels, pixels)``: ``(channels, 1, 1)``."""
-    change = last.median(-1).values - first.median(-1).values
-    return torch.where(change.abs() < SHADING, change, 0.0)[:, None, None]
+    rows, columns = torch.meshgrid(torch.linspace(-0.5, 0.5, height), torch.linspace(-0.5, 0.5, width), indexing="ij")
+    basis = torch.stack([torch.ones_like(rows), rows, columns])
+    at_frame, seen = _frame(basis).T.double(), _frame(lab).T.double()
+    distance = torch.ones(len(seen), 1, dtype=torch.float64)
+    for _ in range(REFITS):
+        weight = distance.clamp(min=1).rsqrt()
+        plane = torch.linalg.lstsq(weight * at_frame, weight * seen, driver="gelsd").solution
+        distance = (seen - at_frame @ plane).norm(dim=1, keepdim=True)
+    return torch.einsum("fhw,fc->chw", basis, plane.float())
 
 
 def _frame(x: Tensor) -> Tensor:

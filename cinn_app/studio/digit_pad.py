@@ -91,28 +91,27 @@ class DigitPad:
     def _write(self, drawing: str | None, label: int | str) -> str:
         try:
             image = read_pad(drawing)
-            likely = self.generator.classify(image[None])[0]
-            restyled = self.generator.restyle(image, int(likely.argmax()) if label == GUESS else int(label))
+            restyled = self.generator.restyle(image, None if label == GUESS else int(label))
         except CinnError as error:
             return _notice(html.escape(str(error)))
         captions = [f"<b>{digit}</b>" if digit == restyled.label else str(digit) for digit in range(10)]
-        return _reading(image, likely, restyled) + row(restyled.images, captions)
+        return _reading(image, restyled) + row(restyled.images, captions)
 
 
-def _reading(image: Tensor, likely: Tensor, restyled: Restyled) -> str:
+def _reading(image: Tensor, restyled: Restyled) -> str:
     """Show what the model saw and took it for."""
     label = restyled.label
-    (first, second), (most, next_most) = (values.tolist() for values in reversed(likely.topk(2)))
+    (first, second), (most, next_most) = (values.tolist() for values in reversed(restyled.probabilities.topk(2)))
     runner_up = f"next would be {_with_article(second)}, {_percent(next_most)}"
-    if first == label:
+    if restyled.doubtful:  # the model knows nothing but digits, so how sure it is says nothing
+        told = f"<b>Taken for {_with_article(label)}</b>, but it hardly looks like one. Draw one digit alone, clearly."
+    elif first == label:
         told = f"<b>Read as {_with_article(label)}</b>, {_percent(most)} sure; {runner_up}."
     else:
         told = (
             f"<b>Taken for {_with_article(label)}</b>, as you say. "
             f"Alone it reads {_with_article(first)}, {_percent(most)} sure; {runner_up}."
         )
-    if restyled.doubtful:  # the model knows nothing but digits, so it is sure of anything
-        told += f" Yet <b>it hardly looks like {_with_article(label)}</b>: draw one digit alone, clearly."
     seen = f'<img class="seen" src="{png(image)}" alt="The drawing as the model sees it" title="28 x 28 pixels">'
     return f'<div class="reading">{seen}<p>{told}<br><small>On the left, what the model saw.</small></p></div>'
 

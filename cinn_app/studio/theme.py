@@ -179,7 +179,7 @@ CSS = """
     #digits, #digits > .column:first-child { gap: 16px; }
     #written-digits { display: contents; }
     #digits > .column:first-child { order: 1; }
-    #grid { position: sticky; top: 0; z-index: 5; background: var(--body-background-fill); }
+    #grid { position: sticky; top: 0; z-index: 60; background: var(--body-background-fill); }
     .cells { --room: 46svh; }
     #axes { grid-template-columns: 1fr; }
     #digit-draw { grid-template-columns: 1fr auto; }

@@ -1,11 +1,11 @@
 """Directions of a latent space that have names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from cinn_app.errors import CinnError
 
-__all__ = ["find_axis"]
+__all__ = ["find_axes", "find_axis"]
 
 
 class Named(Protocol):
@@ -18,6 +18,20 @@ class Named(Protocol):
 
 
 Axis = TypeVar("Axis", bound=Named)
+
+
+def find_axes(axes: Sequence[Axis], steps: Mapping[str | int, float]) -> list[tuple[Axis, float]]:
+    """Find the axes that steps go along, each as :func:`find_axis` does.
+
+    Raises:
+        CinnError: if there is no such axis, or one is given twice, as by its name and its number.
+    """
+    found = [(find_axis(axes, key), step) for key, step in steps.items()]
+    names = [axis.name for axis, _ in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise CinnError(f"The axis {name} is given twice: give each axis once.")
+    return found
 
 
 def find_axis(axes: Sequence[Axis], key: str | int) -> Axis:

@@ -156,6 +156,22 @@ def test_a_photograph_of_paper_with_shade_and_grain() -> None:
     assert (digit == 0).sum() > 28 * 28 - 260
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_paper_lit_from_one_side_is_paper(turns: int) -> None:
+    """From 120 to 250 gray, and the stroke reaches the frame, which must not bend what is taken for paper.
+
+    Ink is only somewhat fainter where less light falls on it.
+    """
+    light = np.rot90(np.tile(np.linspace(120, 250, 300), (300, 1)), turns)
+    ink = 1 - np.asarray(drawing(300)) / 255
+    ink[140:160, :80] = 1
+    lit, even = (
+        read_digit(Image.fromarray((paper * (1 - 0.8 * ink)).astype(np.uint8)))
+        for paper in (light, np.full_like(light, 230))
+    )
+    assert_alike(lit, even, mean=25, shift=1)
+
+
 @pytest.mark.parametrize("side", [60, 100, 500, 2000])
 def test_the_size_of_the_drawing_does_not_matter(side: int) -> None:
     assert_alike(read_digit(drawing(side)), read_digit(drawing(1000)), mean=25 if side < 100 else 15, shift=1)

@@ -195,7 +195,8 @@ def test_classifying_is_bayes_rule(generator: DigitGenerator) -> None:
 @pytest.mark.parametrize("label", [None, 6])
 def test_restyling_returns_the_picture_under_its_own_label(generator: DigitGenerator, label: int | None) -> None:
     image = pictures(3)[2]
-    shown, latent, images, _ = generator.restyle(image, label)
+    shown, probabilities, latent, images, _ = generator.restyle(image, label)
+    torch.testing.assert_close(probabilities, generator.classify(image)[0])
     assert shown == (generator.classify(image[None]).argmax() if label is None else label)
     assert images.shape == (CLASSES, 28, 28)
     assert torch.equal(images[shown], image)
@@ -268,9 +269,14 @@ def test_unknown_axes_are_refused(generator: DigitGenerator, key: str | int) -> 
         generator.sample([1], steps={key: 1.0})
 
 
-@pytest.mark.parametrize("step", [5.1, -7, math.nan, math.inf, "far", None, [1, 2], torch.ones(2)])
+def test_an_axis_given_twice_is_refused(generator: DigitGenerator) -> None:
+    with pytest.raises(CinnError, match="The axis slant is given twice"):
+        generator.sample([1], steps={"Slant": 1.0, 1: 1.0})
+
+
+@pytest.mark.parametrize("step", [3.1, -7, math.nan, math.inf, "far", None, [1, 2], torch.ones(2)])
 def test_steps_out_of_range_are_refused(generator: DigitGenerator, step: Any) -> None:
-    with pytest.raises(CinnError, match=r"The step along slant, .*, is out of range: give a number from -5 to 5"):
+    with pytest.raises(CinnError, match=r"The step along slant, .*, is out of range: give a number from -3 to 3"):
         generator.sample([1], steps={"slant": step})
 
 
@@ -329,7 +335,7 @@ def test_a_digit_may_be_given_in_any_form(generator: DigitGenerator, drawings: l
 
 def test_several_digits_may_be_given_in_any_form(generator: DigitGenerator, drawings: list[Path]) -> None:
     digits = torch.stack([read_digit(path) for path in drawings])
-    for given in (drawings, tuple(digits), digits.numpy(), [drawings[0], digits[1].numpy()]):
+    for given in (drawings, tuple(digits), digits.numpy(), digits[:, None], [drawings[0], digits[1].numpy()]):
         assert torch.equal(generator.encode(given, (1, 7)), generator.encode(digits, [1, 7]))
     assert generator.classify([]).shape == (0, CLASSES)
     assert generator.encode([], []).shape == (0, DIMS)
@@ -354,7 +360,7 @@ def test_labels_and_latents_may_be_given_in_any_form(generator: DigitGenerator) 
     ("images", "reason"),
     [
         (torch.zeros(200, 100, dtype=torch.uint8), r"the shape \(200, 100\): give \(count, 28, 28\)"),
-        (np.zeros((1, 1, 28, 28), np.uint8), r"the shape \(1, 1, 28, 28\)"),
+        (np.zeros((1, 3, 28, 28), np.uint8), r"the shape \(1, 3, 28, 28\)"),
         (torch.zeros(784, dtype=torch.uint8), r"the shape \(784,\)"),
         (torch.zeros(28, 28), "the type torch.float32: give uint8"),
         (np.full((28, 28), np.nan), "the type float64: give uint8"),

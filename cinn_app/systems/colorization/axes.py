@@ -20,7 +20,7 @@ from torch import Tensor
 from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import CinnError
 from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.axes import find_axis
+from cinn_app.systems.axes import find_axes
 from cinn_app.systems.colorization.model import ColorizationModel
 
 __all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "find_colour_axes", "sum_of_steps"]
@@ -112,9 +112,8 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
         channels: of the coarsest latent.
 
     Raises:
-        CinnError: if there is no such axis, or a step is out of range.
+        CinnError: if there is no such axis, one is given twice, or a step is out of range.
     """
-    total = torch.zeros(channels)
     for key, step in steps.items():
         if not -MAX_STEP <= step <= MAX_STEP:  # refuses not-a-number, too
             raise CinnError(f"A step of {step:g} along {key!r} is out of range: go from -{MAX_STEP:g} to {MAX_STEP:g}.")
@@ -122,8 +121,7 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
             raise CinnError(
                 "This model has no axes of colour: choose one trained by this version, or leave the steps out."
             )
-        total += step * find_axis(axes, key).direction
-    return total
+    return sum((step * axis.direction for axis, step in find_axes(axes, steps)), torch.zeros(channels))
 
 
 def _effects_of_steps(model: ColorizationModel, example: ColourBatch) -> Tensor:

@@ -18,7 +18,7 @@ from cinn_app.errors import CinnError
 from cinn_app.imaging import DIGIT_SIDE
 from cinn_app.recipes import DigitsRecipe
 from cinn_app.systems.arc import arc
-from cinn_app.systems.axes import find_axis
+from cinn_app.systems.axes import find_axes
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.inputs import DigitImage, DigitImages, Labels, Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, WHOLE_DIMS, DigitModel, dequantise, quantise
@@ -26,12 +26,12 @@ from cinn_app.systems.loading import load_system, require_recipe
 
 __all__ = ["Axis", "DigitGenerator", "Restyled"]
 
-#: Less typical than this is what hardly looks like a digit.
-DOUBTFUL = 0.01
+#: Less typical than this is what hardly looks like a digit; less probable, what looks nearly as much like another.
+ATYPICAL, UNSURE = 0.01, 0.6
 #: Pictures that go through the flow at once.
 BATCH = 500
 #: The highest temperature that may be asked for, and the farthest place on an axis.
-MAX_TEMPERATURE, MAX_STEP = 2.0, 5.0
+MAX_TEMPERATURE, MAX_STEP = 2.0, 3.0
 #: The highest seed that torch knows.
 MAX_SEED = 2**64 - 1
 #: So many digits of the weights' digest tell models apart.
@@ -57,12 +57,15 @@ class Restyled(NamedTuple):
 
     Attributes:
         label: what the given digit was taken for.
+        probabilities: of each digit, as :meth:`DigitGenerator.classify` finds them, ``(10,)``.
         latent: its handwriting, ``(784,)``.
         images: uint8, ``(10, 28, 28)``.
-        doubtful: whether the picture hardly looks like that digit, see :meth:`DigitGenerator.typicality`.
+        doubtful: whether the picture hardly looks like that digit (:meth:`DigitGenerator.typicality`), or nearly as
+            much like another.
     """
 
     label: int
+    probabilities: Tensor
     latent: Tensor
     images: Tensor
     doubtful: bool
@@ -134,11 +137,11 @@ class DigitGenerator:
             label: whose axes are meant, as in :meth:`axes`.
 
         Raises:
-            CinnError: if an axis is unknown, or a step is no number from -5 to 5.
+            CinnError: if an axis is unknown or given twice, or a step is no number from -3 to 3.
         """
-        axes, moved = self.axes(label), inputs.as_latents(latents).clone()
-        for key, step in inputs.as_steps(steps, MAX_STEP).items():
-            moved += step * find_axis(axes, key).direction
+        moved = inputs.as_latents(latents).clone()
+        for axis, step in find_axes(self.axes(label), inputs.as_steps(steps, MAX_STEP)):
+            moved += step * axis.direction
         return moved
 
     @torch.inference_mode()
@@ -216,10 +219,8 @@ class DigitGenerator:
     ) -> dict[str, Any]:
         """Name all that makes the handwritings of :meth:`sample`, as JSON has it; a file's mark holds it."""
         drawn = {"seed": inputs.whole_number(seed, "seed", 0, MAX_SEED), "temperature": self._temperature(temperature)}
-        axes: dict[str, float] = {}
-        for key, step in inputs.as_steps(steps or {}, MAX_STEP).items():
-            name = find_axis(self.axes(within), key).name
-            axes[name] = axes.get(name, 0.0) + step
+        along = find_axes(self.axes(within), inputs.as_steps(steps or {}, MAX_STEP))
+        axes = {axis.name: step for axis, step in along}
         moved = {} if not axes else {"axes": axes} if within is None else {"axes": axes, "axes_within": within}
         return {**self.model_settings(), **drawn, **moved}
 
@@ -281,10 +282,12 @@ class DigitGenerator:
             label: what it shows; by default what :meth:`classify` finds most probable.
         """
         digit = inputs.as_image(image)
-        shown = int(self.classify(digit)[0].argmax()) if label is None else inputs.as_label(label)
+        probabilities = self.classify(digit)[0]
+        shown = int(probabilities.argmax()) if label is None else inputs.as_label(label)
         latent = self.encode(digit, shown)[0]
-        doubtful = bool(self.typicality(latent) < DOUBTFUL)
-        return Restyled(shown, latent, self.decode(latent.expand(CLASSES, -1), range(CLASSES)), doubtful)
+        doubtful = bool(self.typicality(latent) < ATYPICAL) or (label is None and bool(probabilities[shown] < UNSURE))
+        images = self.decode(latent.expand(CLASSES, -1), range(CLASSES))
+        return Restyled(shown, probabilities, latent, images, doubtful)
 
     def interpolate(self, first: Latents, second: Latents, labels: Sequence[int], count: int = 8) -> Tensor:
         """Go from one handwriting and digit to another, the latent along the arc between them.

@@ -54,6 +54,8 @@ def as_images(images: DigitImages) -> Tensor:
         raise CinnError(
             f"Digits cannot be given as {type(images).__name__}: give a tensor, an array, a Pillow picture or a path."
         )
+    if images.ndim == 4 and images.shape[1] == 1:  # as loaders of MNIST have it
+        images = images[:, 0]
     shape = tuple(images.shape)
     if len(shape) not in (2, 3) or shape[-2:] != (DIGIT_SIDE, DIGIT_SIDE):
         raise CinnError(
