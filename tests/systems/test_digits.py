@@ -437,7 +437,7 @@ def test_settings_name_all_that_makes_a_sample(generator: DigitGenerator) -> Non
     assert plain["model"] == "tiny-digits" and generator.checkpoint.digest.startswith(plain["weights"])
     assert (plain["seed"], plain["temperature"]) == (3, 0.8)
     assert not plain.keys() & {"axes", "axes_within"}
-    moved = generator.settings(0.5, 3, {"WIDTH": 1, 2: 0.5, "1": -2.0}, within=7)
+    moved = generator.settings(0.5, 3, {"WIDTH": 1.5, "1": -2.0}, within=7)
     assert (moved["temperature"], moved["axes"], moved["axes_within"]) == (0.5, {"width": 1.5, "slant": -2.0}, 7)
     assert generator.settings(within=7).keys() == plain.keys()
 
