@@ -1,5 +1,6 @@
 """The colorizer as people use it."""
 
+import dataclasses
 import io
 import sys
 from pathlib import Path
@@ -80,6 +81,21 @@ def test_temperature_of_one_number_keeps_the_recipes_proportions(colorizer: Colo
 def test_temperatures_out_of_range_are_refused(colorizer: Colorizer, temperature: float) -> None:
     with pytest.raises(CinnError, match="give one"):
         colorizer.colorize(gray(64, 64), temperature=temperature)
+
+
+def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
+    def drawn(vividness: float, spread: float, temperature: float | None = None) -> torch.Tensor:
+        told = {"vividness": vividness, "vividness_spread": spread}
+        recipe = colorizer.recipe.model_copy(update={"sampling": colorizer.recipe.sampling.model_copy(update=told)})
+        other = Colorizer(dataclasses.replace(colorizer.checkpoint, recipe=recipe), colorizer.device)
+        return torch.stack([colouring.ab for colouring in other.colorize(gray(64, 64), 4, temperature)])
+
+    plain = drawn(1.0, 0.0)
+    torch.testing.assert_close(drawn(1.5, 0.0), 1.5 * plain)
+    factors = (drawn(1.5, 0.3) / plain).flatten(1)
+    torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=1e-3, atol=0)
+    assert 0.1 < factors[:, 0].log().std() < 0.6
+    torch.testing.assert_close(drawn(1.5, 0.3, temperature=0), drawn(1.5, 0.0, temperature=0))
 
 
 @torch.inference_mode()

@@ -262,10 +262,8 @@ class Colorizer:
         """Draw chroma for each photograph of a batch, and steer it; the first ones do not depend on how many."""
         guidance = reading.guidance
         shape = (1, *guidance.mean.shape[1:])
-        drawn = [
-            self.model.draw(shape, temperature, self.recipe.sampling.coherence, _generator(seed, number))
-            for number in range(len(guidance.mean))
-        ]
+        generators = [_generator(seed, number) for number in range(len(guidance.mean))]
+        drawn = [self.model.draw(shape, temperature, self.recipe.sampling.coherence, each) for each in generators]
         latents = [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
         step = sum_of_steps(self.axes, steering.axes, latents[-1].shape[1])
         latents[-1] = latents[-1] + step.to(self.device)[:, None, None]
@@ -273,9 +271,24 @@ class Colorizer:
         if steering.reference is not None:
             ab = meet_palette(self.model, reading, ab, steering.reference)
         ab = self.model.settle(ab, guidance, reading.lightness)
+        if steering.reference is None:  # which says how vivid the colours are to be
+            ab = ab * self._vividness(temperature, generators).to(ab)
         if steering.hints is not None:
             ab = meet_hints(self.model, reading, ab, steering.hints)
         return ab
+
+    def _vividness(self, temperature: Sequence[float], generators: Sequence[torch.Generator]) -> Tensor:
+        r"""Draw the factor of each sample's chroma, ``(samples, 1, 1, 1)``.
+
+        .. math:: v \, e^{t s n}, \quad n \sim N(0, 1)
+
+        A mean of plausible colours is paler than each of them, by :math:`v`; photographs differ in how vivid they are,
+        by :math:`s`, and samples as much as the relative temperature :math:`t` lets them.
+        """
+        sampling = self.recipe.sampling
+        spread = sampling.vividness_spread * temperature[-1] / sampling.temperature[-1]
+        normal = torch.cat([torch.randn(1, generator=each) for each in generators])
+        return (sampling.vividness * torch.exp(spread * normal))[:, None, None, None]
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
