@@ -37,8 +37,9 @@ from cinn_app.systems.colorization.axes import (
 from cinn_app.systems.colorization.colouring import Colouring
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
 from cinn_app.systems.colorization.reading import Reading
+from cinn_app.systems.colorization.sampling import draw_chroma, generator_of
 from cinn_app.systems.colorization.steering import Steering
-from cinn_app.systems.colorization.wishes import fading_region, meet_hints, meet_palette
+from cinn_app.systems.colorization.wishes import fading_region
 from cinn_app.systems.loading import load_system, require_recipe
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
@@ -259,36 +260,7 @@ class Colorizer:
         return reading
 
     def _draw(self, reading: Reading, temperature: Sequence[float], seed: int, steering: Steering) -> Tensor:
-        """Draw chroma for each photograph of a batch, and steer it; the first ones do not depend on how many."""
-        guidance = reading.guidance
-        shape = (1, *guidance.mean.shape[1:])
-        generators = [_generator(seed, number) for number in range(len(guidance.mean))]
-        drawn = [self.model.draw(shape, temperature, self.recipe.sampling.coherence, each) for each in generators]
-        latents = [torch.cat(scale).to(self.device) for scale in zip(*drawn, strict=True)]
-        step = sum_of_steps(self.axes, steering.axes, latents[-1].shape[1])
-        latents[-1] = latents[-1] + step.to(self.device)[:, None, None]
-        ab = self.model.decode(latents, guidance)[0]
-        if steering.reference is not None:
-            ab = meet_palette(self.model, reading, ab, steering.reference)
-        ab = self.model.settle(ab, guidance, reading.lightness)
-        if steering.reference is None:  # which says how vivid the colours are to be
-            ab = ab * self._vividness(temperature, generators).to(ab)
-        if steering.hints is not None:
-            ab = meet_hints(self.model, reading, ab, steering.hints)
-        return ab
-
-    def _vividness(self, temperature: Sequence[float], generators: Sequence[torch.Generator]) -> Tensor:
-        r"""Draw the factor of each sample's chroma, ``(samples, 1, 1, 1)``.
-
-        .. math:: v \, e^{t s n}, \quad n \sim N(0, 1)
-
-        A mean of plausible colours is paler than each of them, by :math:`v`; photographs differ in how vivid they are,
-        by :math:`s`, and samples as much as the relative temperature :math:`t` lets them.
-        """
-        sampling = self.recipe.sampling
-        spread = sampling.vividness_spread * temperature[-1] / sampling.temperature[-1]
-        normal = torch.cat([torch.randn(1, generator=each) for each in generators])
-        return (sampling.vividness * torch.exp(spread * normal))[:, None, None, None]
+        return draw_chroma(self.model, self.recipe.sampling, self.axes, reading, temperature, seed, steering)
 
     @torch.inference_mode()
     def best_guess(self, image: ImageSource | Photograph) -> Colouring:
@@ -313,7 +285,7 @@ class Colorizer:
         reading = self._read(photograph)
         ab = reading.canvas.chroma(photograph.ab).to(self.device)
         if noisy:
-            noise = torch.randn(ab.shape, generator=_generator(0, 0)).to(self.device)
+            noise = torch.randn(ab.shape, generator=generator_of(0, 0)).to(self.device)
             ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
         return self._colourings(ab, reading)[0]
 
@@ -345,8 +317,3 @@ class Colorizer:
 def as_photograph(image: ImageSource | Photograph) -> Photograph:
     """Read a picture unless it has been read already."""
     return image if isinstance(image, Photograph) else read_photograph(image)
-
-
-def _generator(seed: int, sample: int) -> torch.Generator:
-    state = np.random.SeedSequence([seed, sample]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state) & (2**63 - 1))
