@@ -59,8 +59,6 @@ class ColourQueries(Baseline):
         """Return the absolute error, normalised."""
         return (self.paint(batch.lightness, batch.seen) - normalise(batch.ab)).abs().mean()
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Return the one answer, as often as asked for."""
-        return denormalise(self.paint(lightness)).expand(count, -1, -1, -1)
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Return what is painted."""
+        return denormalise(self.paint(lightness))
