@@ -1,12 +1,13 @@
-"""Seven other ways to colour photographs beside ours: same data, frozen features, pyramid, schedule and minutes.
+"""Seven other ways to colour photographs beside ours: same data, encoder, pyramid, schedule and minutes.
 
     python benchmarks/colorization_baselines.py --data train.tar --held-out val.tar --minutes 100 --json FILE
 
 The families: gray; regression; soft classification (Zhang et al. 2016); a conditional VAE; a VAE with a
 mixture-density prior (after Deshpande et al. 2017); a conditional GAN (pix2pix); colour queries (after DDColor); and
-the flow of our recipe, trained in the same loop. Each is trained for so many minutes, one after the other. A call
-that was stopped goes on where it was, and what has had its minutes is only measured; delete the folder --run to begin
-anew. Pictures and features are packed in the cache as `cinn train` does, and found there where it did.
+the flow of our recipe, trained in the same loop and measured as the colorizer that it would be. Each is trained for so
+many minutes, one after the other. A call that was stopped goes on where it was, and what has had its minutes is only
+measured; delete the folder --run to begin anew. Pictures and features are packed in the cache as `cinn train` does, and
+found there where it did.
 
 Every family reads a photograph as our colorizer does: its one answer, or the centre of what it draws (what the prior's
 mean gives, or the code 0), is the average over several sizes, each as it is and mirrored; what is drawn departs from

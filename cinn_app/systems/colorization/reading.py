@@ -50,9 +50,7 @@ class Reading(NamedTuple):
         return self._replace(guidance=self.guidance.repeat(times))
 
 
-def read_often(
-    foretell: Callable[[Tensor], Tensor], photograph: Photograph, size: int, device: torch.device
-) -> Tensor:
+def read_often(foretell: Callable[[Tensor], Tensor], photograph: Photograph, size: int, device: torch.device) -> Tensor:
     """Average what is foretold of a photograph at several sizes and both ways round.
 
     Args:
@@ -70,9 +68,7 @@ def read_often(
     return canvas.extend(torch.stack(resized).mean(0))
 
 
-def _both_ways(
-    foretell: Callable[[Tensor], Tensor], photograph: Photograph, size: int, device: torch.device
-) -> Tensor:
+def _both_ways(foretell: Callable[[Tensor], Tensor], photograph: Photograph, size: int, device: torch.device) -> Tensor:
     canvas = Canvas.of(photograph, size)
     lightness = canvas.lightness(photograph).to(device)
     straight, mirrored = foretell(torch.cat([lightness, lightness.flip(-1)]))
