@@ -11,7 +11,9 @@ from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.networks.pyramid import ColourPyramid, PyramidOutput
 from cinn_app.networks.residual import ResidualBlock
 from cinn_app.recipes import ColorizationRecipe
+from cinn_app.systems.colorization.comparison import Painter
 from cinn_app.training.colorization import weights_by_pace
+from colorization.painter import BaselinePainter
 
 #: Values of the latent code of the families that have one; it is common to the whole picture.
 LATENT = 64
@@ -48,21 +50,33 @@ class Baseline(nn.Module):
         """Return what one batch costs."""
         raise NotImplementedError
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Colour one photograph.
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Give the one answer for each photograph, or the centre of all that would be drawn.
+
+        Args:
+            lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 64.
+
+        Returns:
+            Lab units, ``(batch, 2, height / 4, width / 4)``.
+        """
+        raise NotImplementedError
+
+    def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Colour one photograph; a family without a choice gives its one answer every time.
 
         Args:
             lightness: L* in 0..100, ``(1, 1, height, width)``, sides divisible by 64.
             count: how many colourings.
-            temperature: of what is drawn; 0 gives the centre. Those that draw nothing pass over it.
             generator: makes draws repeatable.
 
         Returns:
             Lab units, ``(count, 2, height / 4, width / 4)``.
         """
-        raise NotImplementedError
+        return self.centre(lightness).expand(count, -1, -1, -1)
+
+    def painter(self) -> Painter:
+        """Return what colours photographs with it, for measuring."""
+        return BaselinePainter(self, self.recipe.data.size)
 
     def configure(self) -> None:
         """Make the optimisers, once the model is where it learns."""

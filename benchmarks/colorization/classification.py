@@ -100,8 +100,6 @@ class SoftClassification(Baseline):
         entropy = -(shares * functional.log_softmax(scores, dim=1).gather(1, nearest)).sum(1)
         return (self.weights[nearest[:, 0]] * entropy).mean()
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Return the annealed mean, as often as asked for."""
-        return annealed_mean(self.read(lightness).mean.float(), self.bins).expand(count, -1, -1, -1)
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Return the annealed mean."""
+        return annealed_mean(self.read(lightness).mean.float(), self.bins)

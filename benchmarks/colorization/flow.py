@@ -1,8 +1,9 @@
 """Our own model in the baselines' place, so that it has the same loop, data and minutes as they."""
 
-import torch
 from torch import Tensor
 
+from cinn_app import Colorizer
+from cinn_app.checkpoints import Checkpoint
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe
@@ -11,7 +12,7 @@ from colorization.baseline import Baseline
 
 
 class Flow(Baseline):
-    """The conditional flow of :class:`ColorizationModel`, whose pyramid is the one trained."""
+    """The conditional flow of :class:`ColorizationModel`, whose pyramid is the one trained; a Colorizer paints."""
 
     def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> None:
         super().__init__(encoder, recipe)
@@ -23,13 +24,14 @@ class Flow(Baseline):
         """Return the likelihood of every scale and the squared error of the mean, as our training does."""
         return self.model.losses(*batch, self.recipe.objective, self.recipe.objective.flow_share).total
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Draw at the recipe's temperatures, each times the given one, and settle."""
-        guidance = self.model.guide(lightness).repeat(count)
-        scales = [temperature * scale for scale in self.recipe.sampling.temperature]
-        generator = generator or torch.Generator().manual_seed(0)
-        latents = self.model.draw(guidance.mean.shape, scales, self.recipe.sampling.coherence, generator)
-        ab = self.model.decode([z.to(self.device) for z in latents], guidance)[0]
-        return self.model.settle(ab, guidance, lightness)
+    def painter(self) -> Colorizer:
+        """Return the colorizer that people would have of it."""
+        return FlowColorizer(self)
+
+
+class FlowColorizer(Colorizer):
+    """A colorizer whose model was trained here, and may be built otherwise than its recipe says."""
+
+    def __init__(self, flow: Flow) -> None:  # not the parent's way, which builds the recipe's own model anew
+        self.recipe, self.model, self.device = flow.recipe, flow.model, flow.device
+        self.checkpoint = Checkpoint(flow.recipe, flow.model.state_dict(), figures={}, data=[])

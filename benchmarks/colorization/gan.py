@@ -73,11 +73,14 @@ class ConditionalGAN(Baseline):
         pixels = functional.pixel_unshuffle(lightness / 50 - 1, TARGET_STRIDE)
         return self.discriminator(torch.cat([pixels, ab], 1)).float()
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Decode the code in the middle."""
+        features = self.read(lightness).mean
+        return denormalise(self.decoder(features, features.new_zeros(len(features), LATENT)))
+
+    def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Draw codes and decode them."""
-        z = temperature * torch.randn(count, LATENT, generator=generator).to(self.device)
+        z = torch.randn(count, LATENT, generator=generator).to(self.device)
         return denormalise(self.decoder(self.read(lightness).mean.expand(count, -1, -1, -1), z))
 
 

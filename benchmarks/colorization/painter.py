@@ -1,28 +1,49 @@
-"""A baseline in the colorizer's place, so that the same code measures both."""
+"""A baseline in the colorizer's place, so that the same code measures both, and both read photographs alike."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.colorizer import Colouring
-from colorization.baseline import Baseline
-from colorization.regression import Gray
+from cinn_app.systems.colorization.reading import read_often
 
 SEED = 0
+
+
+class Answers(Protocol):
+    """What a family says of photographs; :class:`colorization.baseline.Baseline` tells shapes and units."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
+
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Give the centre of what would be drawn."""
+        ...
+
+    def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Draw colourings of one photograph."""
+        ...
 
 
 class BaselinePainter:
     """Photographs in, colourings at full resolution out, by the way ours go.
 
+    The centre is the average of several readings, as our mean is; what is drawn departs from it as it does from the
+    centre of the one reading for which it is drawn.
+
     Args:
-        baseline: trained.
+        answers: of a family, trained.
         size: of the shorter side at which it reads.
     """
 
-    def __init__(self, baseline: Baseline | Gray, size: int) -> None:
-        self.baseline, self.size, self.device = baseline, size, baseline.device
+    def __init__(self, answers: Answers, size: int) -> None:
+        self.answers, self.size, self.device = answers, size, answers.device
 
     def best_guess(self, image: Photograph, /) -> Colouring:
         """Give the centre of what it would draw."""
@@ -32,13 +53,16 @@ class BaselinePainter:
     def colorize(
         self, image: Photograph, samples: int = 1, temperature: float | Sequence[float] | None = None, /
     ) -> list[Colouring]:
-        """Draw colourings, always the same ones; of their likelihood nothing is known."""
-        assert temperature is None or isinstance(temperature, float)
+        """Draw colourings, always the same ones, or at temperature 0 the centre; their likelihood is not known."""
+        assert temperature is None or temperature == 0
         canvas = Canvas.of(image, self.size)
-        lightness = canvas.lightness(image).to(self.device)
-        factor = 1.0 if temperature is None else temperature
-        drawn = self.baseline.sample(lightness, samples, factor, torch.Generator().manual_seed(SEED)).cpu()
+        ab = read_often(self.answers.centre, image, self.size, self.device).expand(samples, -1, -1, -1)
+        if temperature is None:
+            lightness = canvas.lightness(image).to(self.device)
+            drawn = self.answers.sample(lightness, samples, torch.Generator().manual_seed(SEED))
+            ab = ab + drawn - self.answers.centre(lightness)
         unknown = float("nan")
         return [
-            Colouring(image, canvas.crop(ab), latents=(), log_prob=unknown, seed=SEED, temperature=()) for ab in drawn
+            Colouring(image, canvas.crop(one), latents=(), log_prob=unknown, seed=SEED, temperature=())
+            for one in ab.cpu()
         ]

@@ -1,9 +1,9 @@
 """A decoder of colour queries, after DDColor (Kang et al. 2023, arXiv 2212.11613).
 
 Learnt queries look at the picture's features from coarse to fine and become colour embeddings; each is compared with
-every pixel's embedding, and the maps of how well they match are mixed to ab. It is trained alike, on the frozen
-features and by the absolute error alone: DDColor's perceptual, adversarial and colourfulness losses, and its encoder's
-own training, are left out. It looks once where DDColor looks three times, since its minutes are counted.
+every pixel's embedding, and the maps of how well they match are mixed to ab. It is trained by the absolute error
+alone: DDColor's perceptual, adversarial and colourfulness losses are left out. It looks once where DDColor looks three
+times, since its minutes are counted.
 """
 
 import math
@@ -59,8 +59,6 @@ class ColourQueries(Baseline):
         """Return the absolute error, normalised."""
         return (self.paint(batch.lightness, batch.seen) - normalise(batch.ab)).abs().mean()
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Return the one answer, as often as asked for."""
-        return denormalise(self.paint(lightness)).expand(count, -1, -1, -1)
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Return what is painted."""
+        return denormalise(self.paint(lightness))

@@ -1,7 +1,7 @@
 """The two answers without a choice: leaving it gray, and the conditional mean."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
@@ -10,16 +10,18 @@ from cinn_app.systems.colorization.model import denormalise, normalise
 from colorization.baseline import Baseline
 
 
-class Gray(nn.Module):
+class Gray:
     """No colour at all; nothing is learnt."""
 
     device = torch.device("cpu")
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Return zeros, as :meth:`Baseline.centre` would colours."""
+        return torch.zeros(len(lightness), 2, lightness.shape[-2] // 4, lightness.shape[-1] // 4)
+
+    def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Return zeros, as :meth:`Baseline.sample` would colours."""
-        return torch.zeros(count, 2, lightness.shape[-2] // 4, lightness.shape[-1] // 4)
+        return self.centre(lightness).expand(count, -1, -1, -1)
 
 
 class Regression(Baseline):
@@ -33,8 +35,6 @@ class Regression(Baseline):
         mean = self.read(batch.lightness, batch.seen).mean.float()
         return (mean - normalise(batch.ab)).square().mean()
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Return the mean, as often as asked for."""
-        return denormalise(self.read(lightness).mean.float()).expand(count, -1, -1, -1)
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Return the mean."""
+        return denormalise(self.read(lightness).mean.float())

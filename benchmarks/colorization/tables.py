@@ -1,4 +1,4 @@
-"""The tables that `colorization_baselines.py` prints."""
+"""The tables that `colorization_baselines.py` and `colorization_ablations.py` print."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from rich.table import Table
 
 Figures = dict[str, Any]
 
-#: Heading, the figure's name, and how it is written.
-COLUMNS = (
+#: Heading, the figure's name, and how it is written; k is the number of samples.
+BASELINE_COLUMNS = (
     ("best of {k}, of gray", "of_gray_best_of_{k}", "{:.3f}"),
     ("one sample, of gray", "of_gray_one_sample", "{:.3f}"),
     ("oracle RMSE x100, RGB", "oracle_rmse_of_{k}", "{:.2%}"),
@@ -17,6 +17,14 @@ COLUMNS = (
     ("colourfulness", "colourfulness", "{:.1f}"),
     ("calibration error, pictures", "calibration_error_pictures", "{:.3f}"),
     ("images/s", "pictures_per_second", "{:.1f}"),
+)
+ABLATION_COLUMNS = (
+    ("bits/dim", "bits_per_dim", "{:.3f}"),
+    ("best guess, of gray", "of_gray_best_guess", "{:.3f}"),
+    ("one sample, of gray", "of_gray_one_sample", "{:.3f}"),
+    ("best of {k}, of gray", "of_gray_best_of_{k}", "{:.3f}"),
+    ("colourfulness", "colourfulness", "{:.1f}"),
+    ("training views/s", "views_per_second", "{:.0f}"),
 )
 #: What Ardizzone et al. 2019 (arXiv 1907.02392) print of their own models: best of 8 with its bootstrap error, of 1,
 #: variance. Theirs are of 5,120 pictures of ImageNet's validation set at 256 pixels, at temperature 1.
@@ -30,17 +38,12 @@ PUBLISHED = {
 
 def baseline_table(found: dict[str, Figures], samples: int) -> Table:
     """Show what was measured, one family per row."""
-    pictures = max(row["pictures"] for row in found.values())
-    table = Table(title=f"On {pictures} pictures, {samples} samples each", title_justify="left")
-    table.add_column("family")
-    for heading, _, _ in COLUMNS:
-        table.add_column(heading.format(k=samples), justify="right")
-    table.add_column("steps, minutes", justify="right")
-    for name, row in found.items():
-        cells = [_cell(row["figures"].get(key.format(k=samples)), form) for _, key, form in COLUMNS]
-        trained = row.get("training")
-        table.add_row(name, *cells, f"{trained['steps']:,}, {trained['minutes']:.1f}" if trained else "-")
-    return table
+    return _table("family", BASELINE_COLUMNS, found, samples)
+
+
+def ablation_table(found: dict[str, Figures], samples: int) -> Table:
+    """Show what was measured, one variant per row."""
+    return _table("variant", ABLATION_COLUMNS, found, samples)
 
 
 def published_table() -> Table:
@@ -52,6 +55,21 @@ def published_table() -> Table:
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for name, cells in PUBLISHED.items():
         table.add_row(name, *cells)
+    return table
+
+
+def _table(one: str, columns: tuple[tuple[str, str, str], ...], found: dict[str, Figures], samples: int) -> Table:
+    pictures = max(row["pictures"] for row in found.values())
+    table = Table(title=f"On {pictures} pictures, {samples} samples each", title_justify="left")
+    table.add_column(one)
+    for heading, _, _ in columns:
+        table.add_column(heading.format(k=samples), justify="right")
+    table.add_column("steps, minutes", justify="right")
+    for name, row in found.items():
+        trained = row.get("training", {})
+        figures = row["figures"] | trained
+        cells = [_cell(figures.get(key.format(k=samples)), form) for _, key, form in columns]
+        table.add_row(name, *cells, f"{trained['steps']:,}, {trained['minutes']:.1f}" if trained else "-")
     return table
 
 

@@ -87,10 +87,12 @@ def _shortened(losses: list[float]) -> list[float]:
 
 @torch.no_grad()
 def _average(averaged: Baseline, baseline: Baseline, step: int, decay: float) -> None:
-    """Average weights as :class:`cinn_app.training.averaging.MovingAverage` does."""
+    """Average weights as :class:`cinn_app.training.averaging.MovingAverage` does; buffers are copied."""
     kept = ramped_decay(decay, step)
     for old, new in zip(averaged.parameters(), baseline.parameters(), strict=True):
         old.lerp_(new, 1 - kept)
+    for old, new in zip(averaged.buffers(), baseline.buffers(), strict=True):
+        old.copy_(new)
 
 
 def _to(batch: Any, device: torch.device) -> Any:

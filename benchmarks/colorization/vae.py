@@ -60,18 +60,20 @@ class ConditionalVAE(Baseline):
         nats = posterior.log_prob(z) - self.prior(seen).log_prob(z)
         return error.log() / 2 + nats.mean() / target[0].numel()
 
-    def sample(
-        self, lightness: Tensor, count: int, temperature: float = 1.0, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def centre(self, lightness: Tensor) -> Tensor:
+        """Decode the prior's mean."""
+        seen = self.read(lightness)
+        return denormalise(self.decoder(seen.mean, self.prior(seen).mean))
+
+    def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Draw from the prior and decode."""
         seen = self.read(lightness)
-        z = self.draw(self.prior(seen), count, temperature, generator)
+        z = self.draw(self.prior(seen), count, generator)
         return denormalise(self.decoder(seen.mean.expand(count, -1, -1, -1), z))
 
-    def draw(self, prior: Any, count: int, temperature: float, generator: torch.Generator | None) -> Tensor:
+    def draw(self, prior: Any, count: int, generator: torch.Generator) -> Tensor:
         """Draw codes of one picture, ``(count, LATENT)``."""
-        noise = torch.randn(count, LATENT, generator=generator).to(self.device)
-        return prior.mean + temperature * noise
+        return prior.mean + torch.randn(count, LATENT, generator=generator).to(self.device)
 
 
 class MixtureDensityVAE(ConditionalVAE):
@@ -90,17 +92,15 @@ class MixtureDensityVAE(ConditionalVAE):
         """Return the mixture that the coarsest condition, averaged over the picture, gives."""
         return mixture(self.mixture(seen.conditions[-1].mean((-2, -1))).float())
 
-    def draw(self, prior: Any, count: int, temperature: float, generator: torch.Generator | None) -> Tensor:
-        """Choose components, then draw from each; at temperature 0 the mean of all."""
-        if temperature == 0:
-            return prior.mean.expand(count, -1)
+    def draw(self, prior: Any, count: int, generator: torch.Generator) -> Tensor:
+        """Choose components, then draw from each."""
         assert isinstance(prior, MixtureSameFamily)
         probabilities = prior.mixture_distribution.probs[0].cpu()
         normals: Any = prior.component_distribution
         normals = normals.base_dist
         chosen = torch.multinomial(probabilities, count, replacement=True, generator=generator).to(self.device)
         noise = torch.randn(count, LATENT, generator=generator).to(self.device)
-        return normals.loc[0, chosen] + temperature * normals.scale[0, chosen] * noise
+        return normals.loc[0, chosen] + normals.scale[0, chosen] * noise
 
 
 def normal(values: Tensor) -> Independent:

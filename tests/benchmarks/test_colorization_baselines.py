@@ -12,10 +12,9 @@ import torch
 from colorization import training
 from colorization.regression import Regression
 from colorization_baselines import parse, run
-from PIL import Image
 
 from cinn_app.data.packed import ColourBatch
-from cinn_app.errors import TrainingError
+from cinn_app.errors import RecipeError, TrainingError
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe, parse_recipe
 
@@ -69,18 +68,10 @@ def test_a_damaged_state_is_told(train: Callable, tmp_path: Path) -> None:
         train(1.0, Views())
 
 
-def test_the_table_comes_out(tiny_recipe: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rng = np.random.default_rng(0)
-    (tmp_path / "pictures").mkdir()
-    for number in range(12):
-        small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
-        small.resize((72, 64), Image.Resampling.BICUBIC).save(tmp_path / "pictures" / f"{number}.png")
-    recipe = tmp_path / "tiny.toml"
-    recipe.write_text(as_toml(tiny_recipe))
-    places = {"--data": "pictures", "--held-out": "pictures", "--cache": "cache", "--run": "run", "--json": "out.json"}
-    paths = [word for option, place in places.items() for word in (option, str(tmp_path / place))]
-    numbers = ["--recipe", str(recipe), "--minutes", "0.005", "--limit", "2", "--samples", "2", "--device", "cpu"]
-    run(parse([*paths, *numbers, "--family", "regression", "--family", "cvae"]))
+def test_the_table_comes_out(
+    smallest_comparison: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(parse([*smallest_comparison, "--family", "regression", "--family", "cvae"]))
     written = json.loads((tmp_path / "out.json").read_text())
     assert list(written) == ["gray", "regression", "cvae"]
     assert written["gray"]["figures"]["of_gray_one_sample"] == pytest.approx(1, abs=0.01)
@@ -98,10 +89,7 @@ def test_no_minutes_are_refused(minutes: str, capsys: pytest.CaptureFixture[str]
     assert "--minutes" in capsys.readouterr().err
 
 
-def as_toml(recipe: dict[str, Any]) -> str:
-    """Write a recipe as a file: JSON's values are TOML's, too."""
-    top = [f"{key} = {json.dumps(value)}" for key, value in recipe.items() if not isinstance(value, dict)]
-    for name, section in recipe.items():
-        if isinstance(section, dict):
-            top += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
-    return "\n".join(top)
+def test_a_recipe_of_another_system_is_refused() -> None:
+    digits = str(Path(__file__).parents[2] / "models" / "digits.toml")
+    with pytest.raises(RecipeError, match=r"digits\.toml is not of a colorizer: give one like colorize\.toml"):
+        run(parse(["--data", "a", "--held-out", "b", "--minutes", "1", "--recipe", digits]))

@@ -10,13 +10,17 @@ import torch
 from colorization.baseline import LATENT, Baseline
 from colorization.classification import NEIGHBOURS, annealed_mean, gamut_bins, rarity_weights, soft_encode
 from colorization.gan import ConditionalGAN
+from colorization.painter import SEED
 from colorization.vae import COMPONENTS, MixtureDensityVAE, mixture
 from colorization_baselines import FAMILIES
+from PIL import Image
 from skimage.color import rgb2lab
 
 from cinn_app.data.packed import ColourBatch
+from cinn_app.imaging import Photograph, read_photograph
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe, parse_recipe
+from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.model import normalise
 
 Family = Callable[[str], Baseline]
@@ -44,6 +48,12 @@ def batch(views: int = 4) -> ColourBatch:
     return ColourBatch(lightness, ab, torch.randn(views, 40, 8, 8, generator=generator))
 
 
+def photograph() -> Photograph:
+    """A photograph three times as wide as the tiny recipe's working size."""
+    rng = np.random.default_rng(0)
+    return read_photograph(Image.fromarray(rng.integers(0, 256, (8, 24), dtype=np.uint8)).resize((192, 64)))
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_learns_and_colours_any_size(family: Family, name: str) -> None:
     baseline = family(name)
@@ -52,15 +62,38 @@ def test_every_family_learns_and_colours_any_size(family: Family, name: str) -> 
     losses = [baseline.train_step(batch()) for _ in range(25)]
     assert sum(losses[-5:]) < sum(losses[:5])
     assert all(torch.equal(before[key], value) for key, value in baseline.encoder.stem.state_dict().items())
-    lightness = batch(1).lightness.repeat(1, 1, 1, 3)
+    painter = baseline.eval().painter()
+    drawn = painter.colorize(photograph(), 3)
+    again = painter.colorize(photograph(), 3)
+    (centre,) = painter.colorize(photograph(), 1, 0.0)
+    for one, other in zip(drawn, again, strict=True):
+        assert one.ab.shape == (2, 16, 48) and one.ab.isfinite().all()
+        assert torch.equal(one.ab, other.ab)
+    if name in ("regression", "classification", "queries"):
+        torch.testing.assert_close(drawn[1].ab, centre.ab)
+    else:
+        assert (drawn[0].ab - drawn[1].ab).abs().max() > 1e-3
+
+
+def test_a_family_reads_a_photograph_as_our_colorizer_does(family: Family) -> None:
+    """With the flow's own pyramid in its place, the regression's answer is our best guess."""
+    flow, regression = family("flow"), family("regression")
+    torch.nn.init.normal_(flow.pyramid.mean.weight)  # it starts at zero
+    regression.pyramid = flow.pyramid
+    guess = flow.eval().painter().best_guess(photograph())
+    torch.testing.assert_close(regression.eval().painter().best_guess(photograph()).ab, guess.ab)
+    once = regression.centre(Canvas.of(photograph(), 64).lightness(photograph()))
+    assert (once[0] - guess.ab).abs().max() > 1e-2
+
+
+def test_samples_depart_from_the_centre_of_all_readings_as_from_that_of_one(family: Family) -> None:
+    vae = family("cvae").eval()
+    lightness = Canvas.of(photograph(), 64).lightness(photograph())
     with torch.inference_mode():
-        drawn = baseline.sample(lightness, 3, 1.0, torch.Generator().manual_seed(0))
-        again = baseline.sample(lightness, 3, 1.0, torch.Generator().manual_seed(0))
-        centres = baseline.sample(lightness, 2, 0.0)
-    assert drawn.shape == (3, 2, 16, 48) and drawn.isfinite().all()
-    assert torch.equal(drawn, again)
-    torch.testing.assert_close(centres[0], centres[1])
-    assert (drawn[0] - drawn[1]).abs().max() > 1e-3 or name in ("regression", "classification", "queries")
+        departures = vae.sample(lightness, 2, torch.Generator().manual_seed(SEED)) - vae.centre(lightness)
+    drawn, centre = vae.painter().colorize(photograph(), 2), vae.painter().best_guess(photograph())
+    for one, departure in zip(drawn, departures, strict=True):
+        torch.testing.assert_close(one.ab - centre.ab, departure, rtol=0, atol=1e-3)
 
 
 def test_the_bins_are_those_of_srgb() -> None:
@@ -125,11 +158,10 @@ def test_codes_are_drawn_from_the_mixture(family: Family) -> None:
     vae = family("vae-mdn")
     assert isinstance(vae, MixtureDensityVAE)
     prior = mixture(torch.randn(1, COMPONENTS * (1 + 2 * LATENT), generator=torch.Generator().manual_seed(0)))
-    drawn = vae.draw(prior, 20_000, 1.0, torch.Generator().manual_seed(1))
+    drawn = vae.draw(prior, 20_000, torch.Generator().manual_seed(1))
     reference = prior.sample((20_000,))[:, 0]
     torch.testing.assert_close(drawn.mean(0), prior.mean[0], rtol=0, atol=0.15)
     torch.testing.assert_close(drawn.std(0), reference.std(0), rtol=0.1, atol=0)
-    assert torch.equal(vae.draw(prior, 1, 0.0, None), prior.mean)
 
 
 def test_the_discriminator_learns_to_tell_real_from_drawn(family: Family) -> None:

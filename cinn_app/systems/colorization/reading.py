@@ -1,5 +1,6 @@
 """A photograph as the network reads it: at several sizes, each as it is and mirrored."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.model import ColorizationModel, Guidance
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "read_often"]
 
 #: At which multiples of the working size a photograph is read for its mean.
 SCALES = (0.75, 1.0, 1.5, 2.0)
@@ -39,10 +40,9 @@ class Reading(NamedTuple):
         sizes and mirror images.
         """
         canvas = Canvas.of(photograph, size)
-        lightness = canvas.lightness(photograph).to(next(model.parameters()).device)
-        means = [_mean(model, photograph, round(scale * size)) for scale in SCALES]
-        resized = [functional.interpolate(mean, canvas.field, mode="bilinear", antialias=True) for mean in means]
-        mean = canvas.extend(torch.stack(resized).mean(0))
+        device = next(model.parameters()).device
+        lightness = canvas.lightness(photograph).to(device)
+        mean = read_often(lambda lightness: model.guide(lightness).mean, photograph, size, device)
         return cls(photograph, canvas, lightness, model.guide(lightness)._replace(mean=mean))
 
     def repeat(self, times: int) -> "Reading":
@@ -50,9 +50,26 @@ class Reading(NamedTuple):
         return self._replace(guidance=self.guidance.repeat(times))
 
 
-def _mean(model: ColorizationModel, photograph: Photograph, size: int) -> Tensor:
-    """Foretell the normalised chroma ``(1, 2, height, width)`` of a photograph read at one size, both ways round."""
+def read_often(foretell: Callable[[Tensor], Tensor], photograph: Photograph, size: int, device: torch.device) -> Tensor:
+    """Average what is foretold of a photograph at several sizes and both ways round.
+
+    Args:
+        foretell: gives chroma ``(batch, 2, height / 4, width / 4)`` for L* ``(batch, 1, height, width)``.
+        photograph: to be read.
+        size: at multiples of which it is read.
+        device: where to foretell.
+
+    Returns:
+        Chroma on the canvas of that size, ``(1, 2, height / 4, width / 4)``.
+    """
     canvas = Canvas.of(photograph, size)
-    lightness = canvas.lightness(photograph).to(next(model.parameters()).device)
-    straight, mirrored = model.guide(torch.cat([lightness, lightness.flip(-1)])).mean
+    foretold = [_both_ways(foretell, photograph, round(scale * size), device) for scale in SCALES]
+    resized = [functional.interpolate(chroma, canvas.field, mode="bilinear", antialias=True) for chroma in foretold]
+    return canvas.extend(torch.stack(resized).mean(0))
+
+
+def _both_ways(foretell: Callable[[Tensor], Tensor], photograph: Photograph, size: int, device: torch.device) -> Tensor:
+    canvas = Canvas.of(photograph, size)
+    lightness = canvas.lightness(photograph).to(device)
+    straight, mirrored = foretell(torch.cat([lightness, lightness.flip(-1)]))
     return canvas.crop((straight + mirrored.flip(-1)) / 2)[None]

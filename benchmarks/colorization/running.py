@@ -1,0 +1,144 @@
+"""What the scripts share: their options, their data, and training and measuring one family after the other."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from cinn_app.cli.bars import rich_progress
+from cinn_app.data.features import cache_features
+from cinn_app.data.pack import PackSettings, make_pack
+from cinn_app.data.packed import PackedViews, split_held_out
+from cinn_app.devices import choose_device, faster_autocast_dtype
+from cinn_app.errors import RecipeError
+from cinn_app.files import atomic_write
+from cinn_app.networks.encoder import ImageEncoder, load_pretrained_encoder
+from cinn_app.recipes import ColorizationRecipe, load_recipe
+from cinn_app.systems.colorization.comparison import Painter
+from cinn_app.systems.colorization.evaluation import evaluate_colorizer
+from colorization.baseline import Baseline
+from colorization.tables import Figures
+from colorization.training import train_baseline
+
+RECIPE = Path(__file__).parents[2] / "models" / "colorize.toml"
+#: Views from which the prior of colours is counted.
+PRIOR_VIEWS = 1024
+
+#: Makes one of those that are compared: from the pretrained encoder, the recipe, and chroma of what is learnt from.
+Family = Callable[[ImageEncoder, ColorizationRecipe, Tensor], Baseline]
+
+
+def common_options(
+    description: str | None, one: str, families: Mapping[str, Family], run: str
+) -> argparse.ArgumentParser:
+    """Return the options that every comparison has.
+
+    Args:
+        description: of the script.
+        one: what it calls each of those that it compares; the option that chooses among them is called so.
+        families: by their names.
+        run: the folder where states are kept if no other is named.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, action="append", required=True, help="pictures to learn from, repeatable")
+    parser.add_argument("--held-out", type=Path, action="append", required=True, help="to measure on, likewise")
+    parser.add_argument("--minutes", type=minutes, required=True, help=f"of training for each {one}, in all")
+    chosen = f"only this {one}, repeatable; by default all: {', '.join(map(repr, families))}"
+    parser.add_argument(f"--{one}", dest="chosen", metavar="NAME", action="append", choices=families, help=chosen)
+    parser.add_argument("--recipe", type=Path, default=RECIPE, help="sizes, data and schedule; by default ours")
+    parser.add_argument("--samples", type=int, default=8, help="per picture")
+    parser.add_argument("--limit", type=int, help="measure only on so many pictures, spread evenly")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for packed pictures and features")
+    parser.add_argument("--run", type=Path, default=Path(run), help="folder for states to go on from")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path, help="write all figures to this file, too")
+    return parser
+
+
+def minutes(text: str) -> float:
+    """Read how long to train."""
+    number = float(text)
+    if not number > 0:  # refuses not-a-number, too
+        raise argparse.ArgumentTypeError("must be more than 0.")
+    return number
+
+
+def read_recipe(options: argparse.Namespace) -> ColorizationRecipe:
+    """Read the recipe that was asked for.
+
+    Raises:
+        RecipeError: if it is damaged, or not a colorizer's.
+    """
+    recipe = load_recipe(options.recipe)
+    if not isinstance(recipe, ColorizationRecipe):
+        raise RecipeError(f"The recipe {options.recipe} is not of a colorizer: give one like {RECIPE.name}.")
+    return recipe
+
+
+def measure(name: str, painter: Painter, options: argparse.Namespace) -> Figures:
+    """Measure one family, through the code of `cinn evaluate`."""
+    Console(stderr=True).print(f"Measuring {name}")
+    evaluation = evaluate_colorizer(painter, options.held_out, options.samples, options.limit, progress=rich_progress)
+    return dataclasses.asdict(evaluation)
+
+
+def train_and_measure(
+    families: Mapping[str, Family],
+    options: argparse.Namespace,
+    found: dict[str, Figures],
+    table: Callable[[dict[str, Figures], int], Table],
+) -> None:
+    """Train and measure one family after the other; after each the table is printed and the file written anew.
+
+    Args:
+        families: by their names.
+        options: of the command line.
+        found: what has been measured already, by name; the families' figures are added.
+        table: makes the table of what was found, of so many samples each.
+    """
+    recipe, device = read_recipe(options), choose_device(options.device)
+    encoder = load_pretrained_encoder(recipe.architecture.encoder)
+    views = _open_views(options.data, options.cache, encoder, recipe, device)
+    learnt, _ = split_held_out(views.groups, recipe.data.held_out)
+    counted = np.random.default_rng(recipe.data.seed).permutation(learnt)[:PRIOR_VIEWS]
+    for name in options.chosen or families:
+        torch.manual_seed(recipe.training.seed)
+        baseline = families[name](encoder, recipe, views.batch(counted).ab).to(device)
+        trained = train_baseline(name, baseline, views, learnt, options.minutes, options.run)
+        found[name] = measure(name, trained.baseline.painter(), options)
+        found[name]["training"] = {
+            "steps": trained.steps,
+            "minutes": trained.seconds / 60,
+            "views_per_second": trained.steps * recipe.training.batch_size / trained.seconds,
+            "loss_of_first_steps": trained.losses[0],
+            "loss_of_last_steps": trained.losses[1],
+        }
+        wide_console().print(table(found, options.samples))
+        if options.json:
+            with atomic_write(options.json) as file:
+                file.write(json.dumps(found, indent=2).encode() + b"\n")
+
+
+def wide_console() -> Console:
+    """Return where tables are printed: as wide as they are where that is a file."""
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def _open_views(
+    sources: Sequence[Path], cache: Path, encoder: ImageEncoder, recipe: ColorizationRecipe, device: torch.device
+) -> PackedViews:
+    """Pack pictures and cache features as our training does, or find both where it did."""
+    data = recipe.data
+    settings = PackSettings(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
+    with rich_progress("Packing pictures", None) as advance:
+        pack, report = make_pack(sources, cache, settings, advance)
+    with rich_progress("Reading them with the encoder", report.views) as advance:
+        return PackedViews(pack, cache_features(pack, encoder, device, faster_autocast_dtype(device), advance))

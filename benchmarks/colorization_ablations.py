@@ -1,0 +1,40 @@
+"""What each part of our colorizer is worth: variants of one change each, same data, schedule and minutes.
+
+    python benchmarks/colorization_ablations.py --data train.tar --held-out val.tar --minutes 100 --json FILE
+
+The variants: the whole recipe; the encoder from scratch (random weights, and all of it learns) instead of pretrained;
+the pretrained encoder frozen instead of learning along; no conditional affine; pixels (checkerboard squeeze) instead of
+Haar wavelets; no mixing, the couplings moving either half in turn; half and twice the couplings; and the flow learning
+from all of each batch instead of a share. Each is trained in the baselines' loop, measured as our colorizer with all
+its readings, and resumed as they are: what has had its minutes is only measured. What costs more per step takes fewer
+steps in its minutes, which the table tells by the views that training saw per second.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from colorization.ablations import VARIANTS
+from colorization.running import common_options, train_and_measure
+from colorization.tables import Figures, ablation_table
+
+from cinn_app.errors import CinnError
+
+
+def run(options: argparse.Namespace) -> dict[str, Figures]:
+    """Train and measure the variants."""
+    found: dict[str, Figures] = {}
+    train_and_measure(VARIANTS, options, found, ablation_table)
+    return found
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    return common_options(__doc__, "variant", VARIANTS, "runs/ablations").parse_args(arguments)
+
+
+if __name__ == "__main__":
+    try:
+        run(parse())
+    except CinnError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,225 @@
+"""Every variant is what its name says, is still a density, and learns; the table comes out."""
+
+import itertools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from colorization.ablations import VARIANTS, UntrainedEncoder, scales_of
+from colorization.flow import Flow
+from colorization.training import train_baseline
+from colorization_ablations import parse, run
+from torch import Tensor
+
+from cinn_app.data.packed import ColourBatch
+from cinn_app.flows import AffineCoupling, ConditionalAffine, OrthogonalMixing, Squeeze
+from cinn_app.imaging import read_photograph
+from cinn_app.networks.encoder import ImageEncoder
+from cinn_app.recipes import ColorizationRecipe, parse_recipe
+from cinn_app.systems.colorization.model import normalise
+
+Variant = Callable[[str], Flow]
+
+
+@pytest.fixture
+def variant(tiny_recipe: dict[str, Any]) -> Variant:
+    """Make a variant by its name, as small as the tiny recipe, and from the same random numbers as any other."""
+    recipe = parse_recipe(tiny_recipe, "the tests")
+    assert isinstance(recipe, ColorizationRecipe)
+    torch.manual_seed(3)
+    encoder = ImageEncoder()
+
+    def make(name: str) -> Flow:
+        torch.manual_seed(0)
+        return VARIANTS[name](encoder, recipe, torch.zeros(1, 2, 16, 16))
+
+    return make
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_learns_is_still_a_density_and_colours(variant: Variant, name: str) -> None:
+    flow = variant(name)
+    flow.configure()
+    flow.train()
+    torch.manual_seed(1)
+    losses = [flow.train_step(views()) for _ in range(12)]
+    assert sum(losses[-3:]) < sum(losses[:3])
+    shaken(flow)
+    batch = views()
+    with torch.inference_mode():
+        guidance = flow.model.guide(batch.lightness)
+        latents, log_prob = flow.model.encode(batch.ab, guidance)
+        back, log_prob_back = flow.model.decode(latents, guidance)
+    torch.testing.assert_close(back, batch.ab, rtol=0, atol=2e-2)
+    torch.testing.assert_close(log_prob_back, log_prob, rtol=1e-4, atol=1e-1)
+    photograph = read_photograph(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
+    first, second = flow.painter().colorize(photograph, 2)
+    assert math.isfinite(first.bits_per_dim) and not torch.equal(first.ab, second.ab)
+
+
+def test_the_encoders_learn_as_their_names_say(variant: Variant) -> None:
+    """What one step moves: nothing, what lies above the stem, or all of it."""
+    moved = {}
+    for name in ("whole", "frozen encoder", "encoder from scratch"):
+        flow = variant(name)
+        before = {key: value.clone() for key, value in flow.encoder.state_dict().items()}
+        flow.configure()
+        flow.train()
+        for _ in range(3):  # the flow's last layers begin at zero, and let nothing through to the encoder at first
+            flow.train_step(views())
+        moved[name] = {key for key, value in flow.encoder.state_dict().items() if not torch.equal(before[key], value)}
+    stem = {key for key in before if key.startswith(("trunk.conv_stem", "trunk.bn1", "trunk.blocks.0"))}
+    weights = {key for key, _ in flow.encoder.named_parameters()}
+    assert moved["frozen encoder"] == set()
+    assert moved["whole"] and not moved["whole"] & stem
+    assert moved["encoder from scratch"] > weights | stem  # and the statistics of batch normalisation
+
+
+def test_the_encoder_from_scratch_has_nothing_of_the_pretrained_one(variant: Variant) -> None:
+    whole, scratch = variant("whole").encoder, variant("encoder from scratch").encoder
+    assert isinstance(scratch, UntrainedEncoder)
+    same = zip(whole.named_parameters(), scratch.named_parameters(), strict=True)
+    assert all(a.shape == b.shape and not (a.dim() == 4 and torch.equal(a, b)) for (_, a), (_, b) in same)
+    batch = views()
+    with torch.inference_mode():
+        blind, seeing = scratch.eval()(batch.lightness), scratch.eval()(batch.lightness, batch.seen)
+    assert all(torch.equal(a, b) for a, b in zip(blind, seeing, strict=True))  # the cache is of another stem
+
+
+def test_the_averaged_encoder_from_scratch_has_the_batches_statistics(
+    variant: Variant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Views:
+        def batch(self, indices: np.ndarray) -> ColourBatch:
+            return views(len(indices))
+
+    ticks = itertools.count(step=3)
+    monkeypatch.setattr("colorization.training.time.monotonic", lambda: float(next(ticks)))
+    flow = variant("encoder from scratch")
+    trained = train_baseline("scratch", flow, Views(), np.arange(8), 0.5, tmp_path)  # type: ignore[arg-type]
+    averaged = dict(trained.baseline.named_buffers())
+    statistics = {key: value for key, value in flow.named_buffers() if key.endswith("running_mean")}
+    assert statistics and all(value.any() and torch.equal(value, averaged[key]) for key, value in statistics.items())
+
+
+def test_the_flows_are_what_their_names_say(variant: Variant) -> None:
+    parts = {name: census(variant(name)) for name in VARIANTS}
+    whole = parts["whole"]
+    assert whole == {"affine": 4, "couplings": [2] * 4, "mixing": 8, "flipped": 0, "squeezed": False, "share": 0.5}
+    changes = {
+        name: {key: value for key, value in found.items() if value != whole[key]} for name, found in parts.items()
+    }
+    assert changes == {
+        "whole": {},
+        "encoder from scratch": {},
+        "frozen encoder": {},
+        "no conditional affine": {"affine": 0},
+        "squeeze instead of Haar": {"squeezed": True},
+        "no mixing": {"mixing": 0, "flipped": 4},
+        "half the couplings": {"couplings": [1] * 4, "mixing": 4},
+        "twice the couplings": {"couplings": [4] * 4, "mixing": 16},
+        "flow on all of each batch": {"share": 1.0},
+    }
+
+
+def test_without_mixing_every_value_is_still_moved(variant: Variant) -> None:
+    """By the couplings: the conditional affine moves all of them anyway, and is taken to be the identity."""
+    flow = shaken(variant("no mixing"))
+    for scale in scales_of(flow):
+        for affine in (member for member in scale if isinstance(member, ConditionalAffine)):
+            affine.subnet.apply(lambda layer: [weight.data.zero_() for weight in layer.parameters()])
+    batch = views()
+    with torch.inference_mode():
+        guidance = flow.model.guide(batch.lightness)
+        residual = normalise(batch.ab) - guidance.mean
+        latents, _ = flow.model.flow(residual, guidance.conditions)
+        low, level = residual, 0
+        for z in latents[:-1]:
+            bands = flow.model.haar(low)[0]
+            low, level = bands[:, :2], level + 1
+            assert ((z - bands[:, 2:]).abs().amax((0, 2, 3)) > 1e-3).all()
+
+
+def test_the_squeezed_flow_is_steered_in_the_units_of_its_data_and_knows_its_volume(variant: Variant) -> None:
+    """Its coarser image is every second pixel; as a whole its log-determinant is that of autograd's Jacobian."""
+    flow = shaken(variant("squeeze instead of Haar"))
+    steered: list[Tensor] = []
+    for detail in flow.model.flow.details:
+        detail.register_forward_pre_hook(lambda _, given: steered.append(given[1][:, -2:]))
+    batch = views(1)
+    ab = normalise(batch.ab.double())
+    with torch.no_grad():
+        conditions = tuple(condition.double() for condition in flow.model.guide(batch.lightness).conditions)
+        _, log_det = flow.model.flow.double()(ab, conditions)
+    for level, low in enumerate(steered, start=1):
+        assert torch.equal(low, ab[..., :: 2**level, :: 2**level])
+
+    def flat(values: Tensor) -> Tensor:
+        latents, _ = flow.model.flow(values.view_as(ab), conditions)
+        return torch.cat([z.flatten() for z in latents])
+
+    jacobian = torch.func.jacrev(flat, chunk_size=64)(ab.flatten())
+    # The mixing matrices are orthogonal to float32's seven digits.
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det[0], rtol=1e-5, atol=1e-5)
+
+
+def test_the_table_comes_out(
+    smallest_comparison: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(parse([*smallest_comparison, "--variant", "encoder from scratch"]))
+    found = json.loads((tmp_path / "out.json").read_text())["encoder from scratch"]
+    figures, training = found["figures"], found["training"]
+    told = {
+        "bits/dim": f"{figures['bits_per_dim']:.3f}",
+        "best guess, of gray": f"{figures['of_gray_best_guess']:.3f}",
+        "best of 2, of gray": f"{figures['of_gray_best_of_2']:.3f}",
+        "training views/s": f"{training['views_per_second']:.0f}",
+    }
+    assert training["views_per_second"] * 60 * training["minutes"] == pytest.approx(4 * training["steps"])
+    shown = capsys.readouterr().out
+    for words in ("encoder from scratch", *told, *told.values()):
+        assert words in shown
+
+
+def test_only_variants_that_there_are_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = ["--data", "a", "--held-out", "b", "--minutes", "2"]
+    assert parse([*paths, "--variant", "no mixing"]).chosen == ["no mixing"]
+    with pytest.raises(SystemExit):
+        parse([*paths, "--variant", "no flow"])
+    assert "no flow" in capsys.readouterr().err
+
+
+def census(flow: Flow) -> dict[str, Any]:
+    """Count what a flow is made of."""
+    members = [list(scale) for scale in scales_of(flow)]
+    everything = [member for scale in members for member in scale]
+    return {
+        "affine": sum(isinstance(member, ConditionalAffine) for member in everything),
+        "couplings": [sum(isinstance(member, AffineCoupling) for member in scale) for scale in members],
+        "mixing": sum(isinstance(member, OrthogonalMixing) for member in everything),
+        "flipped": sum(getattr(member, "flip", False) for member in everything),
+        "squeezed": isinstance(flow.model.flow.haar, Squeeze),
+        "share": flow.recipe.objective.flow_share,
+    }
+
+
+def shaken(flow: Flow) -> Flow:
+    """Move all weights of the flow, lest what begins as the identity be one."""
+    generator = torch.Generator().manual_seed(2)
+    for weight in flow.model.flow.parameters():
+        weight.data += 0.05 * torch.randn(weight.shape, generator=generator)
+    return flow.eval()
+
+
+def views(count: int = 4) -> ColourBatch:
+    """Photographs whose chroma can be told from their lightness, with a stem that sees noise."""
+    generator = torch.Generator().manual_seed(0)
+    lightness = torch.nn.functional.interpolate(100 * torch.rand(count, 1, 4, 4, generator=generator), (64, 64))
+    small = torch.nn.functional.avg_pool2d(lightness, 4)
+    ab = torch.cat([0.5 * small - 20, 30 - 0.6 * small], 1)
+    return ColourBatch(lightness, ab, torch.randn(count, 40, 8, 8, generator=generator))
