@@ -96,6 +96,7 @@ def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
     torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=1e-3, atol=0)
     assert 0.1 < factors[:, 0].log().std() < 0.6
     torch.testing.assert_close(drawn(1.5, 0.3, temperature=0), drawn(1.5, 0.0, temperature=0))
+    torch.testing.assert_close(drawn(1.5, 0.3, temperature=1), drawn(1.0, 0.0, temperature=1))  # what was learnt
 
 
 @torch.inference_mode()

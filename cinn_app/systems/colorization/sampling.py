@@ -71,11 +71,15 @@ def _vividness(
 ) -> Tensor:
     r"""Draw the factor of each sample's chroma, ``(samples, 1, 1, 1)``.
 
-    .. math:: v \, e^{t s n}, \quad n \sim N(0, 1)
+    .. math::
+        (v \, e^{t s n})^f, \quad n \sim N(0, 1), \quad t = \min(1, T / T_0), \quad f = \frac{1 - T}{1 - T_0} \in [0, 1]
 
     A mean of plausible colours is paler than each of them, by :math:`v`; photographs differ in how vivid they are, by
-    :math:`s`, and samples as much as the relative temperature :math:`t` lets them.
+    :math:`s`. Below the usual temperature :math:`T_0` samples differ less; above it they need less help, and none at
+    :math:`T = 1`, the temperature of the density that was learnt.
     """
-    spread = sampling.vividness_spread * temperature[-1] / sampling.temperature[-1]
+    usual, asked = sampling.temperature[-1], temperature[-1]
+    needed = min(1.0, max(0.0, (1 - asked) / max(1e-6, 1 - usual)))
+    spread = sampling.vividness_spread * min(1.0, asked / usual)
     normal = torch.cat([torch.randn(1, generator=each) for each in generators])
-    return (sampling.vividness * torch.exp(spread * normal))[:, None, None, None]
+    return (sampling.vividness * torch.exp(spread * normal))[:, None, None, None] ** needed
