@@ -15,14 +15,15 @@ SHIPPED = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_recipe_builds_a_model_within_the_size_limit(path: Path) -> None:
+def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
+    """Within 25 megabytes in half precision, but for the large ones, which whoever has a GPU trains and keeps."""
     recipe = load_recipe(path)
     assert recipe.name == path.stem
     if isinstance(recipe, ColorizationRecipe):
         model: nn.Module = ColorizationModel(recipe.architecture)
     else:
         model = DigitModel(recipe.architecture)
-    assert sum(2 * value.numel() for value in model.state_dict().values()) < 25e6
+    assert path.stem.endswith("-large") or sum(2 * value.numel() for value in model.state_dict().values()) < 25e6
 
 
 @pytest.mark.parametrize(
