@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,15 @@ from rich.table import Table
 from torch import Tensor
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.data.features import cache_features
-from cinn_app.data.pack import PackSettings, make_pack
-from cinn_app.data.packed import PackedViews, split_held_out
-from cinn_app.devices import choose_device, faster_autocast_dtype
+from cinn_app.data.packed import split_held_out
+from cinn_app.devices import choose_device
 from cinn_app.errors import RecipeError
 from cinn_app.files import atomic_write
 from cinn_app.networks.encoder import ImageEncoder, load_pretrained_encoder
 from cinn_app.recipes import ColorizationRecipe, load_recipe
 from cinn_app.systems.colorization.comparison import Painter
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
+from cinn_app.training.colorization import prepare_views
 from colorization.baseline import Baseline
 from colorization.tables import Figures
 from colorization.training import train_baseline
@@ -106,7 +105,7 @@ def train_and_measure(
     """
     recipe, device = read_recipe(options), choose_device(options.device)
     encoder = load_pretrained_encoder(recipe.architecture.encoder)
-    views = _open_views(options.data, options.cache, encoder, recipe, device)
+    views, _ = prepare_views(recipe, options.data, encoder, options.cache, device, rich_progress)
     learnt, _ = split_held_out(views.groups, recipe.data.held_out)
     counted = np.random.default_rng(recipe.data.seed).permutation(learnt)[:PRIOR_VIEWS]
     for name in options.chosen or families:
@@ -130,15 +129,3 @@ def train_and_measure(
 def wide_console() -> Console:
     """Return where tables are printed: as wide as they are where that is a file."""
     return Console(width=None if sys.stdout.isatty() else 200)
-
-
-def _open_views(
-    sources: Sequence[Path], cache: Path, encoder: ImageEncoder, recipe: ColorizationRecipe, device: torch.device
-) -> PackedViews:
-    """Pack pictures and cache features as our training does, or find both where it did."""
-    data = recipe.data
-    settings = PackSettings(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
-    with rich_progress("Packing pictures", None) as advance:
-        pack, report = make_pack(sources, cache, settings, advance)
-    with rich_progress("Reading them with the encoder", report.views) as advance:
-        return PackedViews(pack, cache_features(pack, encoder, device, faster_autocast_dtype(device), advance))

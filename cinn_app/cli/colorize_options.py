@@ -49,11 +49,7 @@ Samples: TypeAlias = Annotated[
 ]
 Diverse: TypeAlias = Annotated[
     bool,
-    typer.Option(
-        "--diverse",
-        help="Draw four times as many, keep those that differ most.",
-        rich_help_panel=COLOURS,
-    ),
+    typer.Option("--diverse", help="Draw four times as many, keep those that differ most.", rich_help_panel=COLOURS),
 ]
 Axis: TypeAlias = Annotated[
     list[str] | None,

@@ -27,7 +27,7 @@ from cinn_app.training.guard import TimeLimit
 from cinn_app.training.job import Job
 from cinn_app.training.likelihood import LikelihoodTraining
 
-__all__ = ["ColorizationTraining", "prepare_colorization", "weights_by_pace"]
+__all__ = ["ColorizationTraining", "prepare_colorization", "prepare_views", "weights_by_pace"]
 
 HELD_OUT_VIEWS = 1024
 VIEWS_PER_CHECK = 128
@@ -126,7 +126,7 @@ def prepare_colorization(
     else:
         model.load_state_dict(weights)
         model.encoder.stem.load_state_dict(pretrained.stem.state_dict())  # as cached: checkpoints round it
-    views, report = _prepare_views(recipe, sources, model, cache, device, progress)
+    views, report = prepare_views(recipe, sources, model.encoder, cache, device, progress)
     learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
     if len(learnt) < recipe.training.batch_size or not len(held_out):
         raise DataError(
@@ -149,10 +149,10 @@ def prepare_colorization(
     )
 
 
-def _prepare_views(
+def prepare_views(
     recipe: ColorizationRecipe,
     sources: Sequence[Path],
-    model: ColorizationModel,
+    encoder: ImageEncoder,
     cache: Path,
     device: torch.device,
     progress: Progress,
@@ -163,7 +163,7 @@ def _prepare_views(
     with progress("Packing pictures", None) as advance:
         pack, report = make_pack(sources, cache, settings, advance)
     with progress("Reading them with the encoder", report.views) as advance:
-        digest = cache_features(pack, model.encoder, device, faster_autocast_dtype(device), advance)
+        digest = cache_features(pack, encoder, device, faster_autocast_dtype(device), advance)
     return PackedViews(pack, digest), report
 
 
