@@ -23,7 +23,7 @@ demo: $(STAMP)  ## colour the sample photographs into demo/
 	@$(BIN)/python examples/demo.py demo
 
 test: $(STAMP) $(if $(CI),browser)  ## run the tests; ARGS="-k pyramid" chooses among them
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --dist loadfile)
 
 lint: $(STAMP)  ## check style, types and floors
 	$(BIN)/ruff check

@@ -65,7 +65,7 @@ def main() -> None:
     colorizer = Colorizer.load(options.model)
     rows = [row(colorizer, path, options) for path in options.pictures]
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    join(rows, across=False).save(options.output, quality=88)
+    join(rows, across=False).save(options.output, quality=80)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ __all__ = [
     "FORMAT_VERSION",
     "Checkpoint",
     "CheckpointHeader",
+    "InstalledModel",
     "find_checkpoint",
+    "installed_models",
     "load_checkpoint",
     "read_header",
     "save_checkpoint",
@@ -63,6 +65,27 @@ class CheckpointHeader:
     figures: dict[str, float]
     data: list[str]
     details: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class InstalledModel:
+    """A model that came with the program, or was given to it.
+
+    Attributes:
+        path: of its file.
+        name: of its file, and on the command line.
+        size: of its file, in bytes.
+        header: what it says of itself; None for a file that cannot be read.
+        problem: why it cannot be read, or empty.
+        card: the page about it, if it has one: ``models/NAME.md``.
+    """
+
+    path: Path
+    name: str
+    size: int
+    header: CheckpointHeader | None
+    problem: str
+    card: Path | None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -135,6 +158,32 @@ def shipped_checkpoints() -> Path:
     """Return the folder of the checkpoints that came with the program, in a checkout as in an installed package."""
     installed = Path(__file__).parent / "_shipped" / "checkpoints"
     return installed if installed.is_dir() else Path(__file__).parents[1] / "checkpoints"
+
+
+def installed_models(given: str | Path | None = None) -> list[InstalledModel]:
+    """List the models that came with the program, by name; also damaged ones, which say so.
+
+    Args:
+        given: name or path of one that goes first, wherever it is.
+
+    Raises:
+        CheckpointError: if there is no such one.
+    """
+    files = sorted(shipped_checkpoints().glob("*.safetensors"))
+    if given is not None:
+        first = find_checkpoint(given)
+        files = [first, *(file for file in files if not file.samefile(first))]
+    models = []
+    for file in files:
+        card = file.resolve().parents[1] / "models" / f"{file.stem}.md"
+        header, problem = None, ""
+        try:
+            header = read_header(file)
+        except CheckpointError as error:
+            problem = str(error)
+        size = file.stat().st_size
+        models.append(InstalledModel(file, file.stem, size, header, problem, card if card.is_file() else None))
+    return models
 
 
 def find_checkpoint(name: str | Path) -> Path:

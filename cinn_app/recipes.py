@@ -120,14 +120,16 @@ class ColorizationSampling(_Section):
     Attributes:
         temperature: standard deviation of the latent per scale, strides 8, 16, 32 and 64.
         coherence: share of the coarsest latent's variance that all its positions have in common.
-        vividness: factor of a sample's chroma: where several colours are plausible, their mean is paler than each.
+        vividness: factor of a pale sample's chroma: where several colours are plausible, their mean is paler than each.
         vividness_spread: standard deviation of the factor's logarithm from sample to sample.
+        chroma_limit: chroma in Lab units that is left as it is; the nearer to it, the less a colour gains.
     """
 
     temperature: Annotated[list[Temperature], Field(min_length=4, max_length=4)]
     coherence: Fraction
     vividness: Annotated[float, Field(gt=0, le=3)] = 1.0  # checkpoints from before there was a choice
     vividness_spread: Fraction = 0.0
+    chroma_limit: Annotated[float, Field(gt=0)] = 100.0
 
 
 class DigitsArchitecture(_Section):

@@ -1,6 +1,8 @@
 """What tests of every floor share."""
 
 import copy
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,20 @@ TINY_DIGITS_RECIPE = {
 def tiny_recipe() -> dict[str, Any]:
     """The recipe of the smallest model there is, as a TOML file would give it, to be changed at will."""
     return copy.deepcopy(TINY_RECIPE)
+
+
+@pytest.fixture
+def as_toml() -> Callable[[dict[str, Any]], str]:
+    """Write a recipe as a file has it: JSON's values are TOML's, too."""
+
+    def write(recipe: dict[str, Any]) -> str:
+        lines = [f"{key} = {json.dumps(value)}" for key, value in recipe.items() if not isinstance(value, dict)]
+        for name, section in recipe.items():
+            if isinstance(section, dict):
+                lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
+        return "\n".join(lines)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -126,10 +126,18 @@ def names_below(folder: str, *patterns: str) -> set[str]:
 
 def test_the_wheel_holds_the_package_the_recipes_and_the_weights_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    package = {f"cinn_app/{name}" for name in names_below("cinn_app", "/**/*.py", "/py.typed")}
+    package = {
+        f"cinn_app/{name}"
+        for name in names_below(
+            "cinn_app", "/**/*.py", "/**/*.js", "/**/*.css", "/**/*.html", "/**/*.toml", "/py.typed"
+        )
+    }
     models = {f"cinn_app/_shipped/models/{name}" for name in names_below("models", "/*.toml", "/*.md")}
     weights = {f"cinn_app/_shipped/checkpoints/{name}" for name in names_below("checkpoints", "/*.safetensors")}
-    assert {name for name in names if ".dist-info/" not in name} == package | models | weights
+    cards = "".join(card.read_text(encoding="utf-8") for card in ROOT.glob("models/*.md"))
+    pictures = {f"cinn_app/_shipped/{name}" for name in re.findall(r"\]\(\.\./(docs/images/[^)]+)\)", cards)}
+    assert pictures
+    assert {name for name in names if ".dist-info/" not in name} == package | models | weights | pictures
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 

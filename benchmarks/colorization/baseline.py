@@ -1,6 +1,7 @@
 """What every baseline has in common: our encoder and pyramid, one optimiser step, and chroma at stride 4."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -74,8 +75,12 @@ class Baseline(nn.Module):
         """
         return self.centre(lightness).expand(count, -1, -1, -1)
 
-    def painter(self) -> Painter:
-        """Return what colours photographs with it, for measuring."""
+    def painter(self, examples: Sequence[ColourBatch] = ()) -> Painter:
+        """Return what colours photographs with it, for measuring.
+
+        Args:
+            examples: photographs in colour, not learnt from, for what is found once training is over.
+        """
         return BaselinePainter(self, self.recipe.data.size)
 
     def configure(self) -> None:

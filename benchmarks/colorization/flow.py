@@ -1,5 +1,7 @@
 """Our own model in the baselines' place, so that it has the same loop, data and minutes as they."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from cinn_app import Colorizer
@@ -7,6 +9,7 @@ from cinn_app.checkpoints import Checkpoint
 from cinn_app.data.packed import ColourBatch
 from cinn_app.networks.encoder import ImageEncoder
 from cinn_app.recipes import ColorizationRecipe
+from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details, find_colour_axes
 from cinn_app.systems.colorization.model import ColorizationModel
 from colorization.baseline import Baseline
 
@@ -24,14 +27,16 @@ class Flow(Baseline):
         """Return the likelihood of every scale and the squared error of the mean, as our training does."""
         return self.model.losses(*batch, self.recipe.objective, self.recipe.objective.flow_share).total
 
-    def painter(self) -> Colorizer:
-        """Return the colorizer that people would have of it."""
-        return FlowColorizer(self)
+    def painter(self, examples: Sequence[ColourBatch] = ()) -> Colorizer:
+        """Return the colorizer that people would have of it, with its axes of colour."""
+        return FlowColorizer(self, find_colour_axes(self.model, examples) if examples else ())
 
 
 class FlowColorizer(Colorizer):
     """A colorizer whose model was trained here, and may be built otherwise than its recipe says."""
 
-    def __init__(self, flow: Flow) -> None:  # not the parent's way, which builds the recipe's own model anew
+    def __init__(
+        self, flow: Flow, axes: Sequence[ColourAxis]
+    ) -> None:  # not the parent's way, which builds the recipe's own model anew
         self.recipe, self.model, self.device = flow.recipe, flow.model, flow.device
-        self.checkpoint = Checkpoint(flow.recipe, flow.model.state_dict(), figures={}, data=[])
+        self.checkpoint = Checkpoint(flow.recipe, flow.model.state_dict(), {}, [], axes_to_details(axes))

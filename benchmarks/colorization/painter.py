@@ -11,8 +11,6 @@ from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.colorizer import Colouring
 from cinn_app.systems.colorization.reading import read_often
 
-SEED = 0
-
 
 class Answers(Protocol):
     """What a family says of photographs; :class:`colorization.baseline.Baseline` tells shapes and units."""
@@ -45,24 +43,33 @@ class BaselinePainter:
     def __init__(self, answers: Answers, size: int) -> None:
         self.answers, self.size, self.device = answers, size, answers.device
 
+    def read(self, image: Photograph, /) -> Photograph:
+        """Give the photograph back: each way of colouring reads it anew."""
+        return image
+
     def best_guess(self, image: Photograph, /) -> Colouring:
         """Give the centre of what it would draw."""
         return self.colorize(image, 1, 0.0)[0]
 
     @torch.inference_mode()
     def colorize(
-        self, image: Photograph, samples: int = 1, temperature: float | Sequence[float] | None = None, /
+        self,
+        image: Photograph,
+        samples: int = 1,
+        temperature: float | Sequence[float] | None = None,
+        seed: int = 0,
+        /,
     ) -> list[Colouring]:
-        """Draw colourings, always the same ones, or at temperature 0 the centre; their likelihood is not known."""
+        """Draw colourings, or at temperature 0 give the centre; their likelihood is not known."""
         assert temperature is None or temperature == 0
         canvas = Canvas.of(image, self.size)
         ab = read_often(self.answers.centre, image, self.size, self.device).expand(samples, -1, -1, -1)
         if temperature is None:
             lightness = canvas.lightness(image).to(self.device)
-            drawn = self.answers.sample(lightness, samples, torch.Generator().manual_seed(SEED))
+            drawn = self.answers.sample(lightness, samples, torch.Generator().manual_seed(seed))
             ab = ab + drawn - self.answers.centre(lightness)
         unknown = float("nan")
         return [
-            Colouring(image, canvas.crop(one), latents=(), log_prob=unknown, seed=SEED, temperature=())
+            Colouring(image, canvas.crop(one), latents=(), log_prob=unknown, seed=seed, temperature=())
             for one in ab.cpu()
         ]

@@ -30,6 +30,8 @@ from colorization.training import train_baseline
 RECIPE = Path(__file__).parents[2] / "models" / "colorize.toml"
 #: Views from which the prior of colours is counted.
 PRIOR_VIEWS = 1024
+# Not learnt from, and looked at once training is over.
+EXAMPLES, EXAMPLES_AT_ONCE = 128, 32
 
 #: Makes one of those that are compared: from the pretrained encoder, the recipe, and chroma of what is learnt from.
 Family = Callable[[ImageEncoder, ColorizationRecipe, Tensor], Baseline]
@@ -106,13 +108,15 @@ def train_and_measure(
     recipe, device = read_recipe(options), choose_device(options.device)
     encoder = load_pretrained_encoder(recipe.architecture.encoder)
     views, _ = prepare_views(recipe, options.data, encoder, options.cache, device, rich_progress)
-    learnt, _ = split_held_out(views.groups, recipe.data.held_out)
+    learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
     counted = np.random.default_rng(recipe.data.seed).permutation(learnt)[:PRIOR_VIEWS]
+    watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:EXAMPLES]
+    examples = [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // EXAMPLES_AT_ONCE))]
     for name in options.chosen or families:
         torch.manual_seed(recipe.training.seed)
         baseline = families[name](encoder, recipe, views.batch(counted).ab).to(device)
         trained = train_baseline(name, baseline, views, learnt, options.minutes, options.run)
-        found[name] = measure(name, trained.baseline.painter(), options)
+        found[name] = measure(name, trained.baseline.painter(examples), options)
         found[name]["training"] = {
             "steps": trained.steps,
             "minutes": trained.seconds / 60,

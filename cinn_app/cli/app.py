@@ -1,5 +1,6 @@
 """`cinn app`: the studio, in a browser."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,22 @@ def app(
             help="A model or checkpoint to show instead of the installed one of its kind; its tab opens first.",
         ),
     ] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER:PASSWORD|@FILE",
+            envvar="CINN_AUTH",
+            help="Ask visitors for this name and password. Others on this machine see what stands in a command: "
+            "there, better name a file with it, or set CINN_AUTH.",
+        ),
+    ] = None,
+    root_path: Annotated[
+        str, typer.Option(metavar="PATH", help="Where a proxy shows the studio, such as /studio.")
+    ] = "",
+    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="How large a file may be.")] = 500,
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Offer what the studio does as MCP tools for language models, too.")
+    ] = False,
 ) -> None:
     """Serve the studio, a web page for colouring photographs and writing digits, until Ctrl-C.
 
@@ -26,7 +43,22 @@ def app(
     """
     from cinn_app.cli.console import err
 
+    login = _login(auth) if auth else None
     with err.status("Starting the studio"):
-        from cinn_app.studio.app import serve
+        from cinn_app.studio.serving import serve
 
-    serve(host, port, model)
+    serve(host, port, model, login=login, root_path=root_path, max_upload=max_upload, mcp=mcp)
+
+
+def _login(given: str) -> tuple[str, str]:
+    """Read a name and a password; the password may have colons."""
+    try:
+        text = Path(given[1:]).read_text(encoding="utf-8").strip() if given.startswith("@") else given
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(
+            f"{given[1:]} cannot be read: name a file that holds USER:PASSWORD.", param_hint="--auth"
+        ) from error
+    name, _, password = text.partition(":")
+    if not name.strip() or not password:
+        raise typer.BadParameter("Give a name and a password, as USER:PASSWORD.", param_hint="--auth")
+    return name.strip(), password

@@ -126,7 +126,7 @@ def _measure_digits(name: str, folder: Path | None, limit: int | None, device: s
 def _show(name: str, evaluation: "Evaluation") -> None:
     from rich.table import Table
 
-    from cinn_app.cli.figures import grouped, label, value
+    from cinn_app.metrics.words import grouped, label, value
 
     table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, 'picture')}", title_justify="left")
     table.add_column("Value", justify="right")

@@ -3,7 +3,6 @@
 import typer
 
 from cinn_app.cli.console import out, say
-from cinn_app.errors import CheckpointError
 
 __all__ = ["models"]
 
@@ -13,28 +12,23 @@ def models() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from cinn_app.checkpoints import read_header, shipped_checkpoints
-    from cinn_app.cli.figures import value_list
+    from cinn_app.checkpoints import installed_models, shipped_checkpoints
+    from cinn_app.metrics.words import value_list
 
-    folder = shipped_checkpoints()
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        say(f"No models are installed in {folder}: make one with 'cinn train'.")
+    installed = installed_models()
+    if not installed:
+        say(f"No models are installed in {shipped_checkpoints()}: make one with 'cinn train'.")
         return
     table = Table("Name", "What it does", "MB", "Figures", "Licence", show_lines=True)
-    damaged = False
-    for file in files:
-        try:
-            header = read_header(file)
-        except CheckpointError as error:
-            damaged = True
-            table.add_row(Text(file.stem), Text(str(error), "red"))
+    for model in installed:
+        if model.header is None:
+            table.add_row(Text(model.name), Text(model.problem, "red"))
             continue
-        recipe = header.recipe
-        megabytes = f"{file.stat().st_size / 1e6:.1f}"
+        recipe = model.header.recipe
+        megabytes = f"{model.size / 1e6:.1f}"
         # As Text, in which square brackets are no markup.
-        cells = (file.stem, recipe.description, megabytes, value_list(header.figures), recipe.licence)
+        cells = (model.name, recipe.description, megabytes, value_list(model.header.figures), recipe.licence)
         table.add_row(*map(Text, cells))
     out.print(table)
-    if damaged:
+    if any(model.problem for model in installed):
         raise typer.Exit(1)

@@ -72,7 +72,7 @@ def train(
     Stopped at any moment, even by a power cut, it goes on with --resume and loses at most a minute of work.
     """
     from cinn_app.cli.bars import rich_progress
-    from cinn_app.cli.figures import value_list
+    from cinn_app.metrics.words import value_list
     from cinn_app.recipes import load_recipe
 
     checked = load_recipe(recipe)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Done", "Order", "State", "Worker", "is_colouring"]
 
-#: Colourings drawn for each that `diverse` keeps.
-DRAWN = 4
-
 
 @dataclass(frozen=True)
 class Order:
@@ -33,7 +30,7 @@ class Order:
 
     Attributes:
         samples, temperature, seed, steering: as in `Colorizer.colorize`.
-        diverse: draw `DRAWN` times as many and keep those that differ most.
+        diverse: draw several times as many and keep those that differ most.
         strength, quality, mark: as in `Colouring.save`.
         format: of what goes to standard output; "keep" for the picture's own.
         overwrite: make anew what is there already.
@@ -53,7 +50,9 @@ class Order:
     @property
     def drawn(self) -> int:
         """How many colourings are drawn of each picture."""
-        return self.samples * (DRAWN if self.diverse else 1)
+        from cinn_app.systems.colorization.selection import DRAWN_FOR_EACH
+
+        return self.samples * (DRAWN_FOR_EACH if self.diverse else 1)
 
 
 class State(Enum):
@@ -118,18 +117,13 @@ class Worker:
         """Draw the colourings."""
         if isinstance(found, Done):
             return found
-        from cinn_app.systems.colorization.selection import diverse
+        from cinn_app.systems.colorization.selection import keep_diverse
 
         photograph, seconds = found
         start = time.perf_counter()
         order = self.order
         drawn = self.colorizer.colorize(photograph, order.drawn, order.temperature, order.seed, order.steering)
-        chosen = drawn
-        if order.diverse:
-            chosen = [
-                replace(colouring, settings={**colouring.settings, "chosen_of": order.drawn})
-                for colouring in diverse(drawn, order.samples)
-            ]
+        chosen = keep_diverse(drawn, order.samples) if order.diverse else drawn
         return _Coloured(chosen, drawn, seconds + time.perf_counter() - start)
 
     def pixels(self, work: "_Coloured | Done") -> int:

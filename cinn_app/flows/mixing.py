@@ -9,17 +9,16 @@ from cinn_app.flows.base import Bijection, Condition
 from cinn_app.flows.numerics import full_precision, no_stretch, without_autocast
 from cinn_app.flows.shapes import require_channels
 
-__all__ = ["InvertibleLinear", "OrthogonalMixing", "Permutation"]
+__all__ = ["InvertibleLinear", "OrthogonalMixing", "Permutation", "random_orthogonal"]
 
 
-def _random_orthogonal(channels: int, seed: int) -> Tensor:
+def random_orthogonal(size: int, generator: torch.Generator) -> Tensor:
     """Draw a matrix uniformly (Haar) from the orthogonal group, in float64.
 
     QR of a Gaussian is uniform only once the signs of R's diagonal are positive: Mezzadri 2007 (arXiv
     math-ph/0609050), section 5.
     """
-    generator = torch.Generator().manual_seed(seed)
-    q, r = torch.linalg.qr(torch.randn(channels, channels, generator=generator, dtype=torch.float64))
+    q, r = torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=torch.float64))
     return q * r.diagonal().sign()
 
 
@@ -66,7 +65,9 @@ class OrthogonalMixing(Bijection):
     def __init__(self, channels: int, seed: int) -> None:
         super().__init__()
         self.channels = channels
-        self.register_buffer("matrix", _random_orthogonal(channels, seed).to(torch.get_default_dtype()))
+        self.register_buffer(
+            "matrix", random_orthogonal(channels, torch.Generator().manual_seed(seed)).to(torch.get_default_dtype())
+        )
         self.register_load_state_dict_post_hook(_straighten)
 
     def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
@@ -147,7 +148,7 @@ class InvertibleLinear(Bijection):
         super().__init__()
         self.channels = channels
         dtype = torch.get_default_dtype()
-        p, lower, upper = torch.linalg.lu(_random_orthogonal(channels, seed))
+        p, lower, upper = torch.linalg.lu(random_orthogonal(channels, torch.Generator().manual_seed(seed)))
         diagonal = upper.diagonal()
         self.register_buffer("permutation", p.to(dtype))
         self.register_buffer("signs", diagonal.sign().to(dtype))

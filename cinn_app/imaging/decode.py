@@ -14,7 +14,10 @@ from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
 from cinn_app.imaging.sources import PictureFile, opened_picture
 from cinn_app.imaging.tone import ToneCount
 
-__all__ = ["ImageSource", "Photograph", "read_photograph"]
+__all__ = ["IN_COLOUR", "ImageSource", "Photograph", "read_photograph"]
+
+#: What is said of a photograph in colour.
+IN_COLOUR = "It is in colour already; only its lightness is used."
 
 ImageSource = PictureFile | np.ndarray
 
@@ -33,6 +36,7 @@ class Photograph:
         alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
         metadata: what the output file should carry on.
         warnings: sentences that a user should see, such as that only the first frame is used.
+        shrunk_from: height and width of the photograph that this one is a smaller copy of; None if it is none.
     """
 
     lightness: Tensor
@@ -40,6 +44,7 @@ class Photograph:
     alpha: np.ndarray | None = None
     metadata: PictureMetadata = field(default_factory=PictureMetadata)
     warnings: tuple[str, ...] = ()
+    shrunk_from: tuple[int, int] | None = None
 
     @property
     def colours(self) -> Tensor | None:
@@ -50,6 +55,11 @@ class Photograph:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.lightness.shape[-2], self.lightness.shape[-1]
+
+    @property
+    def full_size(self) -> tuple[int, int]:
+        """Height and width of the photograph itself, in whose pixels places are given, whatever copy of it this is."""
+        return self.shrunk_from or self.size
 
 
 def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograph:
@@ -91,7 +101,7 @@ def _photograph(pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, 
             ab[:, rows] = lab[1:]
     warnings += pixels.warnings
     if coloured and tone.coloured:
-        warnings += ("It is in colour already; only its lightness is used.",)
+        warnings += (IN_COLOUR,)
     return Photograph(lightness, ab, pixels.alpha, metadata, warnings)
 
 

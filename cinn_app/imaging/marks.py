@@ -1,8 +1,9 @@
 """The mark of a picture that a model made: what its file says of how it, or its colours, came about.
 
 A mark is a flat JSON object inside the file's XMP packet, which JPEG, PNG, TIFF and WebP all carry and image editors
-keep. Beside it stands IPTC's standard statement that an algorithm made part of the picture, or all of it. The packet
-that the photograph came with stays; the mark goes in as one description more.
+keep; in a GIF, which has none, it is the comment. Beside it stands IPTC's standard statement that an algorithm made
+part of the picture, or all of it. The packet that the photograph came with stays; the mark goes in as one description
+more.
 """
 
 import html
@@ -71,7 +72,9 @@ def read_mark(source: PictureFile) -> dict[str, Any] | None:
         ImageError: the picture is missing, no picture or damaged.
     """
     with opened_picture(source) as image:
-        xmp = image.info.get("xmp")
+        xmp, comment = image.info.get("xmp"), image.info.get("comment")
+        if image.format == "GIF":  # what `encode_film` wrote; anyone may comment, but not in our words
+            return _mark_in_comment(comment)
     packet = xmp.encode() if isinstance(xmp, str) else xmp or b""
     if NAMESPACE.encode() not in packet:
         return None
@@ -84,6 +87,14 @@ def read_mark(source: PictureFile) -> dict[str, Any] | None:
     except (ElementTree.ParseError, ValueError, IndexError):
         return None  # an editor has mangled it
     return mark if isinstance(mark, dict) else None
+
+
+def _mark_in_comment(comment: bytes | None) -> dict[str, Any] | None:
+    try:
+        mark = json.loads(comment or b"")
+    except ValueError:
+        return None
+    return mark if isinstance(mark, dict) and "program" in mark else None
 
 
 def _is_xml(packet: bytes) -> bool:

@@ -6,9 +6,10 @@ import numpy as np
 from PIL import Image
 from torch.nn import functional
 
-from cinn_app.imaging.decode import Photograph
+from cinn_app.imaging.decode import Photograph, read_photograph
+from cinn_app.imaging.sources import PictureFile, opened_picture
 
-__all__ = ["shrink_photograph"]
+__all__ = ["read_preview", "shrink_photograph"]
 
 
 def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
@@ -26,4 +27,17 @@ def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
     alpha = photograph.alpha
     if alpha is not None:
         alpha = np.array(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX))
-    return dataclasses.replace(photograph, lightness=lightness[0].clamp(0, 100), ab=None, alpha=alpha)
+    return dataclasses.replace(
+        photograph, lightness=lightness[0].clamp(0, 100), ab=None, alpha=alpha, shrunk_from=photograph.full_size
+    )
+
+
+def read_preview(source: PictureFile, longer_side: int) -> Photograph:
+    """Read a picture for a quick look at so many pixels: of a large JPEG only a part is decoded.
+
+    Raises:
+        ImageError: as :func:`read_photograph`.
+    """
+    with opened_picture(source) as image:
+        image.draft(None, (2 * longer_side, 2 * longer_side))
+        return shrink_photograph(read_photograph(image), longer_side)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cinn_app.errors import ImageError
 
@@ -52,6 +52,7 @@ def opened_picture(source: PictureFile) -> Iterator[Image.Image]:
         with _stream(source) as stream:
             image = _open(stream, name)
             _refuse_huge(image, name)
+            image.filename = name  # for whoever reads on from there
             yield image
 
 
@@ -121,7 +122,7 @@ def _refuse_huge(image: Image.Image, name: str) -> None:
         )
 
 
-def _open(stream: BinaryIO, name: str) -> Image.Image:
+def _open(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
     try:
         return Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError as error:

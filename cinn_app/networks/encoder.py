@@ -3,7 +3,6 @@
 import itertools
 from typing import Any, TypeGuard
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +27,8 @@ class ImageEncoder(nn.Module):
     """
 
     def __init__(self, name: str = "tf_efficientnet_lite0") -> None:
+        import timm  # as slow to import as torch; so whoever only shows a page does not wait for it
+
         super().__init__()
         self.name = name
         trunk: Any = timm.create_model(name, pretrained=False, features_only=True, out_indices=(2, 3, 4))

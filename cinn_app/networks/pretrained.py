@@ -4,7 +4,6 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 
 from cinn_app.errors import RecipeError
@@ -25,6 +24,8 @@ def load_pretrained_classifier(name: str, needed_by: str) -> Any:
     Raises:
         RecipeError: if the classifier is unknown, or the package with its weights is not installed or does not fit.
     """
+    import timm  # as late as in `ImageEncoder`
+
     variant = name.removeprefix("tf_efficientnet_")
     if variant not in {"lite0", "lite1", "lite2"}:
         raise RecipeError(f"The encoder {name!r} is unknown: choose tf_efficientnet_lite0, _lite1 or _lite2.")

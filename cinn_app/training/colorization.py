@@ -142,7 +142,7 @@ def prepare_colorization(
         batches=BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, start),
         checks=checks,
         pictures=report.kept,
-        data=[source.name for source in sources],
+        data=["/".join(source.absolute().parts[-2:]) for source in sources],
         sheet=lambda: _sample_sheet(model, shown, recipe.sampling),
         figures={"held-out bits/dim": "held_out_bits_per_dim", "held-out/ab rmse": "held_out_ab_rmse"},
         finish=lambda: axes_to_details(find_colour_axes(model, checks, progress)),

@@ -20,7 +20,7 @@ class Job:
         batches: to learn from, without end.
         checks: batches to watch, never learnt from.
         pictures: how many pictures the batches come from.
-        data: the names of their sources.
+        data: the names of their sources, each with its folder's: many are called ``train.tar``.
         sheet: draws a picture of how the training is getting on, with the weights as they are.
         figures: names in the checkpoint of what the module logs on held-out batches, by the names it logs them under.
         finish: runs after the training, and returns what the checkpoint says of the weights beside figures.

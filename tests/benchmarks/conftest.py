@@ -1,16 +1,19 @@
 """What the tests of the comparing scripts share."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+from cinn_app.data.packed import ColourBatch
 
 
 @pytest.fixture
-def smallest_comparison(tiny_recipe: dict[str, Any], tmp_path: Path) -> list[str]:
+def smallest_comparison(tiny_recipe: dict[str, Any], tmp_path: Path, as_toml: Callable) -> list[str]:
     """The options of a script that learns a moment from twelve pictures, measures on two and writes `out.json`."""
     rng = np.random.default_rng(0)
     (tmp_path / "pictures").mkdir()
@@ -25,10 +28,15 @@ def smallest_comparison(tiny_recipe: dict[str, Any], tmp_path: Path) -> list[str
     return [*paths, *numbers]
 
 
-def as_toml(recipe: dict[str, Any]) -> str:
-    """Write a recipe as a file: JSON's values are TOML's, too."""
-    top = [f"{key} = {json.dumps(value)}" for key, value in recipe.items() if not isinstance(value, dict)]
-    for name, section in recipe.items():
-        if isinstance(section, dict):
-            top += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
-    return "\n".join(top)
+@pytest.fixture
+def views() -> Callable[..., ColourBatch]:
+    """Photographs whose chroma can be told from their lightness, with a stem that sees noise."""
+
+    def make(count: int = 4) -> ColourBatch:
+        generator = torch.Generator().manual_seed(0)
+        lightness = torch.nn.functional.interpolate(100 * torch.rand(count, 1, 4, 4, generator=generator), (64, 64))
+        small = torch.nn.functional.avg_pool2d(lightness, 4)
+        ab = torch.cat([0.5 * small - 20, 30 - 0.6 * small], 1)
+        return ColourBatch(lightness, ab, torch.randn(count, 40, 8, 8, generator=generator))
+
+    return make

@@ -42,7 +42,7 @@ def variant(tiny_recipe: dict[str, Any]) -> Variant:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_learns_is_still_a_density_and_colours(variant: Variant, name: str) -> None:
+def test_every_variant_learns_is_still_a_density_and_colours(variant: Variant, name: str, views: Callable) -> None:
     flow = variant(name)
     flow.configure()
     flow.train()
@@ -62,7 +62,7 @@ def test_every_variant_learns_is_still_a_density_and_colours(variant: Variant, n
     assert math.isfinite(first.bits_per_dim) and not torch.equal(first.ab, second.ab)
 
 
-def test_the_encoders_learn_as_their_names_say(variant: Variant) -> None:
+def test_the_encoders_learn_as_their_names_say(variant: Variant, views: Callable) -> None:
     """What one step moves: nothing, what lies above the stem, or all of it."""
     moved = {}
     for name in ("whole", "frozen encoder", "encoder from scratch"):
@@ -80,7 +80,7 @@ def test_the_encoders_learn_as_their_names_say(variant: Variant) -> None:
     assert moved["encoder from scratch"] > weights | stem  # and the statistics of batch normalisation
 
 
-def test_the_encoder_from_scratch_has_nothing_of_the_pretrained_one(variant: Variant) -> None:
+def test_the_encoder_from_scratch_has_nothing_of_the_pretrained_one(variant: Variant, views: Callable) -> None:
     whole, scratch = variant("whole").encoder, variant("encoder from scratch").encoder
     assert isinstance(scratch, UntrainedEncoder)
     same = zip(whole.named_parameters(), scratch.named_parameters(), strict=True)
@@ -92,7 +92,7 @@ def test_the_encoder_from_scratch_has_nothing_of_the_pretrained_one(variant: Var
 
 
 def test_the_averaged_encoder_from_scratch_has_the_batches_statistics(
-    variant: Variant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variant: Variant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, views: Callable
 ) -> None:
     class Views:
         def batch(self, indices: np.ndarray) -> ColourBatch:
@@ -127,7 +127,7 @@ def test_the_flows_are_what_their_names_say(variant: Variant) -> None:
     }
 
 
-def test_without_mixing_every_value_is_still_moved(variant: Variant) -> None:
+def test_without_mixing_every_value_is_still_moved(variant: Variant, views: Callable) -> None:
     """By the couplings: the conditional affine moves all of them anyway, and is taken to be the identity."""
     flow = shaken(variant("no mixing"))
     for scale in scales_of(flow):
@@ -145,7 +145,9 @@ def test_without_mixing_every_value_is_still_moved(variant: Variant) -> None:
             assert ((z - bands[:, 2:]).abs().amax((0, 2, 3)) > 1e-3).all()
 
 
-def test_the_squeezed_flow_is_steered_in_the_units_of_its_data_and_knows_its_volume(variant: Variant) -> None:
+def test_the_squeezed_flow_is_steered_in_the_units_of_its_data_and_knows_its_volume(
+    variant: Variant, views: Callable
+) -> None:
     """Its coarser image is every second pixel; as a whole its log-determinant is that of autograd's Jacobian."""
     flow = shaken(variant("squeeze instead of Haar"))
     steered: list[Tensor] = []
@@ -214,12 +216,3 @@ def shaken(flow: Flow) -> Flow:
     for weight in flow.model.flow.parameters():
         weight.data += 0.05 * torch.randn(weight.shape, generator=generator)
     return flow.eval()
-
-
-def views(count: int = 4) -> ColourBatch:
-    """Photographs whose chroma can be told from their lightness, with a stem that sees noise."""
-    generator = torch.Generator().manual_seed(0)
-    lightness = torch.nn.functional.interpolate(100 * torch.rand(count, 1, 4, 4, generator=generator), (64, 64))
-    small = torch.nn.functional.avg_pool2d(lightness, 4)
-    ab = torch.cat([0.5 * small - 20, 30 - 0.6 * small], 1)
-    return ColourBatch(lightness, ab, torch.randn(count, 40, 8, 8, generator=generator))

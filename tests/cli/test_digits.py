@@ -45,7 +45,8 @@ def generator(tiny_digits_checkpoint: Path) -> DigitGenerator:
 
 
 def pixels(path: str | Path) -> np.ndarray:
-    return np.asarray(Image.open(path))
+    with Image.open(path) as file:
+        return np.asarray(file)
 
 
 def tile(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -65,7 +66,8 @@ def four(path: str, mode: str = "L", size: int = 60) -> Path:
 
 def test_a_sheet_has_a_row_per_digit_and_a_column_per_handwriting(digits: Callable, generator: DigitGenerator) -> None:
     assert digits("-o", "all.png") == (0, "Wrote all.png.\n", "")
-    sheet = Image.open("all.png")
+    with Image.open("all.png") as file:
+        sheet = file.copy()
     assert (sheet.mode, sheet.size) == ("L", (10 * TILE, 10 * TILE))
     assert digits("--label", 7, "--count", 3, "--seed", 2, "--temperature", 0.5, "-o", "sevens.png").code == 0
     sevens = pixels("sevens.png")
@@ -331,9 +333,9 @@ def test_ranges_are_those_of_the_model() -> None:
     from cinn_app.cli.digits import MAX_STEP
     from cinn_app.cli.options import MAX_TEMPERATURE
     from cinn_app.systems.colorization import colorizer
-    from cinn_app.systems.digits import generator
+    from cinn_app.systems.digits import handwritings
 
-    assert (MAX_STEP, MAX_TEMPERATURE) == (generator.MAX_STEP, generator.MAX_TEMPERATURE)
+    assert (MAX_STEP, MAX_TEMPERATURE) == (handwritings.MAX_STEP, handwritings.MAX_TEMPERATURE)
     assert colorizer.MAX_TEMPERATURE == MAX_TEMPERATURE
 
 

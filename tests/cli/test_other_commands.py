@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from torchvision.datasets import MNIST
@@ -155,13 +156,44 @@ def test_evaluate_downloads_no_mnist_into_a_folder_of_the_users(
     assert not Path("nowhere").exists()
 
 
-def test_app_serves_where_it_is_told(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    served: list[tuple[object, ...]] = []
-    stand_in(monkeypatch, "cinn_app.studio.app", serve=lambda *where: served.append(where))
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the studio is asked to serve, in place of its being served."""
+    served: list[tuple[Any, ...]] = []
+    stand_in(monkeypatch, "cinn_app.studio.serving", serve=lambda *where, **how: served.append((*where, how)))
+    return served
+
+
+def test_app_serves_where_it_is_told(cinn: Callable, served: list[tuple[Any, ...]]) -> None:
     assert cinn("app").code == 0
     assert cinn("app", "--host", "0.0.0.0", "--port", 8000, "--model", "tiny").code == 0
-    assert served == [("127.0.0.1", 7860, None), ("0.0.0.0", 8000, "tiny")]
+    assert cinn("app", "--root-path", "/studio", "--max-upload", 20).code == 0
+    usual = {"login": None, "root_path": "", "max_upload": 500, "mcp": False}
+    assert served == [
+        ("127.0.0.1", 7860, None, usual),
+        ("0.0.0.0", 8000, "tiny", usual),
+        ("127.0.0.1", 7860, None, {"login": None, "root_path": "/studio", "max_upload": 20, "mcp": False}),
+    ]
     assert cinn("app", "--port", 70000).code == 2
+
+
+def test_app_is_told_the_password_in_three_ways(
+    cinn: Callable, served: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("login.txt").write_text("anna:from:a file\n")
+    assert cinn("app", "--auth", "anna:s3:cret").code == 0
+    assert cinn("app", "--auth", "@login.txt").code == 0
+    monkeypatch.setenv("CINN_AUTH", "anna:from the environment")
+    assert cinn("app").code == 0
+    passwords = [how["login"] for *_, how in served]
+    assert passwords == [("anna", "s3:cret"), ("anna", "from:a file"), ("anna", "from the environment")]
+
+    served.clear()
+    for wrong, why in (("anna", "as USER:PASSWORD"), (":s3cret", "as USER:PASSWORD"), ("@nowhere", "cannot be read")):
+        result = cinn("app", "--auth", wrong)
+        assert result.code == 2
+        assert why in " ".join(result.err.replace("│", " ").split())
+    assert not served
 
 
 def test_app_refuses_in_one_sentence(cinn: Callable) -> None:

@@ -10,7 +10,15 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, IptcImagePlugin
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging import OUTPUT_FORMATS, PictureMetadata, read_mark, read_photograph, save_picture
+from cinn_app.imaging import (
+    FILM_FORMATS,
+    OUTPUT_FORMATS,
+    PictureMetadata,
+    encode_film,
+    read_mark,
+    read_photograph,
+    save_picture,
+)
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
 ALPHA = np.linspace(0, 255, RGB.shape[0] * RGB.shape[1]).astype(np.uint8).reshape(RGB.shape[:2])
@@ -255,3 +263,35 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "the disk is full" in message
+
+
+# Films
+
+
+def test_a_comment_in_a_gif_is_no_mark_unless_it_is_ours():
+    frames, seconds = np.zeros((2, 4, 6), np.uint8), [0.1, 0.2]
+    frames[1, :2] = 255
+    assert read_mark(io.BytesIO(encode_film(frames, seconds, "gif", mark=MARK))) == MARK
+    assert read_mark(io.BytesIO(encode_film(frames, seconds, "gif"))) is None
+    for comment in (b"made by hand", b"[1, 2]", b'{"seed": 7}', b"\xff\xfe"):
+        buffer = io.BytesIO()
+        Image.fromarray(frames[0]).save(buffer, "GIF", comment=comment)
+        assert read_mark(buffer) is None
+
+
+@pytest.mark.parametrize("film_format", FILM_FORMATS)
+def test_a_film_shows_each_frame_for_its_time(film_format):
+    frames = np.zeros((3, 4, 6), np.uint8)
+    frames[1, :2], frames[2, :, 3:] = 255, 255
+    with Image.open(io.BytesIO(encode_film(frames, [0.1, 0.3, 0.2], film_format, scale=2))) as film:
+        assert (film.size, film.n_frames, film.info["loop"]) == ((12, 8), 3, 0)
+        for number, milliseconds in enumerate((100, 300, 200)):
+            film.seek(number)
+            pixels = np.asarray(film.convert("L"), float)
+            assert film.info["duration"] == milliseconds
+            assert np.abs(pixels[::7, ::11] - frames[number][::3, ::5]).max() < 12
+
+
+def test_an_unknown_format_of_films_is_refused():
+    with pytest.raises(ImageError, match="Films cannot be 'avi': choose one of gif, webp"):
+        encode_film(np.zeros((2, 4, 4), np.uint8), [0.1, 0.1], "avi")

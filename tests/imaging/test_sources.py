@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging import MAX_PIXELS, read_photograph
+from cinn_app.imaging import MAX_PIXELS, read_photograph, read_preview
 from cinn_app.imaging.sources import opened_picture
 
 
@@ -180,3 +180,10 @@ def test_pillow_is_left_as_it_was():
     read_photograph(encoded("PNG"))
     refusal(b"no picture")
     assert state() == before
+
+
+def test_a_quick_look_names_the_damaged_file_too(tmp_path: Path) -> None:
+    damaged = tmp_path / "grandma.jpg"
+    damaged.write_bytes(encoded("JPEG")[:900])
+    with pytest.raises(ImageError, match=r"grandma\.jpg is damaged or cut short"):
+        read_preview(damaged, 64)

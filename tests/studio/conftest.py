@@ -1,5 +1,8 @@
 """A studio that runs in a process of its own, as for a user, and a browser in front of it."""
 
+import contextlib
+import functools
+import json
 import os
 import shutil
 import socket
@@ -16,18 +19,9 @@ from PIL import Image
 
 # Loaded machines exist; on an idle one nothing takes longer than a few seconds.
 PATIENCE = 180
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Notes every address beyond this computer that the server turns to.
 SERVER = """
-import ipaddress, pathlib, sys
+import importlib.util, ipaddress, json, pathlib, sys
 
 def loopback(host):
     try:
@@ -49,8 +43,8 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 from cinn_app import checkpoints
 checkpoints.shipped_checkpoints = lambda: pathlib.Path(sys.argv[2])
-from cinn_app.studio.app import serve
-serve(port=int(sys.argv[1]))
+from cinn_app.studio.serving import serve
+serve(port=int(sys.argv[1]), mcp=importlib.util.find_spec("mcp") is not None, **json.loads(sys.argv[4]))
 """
 
 
@@ -74,19 +68,46 @@ def contacted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(tiny_checkpoint: Path, tiny_digits_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of checkpoints in which the tiny models stand for those that ship."""
-    folder = tmp_path_factory.mktemp("installed")
-    shutil.copy(tiny_checkpoint, folder / "colorize.safetensors")
+    """A folder of tiny models that stand for those that ship; one has axes of colour, and a card."""
+    from cinn_app import Colorizer
+    from cinn_app.checkpoints import save_checkpoint
+
+    folder = tmp_path_factory.mktemp("installed") / "checkpoints"
+    folder.mkdir()
+    (folder.parent / "models").mkdir()
+    Image.new("RGB", (40, 30), "teal").save(folder.parent / "colours.png")
+    (folder.parent / "models" / "colorize.md").write_text("# colorize\n\nRandom.\n\n![Teal](../colours.png)\n")
+    confetti = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), np.uint8)
+    save_checkpoint(folder / "colorize.safetensors", Colorizer.load(tiny_checkpoint, "cpu").find_axes(list(confetti)))
     shutil.copy(tiny_digits_checkpoint, folder / "digits.safetensors")
     return folder
 
 
 @pytest.fixture(scope="session")
-def studio(installed: Path, contacted: Path) -> Iterator[str]:
+def serving(installed: Path, contacted: Path) -> Callable[..., contextlib.AbstractContextManager[str]]:
+    """Serves a studio with the tiny models, see :func:`serve_tiny_models`."""
+    return functools.partial(serve_tiny_models, installed, contacted)
+
+
+@pytest.fixture(scope="session")
+def studio(serving: Callable[..., contextlib.AbstractContextManager[str]], contacted: Path) -> Iterator[str]:
     """The address of a studio with the tiny models."""
-    port, log = find_free_port(), contacted.with_name("log.txt")
-    command = [sys.executable, "-c", SERVER, str(port), str(installed), str(contacted)]
+    log = contacted.with_name("log.txt")
+    with serving(log) as address:
+        yield address
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@contextlib.contextmanager
+def serve_tiny_models(
+    installed: Path, contacted: Path, log: Path, largest_file: int = 0, **options: object
+) -> Iterator[str]:
+    """Serve a studio, whose disk takes files of so many bytes at most, and give its address."""
+    port = find_free_port()
+    command = [sys.executable, "-c", SERVER, str(port), str(installed), str(contacted), json.dumps(options)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HTTP_PROXY": "http://192.0.2.1:9", "PYTHONUNBUFFERED": "1"}
+    if largest_file:
+        command = ["prlimit", f"--fsize={largest_file}", *command]
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as server:
         deadline = time.monotonic() + PATIENCE
         while "The studio is at" not in log.read_text():
@@ -97,22 +118,21 @@ def studio(installed: Path, contacted: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
         server.terminate()
         server.wait(PATIENCE)
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """Chromium without a window."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+    from studio_page import find_chromium, launch  # after the check that playwright is there
+
     sync_api.expect.set_options(timeout=1000 * PATIENCE)
     with sync_api.sync_playwright() as playwright:
-        found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        chromium = Path(found or playwright.chromium.executable_path)
-        if not chromium.is_file():
+        if not find_chromium(playwright).is_file():
             pytest.skip(
                 "there is no Chromium: install Debian's (apt install chromium), or run 'playwright install chromium'"
             )
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 
@@ -137,6 +157,19 @@ def open_studio(browser, studio: str) -> Iterator[Callable[..., object]]:
         visitor.close()
     outside = [url for url in requests if urlsplit(url).hostname not in ("127.0.0.1", None)]
     assert requests and not outside, outside
+
+
+@pytest.fixture
+def open_digits(open_studio: Callable[..., object]) -> Callable[..., object]:
+    """Open the digits tab as a new visitor."""
+
+    def open_tab(*size: int, **options: object) -> object:
+        page = open_studio(*size, **options)
+        page.get_by_role("tab", name="Digits").click()
+        page.locator("#grid img").first.wait_for()
+        return page
+
+    return open_tab
 
 
 @pytest.fixture(scope="session")

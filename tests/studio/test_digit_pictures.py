@@ -10,9 +10,8 @@ from PIL import Image, ImageDraw
 
 from cinn_app import DigitGenerator
 from cinn_app.errors import ImageError
-from cinn_app.studio.digit_markup import png
-from cinn_app.studio.digit_pad import _reading
-from cinn_app.studio.digit_pictures import (
+from cinn_app.studio.digits.markup import png
+from cinn_app.studio.digits.pictures import (
     BETWEEN,
     Setting,
     along_axes,
@@ -23,7 +22,6 @@ from cinn_app.studio.digit_pictures import (
     read_pad,
     sheet,
 )
-from cinn_app.systems.digits.generator import Restyled
 
 
 @pytest.fixture(scope="module")
@@ -77,21 +75,6 @@ def test_the_pad_is_read_or_its_trouble_told_in_one_sentence() -> None:
     for broken in ("data:image/png;base64,%%", "data:image/png;base64,AAAA", "scribble"):
         with pytest.raises(ImageError, match=r"^The (pad|drawing) [^\n]*\.$"):
             read_pad(broken)
-
-
-@pytest.mark.parametrize(
-    ("label", "doubtful", "told"),
-    [
-        (8, False, "<b>Read as an 8</b>, 75.0\N{NO-BREAK SPACE}% sure; next would be a 3, 25.0\N{NO-BREAK SPACE}%."),
-        (3, False, "<b>Taken for a 3</b>, as you say. Alone it reads an 8, 75.0\N{NO-BREAK SPACE}% sure; next would"),
-        (8, True, "<b>Taken for an 8</b>, but it hardly looks like one. Draw one digit alone, clearly."),
-    ],
-)
-def test_the_pad_tells_what_it_read_and_how_sure_it_is_or_its_doubt(label: int, doubtful: bool, told: str) -> None:
-    probabilities = torch.zeros(10)
-    probabilities[[8, 3]] = torch.tensor([0.75, 0.25])
-    blank = torch.zeros(10, 28, 28, dtype=torch.uint8)
-    assert told in _reading(blank[0], Restyled(label, probabilities, torch.zeros(784), blank, doubtful))
 
 
 def test_a_sheet_is_dark_ink_on_white_paper(generator: DigitGenerator) -> None:

@@ -1,7 +1,5 @@
 """The studio's digits tab as a visitor meets it, in headless Chromium."""
 
-import base64
-import io
 import re
 from pathlib import Path
 
@@ -10,70 +8,16 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from playwright.sync_api import Locator, Page, expect  # after the check that it is there
+from digit_page import changed, decode, pictures, settled
+from playwright.sync_api import Page, expect  # after the check that it is there
+from studio_page import stroke
 
-GRID, WAY, WRITTEN = "#grid img", "#between img", "#written .row-of-digits img"
+GRID, WAY, WRITTEN, SEEN = "#grid img", "#between img", "#written .row-of-digits img", ".seen-in-ink img"
 SLIDERS = ".along input[type=range]"
-
-
-@pytest.fixture
-def open_digits(open_studio):
-    """Open the digits tab as a new visitor."""
-
-    def open_tab(*size: int, **options: object) -> Page:
-        page = open_studio(*size, **options)
-        page.get_by_role("tab", name="Digits").click()
-        page.locator(GRID).first.wait_for()
-        return page
-
-    return open_tab
-
-
-def pictures(page: Page, selector: str) -> list[str]:
-    return page.eval_on_selector_all(selector, "all => all.map(one => one.src)")
-
-
-def changed(page: Page, selector: str, before: list[str]) -> list[str]:
-    """Wait until the pictures are others than before, and return them."""
-    page.wait_for_function(
-        """([selector, before]) => {
-            const now = [...document.querySelectorAll(selector)].map(one => one.src);
-            return now.length && JSON.stringify(now) !== JSON.stringify(before);
-        }""",
-        arg=[selector, before],
-    )
-    return pictures(page, selector)
-
-
-def settled(page: Page, selector: str, expected: list[str]) -> None:
-    """Wait until the pictures are the expected ones."""
-    page.wait_for_function(
-        """([selector, expected]) => JSON.stringify([...document.querySelectorAll(selector)].map(one => one.src))
-            === JSON.stringify(expected)""",
-        arg=[selector, expected],
-    )
 
 
 def choose(page: Page, group: str, name: str) -> None:
     page.locator(f"{group} label").get_by_text(name, exact=True).click()
-
-
-def stroke(page: Page, *places: tuple[float, float]) -> None:
-    """Draw on the pad with the mouse; places are shares of its sides."""
-    pad = page.locator("#pad canvas")
-    pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
-    for number, (x, y) in enumerate(places):
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
-        if number == 0:
-            page.mouse.down()
-    page.mouse.up()
-
-
-def decode(picture: Locator) -> np.ndarray:
-    """Read a picture out of its address."""
-    address = picture.get_attribute("src")
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
 
 
 def test_digits_in_many_handwritings_follow_what_a_visitor_sets(open_digits) -> None:
@@ -239,8 +183,9 @@ def test_the_way_leads_from_one_chosen_digit_to_the_other(open_digits) -> None:
     cells.nth(17).click()
     way = changed(page, WAY, way)
     assert (way[0], way[-1]) == (sheet[-1], sheet[17])
-    cells.nth(42).focus()
-    page.keyboard.press("Enter")
+    expect(page.locator("#grid [tabindex='0']")).to_have_attribute("data-number", "17")
+    for key in [*["ArrowDown"] * 5, *["ArrowLeft"] * 5, "Enter"]:
+        page.keyboard.press(key)
     way = changed(page, WAY, way)
     assert (way[0], way[-1]) == (sheet[17], sheet[42])
     expect(page.locator("#grid [data-mark='A']")).to_have_attribute("aria-label", "2, row 3, column 6")
@@ -260,12 +205,12 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     page.locator(WRITTEN).first.wait_for()
     first = pictures(page, WRITTEN)
     assert len(first) == 10
-    seen = decode(page.locator(".seen"))
+    seen = decode(pictures(page, SEEN)[0])
     assert seen.shape == (28, 28) and seen[0].max() == 0 and seen.max() == 255
     assert 40 < (seen > 127).sum() < 200
     text = written.inner_text()
     # The tests' model has learnt nothing, so it knows no digit.
-    guessed = int(re.match(r"Taken for (?:a|an) (\d), but it hardly looks like one\.", text)[1])
+    guessed = int(re.search(r"Taken for (?:a|an) (\d), but it hardly looks like one\.", text)[1])
     assert first[guessed] != first[(guessed + 1) % 10]
 
     stroke(page, (0.4, 0.5), (0.7, 0.5))  # the bar of a seven
@@ -275,8 +220,8 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     choose(page, "#drawn-label", str(told))
     expect(written).to_contain_text(re.compile(rf"Taken for an? {told}, but"))
     changed(page, WRITTEN, second)
-    restored = decode(page.locator(WRITTEN).nth(told)).astype(int)
-    assert np.abs(restored - decode(page.locator(".seen"))).max() <= 2  # its own class gives the drawing back
+    restored = decode(pictures(page, WRITTEN)[told])
+    assert np.abs(restored - decode(pictures(page, SEEN)[0])).max() <= 2  # its own class gives the drawing back
     choose(page, "#drawn-label", "8")
     expect(written).to_contain_text(re.compile(r"(Read as|Taken for) an 8, "))
 

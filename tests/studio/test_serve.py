@@ -8,8 +8,9 @@ import pytest
 
 from cinn_app import Colorizer, DigitGenerator, checkpoints
 from cinn_app.errors import CheckpointError, CinnError
-from cinn_app.studio import app
-from cinn_app.studio.app import load_systems, serve
+from cinn_app.studio import page
+from cinn_app.studio.page import load_systems
+from cinn_app.studio.serving import serve
 
 
 def test_a_port_in_use_is_named() -> None:
@@ -32,7 +33,7 @@ def test_a_missing_model_is_named(free_port: int) -> None:
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in which checkpoints are looked for."""
-    for module in (checkpoints, app):
+    for module in (checkpoints, page):
         monkeypatch.setattr(module, "shipped_checkpoints", lambda: tmp_path)
     return tmp_path
 
@@ -46,7 +47,7 @@ def test_each_installed_model_gets_its_tab(
 
     systems = load_systems(str(tiny_checkpoint))
     assert list(systems) == ["colorization", "digits"]
-    assert isinstance(systems["colorization"], Colorizer) and isinstance(systems["digits"], DigitGenerator)
+    assert isinstance(systems["colorization"].loaded(), Colorizer) and isinstance(systems["digits"], DigitGenerator)
 
     shutil.copy(tiny_checkpoint, shipped / "colorize.safetensors")
     assert list(load_systems()) == ["colorization", "digits"]

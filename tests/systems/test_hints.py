@@ -140,3 +140,8 @@ def test_hints_outside_the_picture_are_refused(colorizer: Colorizer) -> None:
         Hint("#00c000")
     with pytest.raises(CinnError, match="at least one"):
         Hints.parse([])
+
+
+def test_more_hints_than_anybody_places_are_refused() -> None:
+    with pytest.raises(CinnError, match="There are 101 hints, more than the limit of 100"):
+        Hints.parse([f"{number},0=#ff0000" for number in range(101)])

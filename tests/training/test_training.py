@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def test_training_lowers_the_loss_and_writes_a_checkpoint_that_colours(
     checkpoint = train(recipe, [pictures], output, tmp_path / "run", tmp_path / "cache", "cpu")
     assert checkpoint.figures["steps"] == 40
     assert checkpoint.figures["pictures"] == 60
+    assert checkpoint.data == [f"{pictures.parent.name}/{pictures.name}"]
     lines = (tmp_path / "run" / "csv" / "metrics.csv").read_text().splitlines()
     column = lines[0].split(",").index("bits/dim")
     bits = [float(line.split(",")[column]) for line in lines[1:] if line.split(",")[column]]
@@ -119,7 +121,9 @@ def test_a_limit_in_minutes_ends_the_training_and_its_schedule(
     assert state["lr_schedulers"][0]["_last_lr"][0] < 0.05 * recipe.training.learning_rate
 
 
-def test_a_killed_training_goes_on_where_it_was(pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any]) -> None:
+def test_a_killed_training_goes_on_where_it_was(
+    pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any], as_toml: Callable
+) -> None:
     """A real SIGKILL in the middle; what is lost is what was not saved, and saving is never a minute apart."""
     assert StateSaver(tmp_path / "s").seconds < 60
     recipe = tmp_path / "tiny.toml"
@@ -179,14 +183,6 @@ def test_weights_of_several_beginnings_are_averaged() -> None:
         _average([one, {"weight": one["weight"]}])
     with pytest.raises(RuntimeError):
         _average([one, {"weight": torch.zeros(3), "count": one["count"]}])
-
-
-def as_toml(recipe: dict[str, Any]) -> str:
-    plain = [f"{key} = {value!r}" for key, value in recipe.items() if not isinstance(value, dict)]
-    for key, section in recipe.items():
-        if isinstance(section, dict):
-            plain += [f"[{key}]", *(f"{name} = {value!r}" for name, value in section.items())]
-    return "\n".join(plain)
 
 
 def test_a_schedule_goes_on_where_it_was_and_begins_anew_once_it_has_ended(tiny_recipe: dict[str, Any]) -> None:

@@ -108,7 +108,7 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
 
     Args:
         axes: a model's.
-        steps: standard deviations by an axis's name, or its number from 1.
+        steps: by an axis's name, or its number from 1.
         channels: of the coarsest latent.
 
     Raises:

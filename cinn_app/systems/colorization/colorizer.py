@@ -35,11 +35,11 @@ from cinn_app.systems.colorization.axes import (
     sum_of_steps,
 )
 from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.kept import Kept
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
 from cinn_app.systems.colorization.reading import Reading
-from cinn_app.systems.colorization.sampling import draw_chroma, generator_of
+from cinn_app.systems.colorization.sampling import draw_chroma, draw_from_density, generator_of
 from cinn_app.systems.colorization.steering import Steering
-from cinn_app.systems.colorization.wishes import fading_region
 from cinn_app.systems.loading import load_system, require_recipe
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
@@ -97,7 +97,7 @@ class Colorizer:
         examples = []
         for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
             if photograph.ab is not None:
-                reading = self._read(photograph)
+                reading = self.read(photograph)
                 seen = self.model.encoder.look(reading.lightness)
                 examples.append(ColourBatch(reading.lightness, reading.canvas.chroma(photograph.ab), seen))
         if not examples:
@@ -154,10 +154,24 @@ class Colorizer:
         return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
 
     @torch.inference_mode()
+    def read(self, image: ImageSource | Photograph | Reading) -> Reading:
+        """Read a photograph once, to be coloured many times: what the network finds in it takes longest.
+
+        Args:
+            image: as for :meth:`colorize`; what has been read before comes back.
+
+        Raises:
+            ImageError: if the picture cannot be read.
+        """
+        if isinstance(image, Reading):
+            return image
+        return Reading.of(self.model, as_photograph(image), self.recipe.data.size)
+
+    @torch.inference_mode()
     def colorize(
         self,
-        image: ImageSource | Photograph,
-        samples: int = 1,
+        image: ImageSource | Photograph | Reading,
+        samples: int | Sequence[int] = 1,
         temperature: float | Sequence[float] | None = None,
         seed: int = 0,
         steering: Steering = UNSTEERED,
@@ -165,12 +179,15 @@ class Colorizer:
         """Draw colourings of one photograph.
 
         Args:
-            image: a path, file object, PIL image, array, or a photograph that has been read already.
-            samples: how many to draw.
+            image: a path, file object, PIL image, array, or a photograph that has been read already, best by
+                :meth:`read`.
+            samples: how many to draw, or the numbers of those to draw, from 0.
             temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre. The recipe's
                 coherence applies at every temperature, see :meth:`ColorizationModel.draw`.
-            seed: sample `i` of a seed is always the same, however many are drawn.
-            steering: what is asked of the colours beside chance.
+            seed: sample `i` of a seed is always the same, however many are drawn. Of each pair, samples 0 and 1, 2 and
+                3, one lies opposite to the other, so that few samples already show how far colours may vary.
+            steering: what is asked of the colours beside chance; its places are in pixels of the photograph, also
+                where a smaller copy of it is coloured.
 
         Returns:
             As many colourings as `samples`.
@@ -180,21 +197,41 @@ class Colorizer:
             CinnError: if the temperature is out of range, `samples` is below 1, or the steering does not fit the
                 photograph or the model.
         """
-        if samples < 1:
+        numbers = range(samples) if isinstance(samples, int) else samples
+        if not numbers:
             raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
         scales = self.temperatures(temperature)
-        photograph = as_photograph(image)
+        photograph = image.photograph if isinstance(image, Reading) else as_photograph(image)
         if steering.hints:
-            steering = dataclasses.replace(steering, hints=steering.hints.on(photograph.size))
-        reading = self._read(photograph).repeat(samples)
-        ab = self._draw(reading, scales, seed, steering)
+            steering = dataclasses.replace(steering, hints=steering.hints.on(photograph.full_size))
+        reading = self.read(image if isinstance(image, Reading) else photograph).repeat(len(numbers))
+        ab = draw_chroma(self.model, self.recipe.sampling, self.axes, reading, scales, seed, numbers, steering)
         colourings = self._colourings(ab, reading, seed, scales, steering)
         return [
             dataclasses.replace(colouring, settings=self.settings(seed, number, scales, steering))
-            for number, colouring in enumerate(colourings)
+            for number, colouring in zip(numbers, colourings, strict=True)
         ]
 
     @torch.inference_mode()
+    def sample_density(
+        self, image: ImageSource | Photograph | Reading, samples: int = 1, seed: int = 0
+    ) -> list[Colouring]:
+        """Draw from the density that was learnt: temperature 1 at every scale, not coherent, settled or made vivid.
+
+        Likelihoods and calibration are properties of these. :meth:`colorize` gives up some of both for pictures
+        without speckle.
+
+        Args:
+            image: as for :meth:`colorize`.
+            samples: how many to draw.
+            seed: the same one draws the same again.
+
+        Raises:
+            ImageError: if the picture cannot be read.
+        """
+        reading = self.read(image).repeat(samples)
+        return self._colourings(draw_from_density(self.model, reading, seed), reading, seed)
+
     def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
         """Keep a region of a colouring as it is, and draw the rest anew, steered as it was.
 
@@ -206,19 +243,8 @@ class Colorizer:
         Raises:
             CinnError: if the mask does not fit, leaves nothing to draw, or the colouring is of another model.
         """
-        photograph, steering = colouring.photograph, colouring.steering
-        reading = self._read_again(colouring)
-        if keep.shape != photograph.size or keep.all():
-            raise CinnError(
-                f"The mask of what to keep has shape {keep.shape}, {keep.mean():.0%} of it true: give one of shape "
-                f"{photograph.size} that leaves something out."
-            )
-        old = reading.canvas.extend(colouring.ab[None]).to(self.device)
-        staying = reading.canvas.extend(fading_region(keep, photograph, reading.canvas.field)[None]).to(self.device)
-        scales = colouring.temperature or self.temperatures()
-        ab = self._draw(reading, scales, seed, steering)
-        ab = ab + staying * (old - ab)
-        return self._colourings(ab, reading, seed, scales, steering)[0]
+        steering = dataclasses.replace(colouring.steering, kept=Kept(colouring.ab, keep))
+        return self.colorize(self._read_again(colouring), 1, colouring.temperature or None, seed, steering)[0]
 
     @torch.inference_mode()
     def interpolate(self, first: Colouring, second: Colouring, count: int = 8) -> list[Colouring]:
@@ -247,29 +273,23 @@ class Colorizer:
         between = self._colourings(ab, reading, steering=common)[1:-1]
         return [first, *between, second]
 
-    def _read(self, photograph: Photograph) -> Reading:
-        return Reading.of(self.model, photograph, self.recipe.data.size)
-
     def _read_again(self, colouring: Colouring) -> Reading:
         """Read the photograph of a colouring as when it was coloured."""
-        reading = self._read(colouring.photograph)
+        reading = self.read(colouring.photograph)
         shapes = self.model.flow.latent_shapes(reading.guidance.mean.shape)
         fits = [z.shape for z in colouring.latents] == [shape[1:] for shape in shapes]
         if not fits or colouring.ab.shape[1:] != reading.canvas.field:
             raise CinnError("This colouring is of another model or size: give one that this model made.")
         return reading
 
-    def _draw(self, reading: Reading, temperature: Sequence[float], seed: int, steering: Steering) -> Tensor:
-        return draw_chroma(self.model, self.recipe.sampling, self.axes, reading, temperature, seed, steering)
-
     @torch.inference_mode()
-    def best_guess(self, image: ImageSource | Photograph) -> Colouring:
+    def best_guess(self, image: ImageSource | Photograph | Reading) -> Colouring:
         """Give the conditional mean: the single colouring with the smallest expected error, and the palest."""
-        reading = self._read(as_photograph(image))
+        reading = self.read(image)
         return self._colourings(denormalise(reading.guidance.mean), reading)[0]
 
     @torch.inference_mode()
-    def encode(self, image: ImageSource | Photograph, noisy: bool = False) -> Colouring:
+    def encode(self, image: ImageSource | Photograph | Reading, noisy: bool = False) -> Colouring:
         """Read a colour photograph's own colours as a latent code, with their log-likelihood.
 
         Args:
@@ -279,10 +299,12 @@ class Colorizer:
         Raises:
             ImageError: if the picture cannot be read or has no colour.
         """
-        photograph = image if isinstance(image, Photograph) else read_photograph(image, keep_colour=True)
+        if not isinstance(image, Photograph | Reading):
+            image = read_photograph(image, keep_colour=True)
+        photograph = image.photograph if isinstance(image, Reading) else image
         if photograph.ab is None:
             raise ImageError("This picture has no colours to encode: give a colour photograph.")
-        reading = self._read(photograph)
+        reading = self.read(image)
         ab = reading.canvas.chroma(photograph.ab).to(self.device)
         if noisy:
             noise = torch.randn(ab.shape, generator=generator_of(0, 0)).to(self.device)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -36,12 +36,16 @@ class Painter(Protocol):
         """Where it computes."""
         ...
 
-    def best_guess(self, image: Photograph, /) -> Colouring:
+    def read(self, image: Photograph, /) -> Any:
+        """Look at a photograph once, for all the ways of colouring it; what comes back takes its place."""
+        ...
+
+    def best_guess(self, image: Any, /) -> Colouring:
         """Give the one colouring with the smallest expected error."""
         ...
 
     def colorize(
-        self, image: Photograph, samples: int = ..., temperature: float | Sequence[float] | None = ..., /
+        self, image: Any, samples: int = ..., temperature: float | Sequence[float] | None = ..., seed: int = ..., /
     ) -> list[Colouring]:
         """Draw colourings; at temperature 0 the centre of all."""
         ...
@@ -52,8 +56,8 @@ class Comparison(NamedTuple):
 
     Attributes:
         figures: to be averaged over photographs.
-        ranks: where the truth falls among the samples, for "pixels" and "pictures": shares ``(2, samples + 1)``, a and
-            b.
+        ranks: where the truth falls among the samples, for "pixels" and "pictures", and of a :class:`Colorizer` among
+            those of its density, for "density_pixels" and "density_pictures": shares ``(2, samples + 1)``, a and b.
         lightness_off: a histogram of how far the output's lightness is off, in steps of 0.01.
         seconds: that one colouring took, from the photograph in memory to the finished picture.
         pictures: uint8 ``(height, width, 3)``: the truth, gray, the best guess and one sample.
@@ -67,17 +71,18 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    painter: Painter, photograph: Photograph, samples: int, temperature: float | Sequence[float] | None
+    painter: Painter, photograph: Photograph, samples: int, temperature: float | Sequence[float] | None, seed: int = 0
 ) -> Comparison:
     """Colour one photograph in all ways, each once, and compare; :func:`evaluate_colorizer` has the figures' names."""
     truth = photograph.ab
     assert truth is not None
     true_rgb, gray_rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.stack([truth, torch.zeros_like(truth)]))
-    guess = _Finished.of(painter.best_guess(photograph))
+    reading = painter.read(photograph)
+    guess = _Finished.of(painter.best_guess(reading))
     begun = time.perf_counter()
     centre = _Finished.of(painter.colorize(photograph, 1, 0.0)[0])
     seconds = time.perf_counter() - begun
-    colourings = painter.colorize(photograph, max(samples, RANKED_SAMPLES), temperature)
+    colourings = painter.colorize(reading, max(samples, RANKED_SAMPLES), temperature, seed)
     drawn = [_Finished.of(colouring) for colouring in colourings[:samples]]
     ab = torch.stack([one.ab for one in drawn])
     errors = {
@@ -87,6 +92,7 @@ def compare(
         f"best_of_{samples}": best_of(ab, truth),
     }
     gray = picture_rmse(torch.zeros_like(truth), truth)
+    ranks = _ranks(torch.stack([colouring.ab for colouring in colourings]), truth)
     figures = {
         "rmse_gray": gray,
         **{f"rmse_{name}": error for name, error in errors.items()},
@@ -97,11 +103,13 @@ def compare(
         "colourfulness_truth": colourfulness(true_rgb),
     }
     if isinstance(painter, Colorizer):
-        figures = {"bits_per_dim": torch.tensor(painter.encode(photograph, noisy=True).bits_per_dim)} | figures
+        figures = {"bits_per_dim": torch.tensor(painter.encode(reading, noisy=True).bits_per_dim)} | figures
+        plain = torch.stack([colouring.ab for colouring in painter.sample_density(reading, RANKED_SAMPLES, seed)])
+        ranks |= {f"density_{level}": shares for level, shares in _ranks(plain, truth).items()}
     off = (drawn[0].lightness - photograph.lightness).abs().flatten()
     return Comparison(
         {name: float(value) for name, value in figures.items()},
-        _ranks(torch.stack([colouring.ab for colouring in colourings]), truth),
+        ranks,
         np.bincount((off * 100).round().clamp(max=1000).long().numpy(), minlength=1001),
         seconds,
         {"truth": true_rgb, "gray": gray_rgb, "best_guess": guess.rgb, "one_sample": drawn[0].rgb},

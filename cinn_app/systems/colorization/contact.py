@@ -46,14 +46,22 @@ def save_sheet(
 
 
 def save_uncertainty(
-    path: Path, colourings: Sequence[Colouring], source: Path | None = None, mark: bool = True
+    path: Path,
+    colourings: Sequence[Colouring],
+    source: Path | None = None,
+    mark: bool = True,
+    white: float | None = WHITE,
 ) -> None:
-    """Write a gray picture of where colourings differ: black where not at all, white from 30 Lab units on.
+    """Write a gray picture of where colourings differ: black where not at all, white from `white` Lab units on.
+
+    With ``None`` that is where these colourings differ most: it shows the place best, but maps no longer compare.
 
     Raises:
         CinnError: if there are fewer than two colourings, or the file cannot be written.
     """
-    gray = (uncertainty(colourings) * (255 / WHITE)).round().clamp(0, 255).byte().numpy()
+    deviation = uncertainty(colourings)
+    most = max(float(deviation.max()), 1e-6) if white is None else white
+    gray = (deviation * (255 / most)).round().clamp(0, 255).byte().numpy()
     save_picture(path, gray, source=source, mark=_mark(colourings, source) if mark else None)
 
 

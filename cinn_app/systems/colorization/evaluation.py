@@ -49,7 +49,8 @@ def evaluate_colorizer(
     * ``frechet_...``, ``top5_...``: what a judge says, see :meth:`Judging.figures`; if its weights are installed;
     * ``coverage_50_...``, ``coverage_90_...``, ``calibration_error_...``: where the true a and b fall among at least 39
       samples at the network's size, of ``pixels`` and of ``pictures``, that is their averages over all pixels, both
-      channels averaged; see :mod:`cinn_app.metrics.calibration`;
+      channels averaged; see :mod:`cinn_app.metrics.calibration`; and among samples of the density as it was learnt, of
+      ``density_pixels`` and ``density_pictures``, see :meth:`Colorizer.sample_density`;
     * ``lightness_error_p99``: 99th percentile over all pixels of how far the output's lightness is off;
     * ``pictures_per_second``: one colouring each, from the photograph in memory to the finished picture.
 
@@ -81,7 +82,8 @@ def evaluate_colorizer(
                 if photograph.colours is None:
                     problems.append(f"{image.name}: has no colours to be compared with")
                 else:
-                    comparison = compare(colorizer, photograph, samples, temperature)
+                    # With one seed for all, their samples would err alike.
+                    comparison = compare(colorizer, photograph, samples, temperature, seed=number)
                     if judging:
                         judging.look(image.name, comparison.pictures)
                     compared.append(comparison._replace(pictures={}))  # a thousand of them would fill the memory

@@ -8,8 +8,9 @@
 import dataclasses
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,16 @@ from torch import Tensor
 from cinn_app.errors import CinnError
 from cinn_app.files import atomic_write
 from cinn_app.imaging import rgb_to_lab
+from cinn_app.systems.colorization.strokes import stroke_pixels
 
 __all__ = ["Hint", "Hints"]
 
+#: Each takes a look at the whole picture.
+MAX_HINTS = 100
 NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 POINT = re.compile(rf"{NUMBER},{NUMBER}=\s*(\S+)\s*")
+# Between two hints of one text: a mark, or blanks behind a colour and before a number.
+BETWEEN = re.compile(r"[;\n]|(?<==.{7})\s+(?=\d)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,18 +80,7 @@ class Hint:
         if self.runs:
             flat = torch.cat([torch.arange(start, start + length) for start, length in self.runs])
             return torch.stack([flat // width, flat % width])
-        points = torch.tensor(self.points, dtype=torch.float32).floor()
-        reach = max(self.radius, 0.5)
-        low = (points.amin(0) - reach).floor().clamp(min=0).long().tolist()
-        high = (points.amax(0) + reach).ceil().long().tolist()
-        rows = torch.arange(low[1], min(high[1], height - 1) + 1)
-        columns = torch.arange(low[0], min(high[0], width - 1) + 1)
-        grid = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1).flatten(0, 1).float()
-        starts, ends = (points[:-1], points[1:]) if len(points) > 1 else (points, points)
-        near = torch.zeros(len(grid), dtype=torch.bool)
-        for start, end in zip(starts, ends, strict=True):
-            near |= (grid - _nearest_on_segment(grid, start, end)).norm(dim=-1) <= reach
-        return grid[near].long().T.flip(0)
+        return stroke_pixels(self.points, self.radius, height, width)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +101,8 @@ class Hints:
     def __post_init__(self) -> None:
         if not self.hints:
             raise CinnError("There are no hints: give at least one, as X,Y=#RRGGBB.")
+        if len(self.hints) > MAX_HINTS:
+            raise CinnError(f"There are {len(self.hints)} hints, more than the limit of {MAX_HINTS}: leave some out.")
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> "Hints":
@@ -135,10 +132,31 @@ class Hints:
         except OSError as error:
             raise CinnError(f"The hints {path} cannot be read ({error.strerror}): check the path.") from error
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join(map(str, problem["loc"])) or "the file"
+            raise CinnError(f"{path} holds no hints ({_problem(error)}): give a file that cinn_app saved.") from error
+
+    @classmethod
+    def read(cls, given: str | Mapping[str, Any]) -> "Hints":
+        """Read hints as programs send them: typed, several with blanks between them, or what a hint file holds.
+
+        >>> Hints.read("40,30=#c02020 80,60=#2040a0") == Hints.parse(["40,30=#c02020", "80,60=#2040a0"])
+        True
+        >>> Hints.read({"hints": [{"colour": "#c02020", "points": [[40, 30]], "radius": 5}]}).hints[0].radius
+        5.0
+
+        Args:
+            given: ``X,Y=#RRGGBB``, or an object with hints, also one written as JSON.
+
+        Raises:
+            CinnError: saying what cannot be read.
+        """
+        if isinstance(given, str) and not given.lstrip().startswith("{"):
+            return cls.parse([text for text in BETWEEN.split(given) if text.strip()])
+        reader = TypeAdapter(cls)
+        try:
+            return reader.validate_json(given) if isinstance(given, str) else reader.validate_python(given)
+        except ValidationError as error:
             raise CinnError(
-                f"{path} holds no hints ({place}: {problem['msg']}): give a file that cinn_app saved."
+                f"These are no hints ({_problem(error)}): give X,Y=#RRGGBB, or what a hint file holds."
             ) from error
 
     def save(self, path: Path) -> None:
@@ -196,8 +214,7 @@ class Hints:
         return torch.stack([hint.ab for hint in self.hints])
 
 
-def _nearest_on_segment(points: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Return for points ``(count, 2)`` the nearest ones between two others."""
-    along = end - start
-    share = ((points - start) @ along / along.square().sum().clamp(min=1e-9)).clamp(0, 1)
-    return start + share[:, None] * along
+def _problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(map(str, problem["loc"])) or "all of it"
+    return f"{place}: {problem['msg']}"

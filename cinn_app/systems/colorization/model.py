@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from kornia.filters import guided_blur
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -188,6 +187,8 @@ class ColorizationModel(nn.Module):
         """
         mean = denormalise(guidance.mean)
         guide = functional.avg_pool2d(lightness, TARGET_STRIDE).expand(len(ab), -1, -1, -1) / 100
+        from kornia.filters import guided_blur  # takes long to load
+
         return mean + guided_blur(guide, ab - mean, SETTLING_WINDOW, SETTLING_EPSILON)
 
     def losses(

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging import ImageSource, Photograph, read_photograph
+from cinn_app.imaging import ImageSource, Photograph, lightness_and_ab_to_rgb8, read_photograph
 
 __all__ = ["Palette"]
 
@@ -73,6 +73,21 @@ class Palette:
     def digest(self) -> str:
         """Tell palettes apart in few letters: a picture's mark has no room for all of its colours."""
         return hashlib.sha256(self.cloud.numpy().round(1).tobytes()).hexdigest()[:12]
+
+    def swatches(self, count: int = 8) -> list[str]:
+        """Show the palette in few colours from dark to light, as ``#rrggbb``.
+
+        Each stands for an equal share of the picture: of its colours the one more vivid than three quarters of them.
+        """
+        by_rank = self.cloud[:, self.cloud[0].argsort()]
+        chosen = []
+        for part in by_rank.tensor_split(min(count, by_rank.shape[1]), 1):
+            vividness = part[1:].norm(dim=0)
+            chosen.append(part[:, vividness.argsort()[int(0.75 * (part.shape[1] - 1))]])
+        colours = torch.stack(chosen, 1)[:, None]
+        # Ranks in place of lightness, which a palette does not hold.
+        rgb = lightness_and_ab_to_rgb8(20 + 65 / RANKS * colours[:1], colours[1:])
+        return [f"#{bytes(colour).hex()}" for colour in rgb[0].tolist()]
 
     def distance(self, ab: Tensor, lightness: Tensor) -> Tensor:
         """Return how far colourings of a photograph are from the palette: mean squared, in Lab units, ``(batch,)``.

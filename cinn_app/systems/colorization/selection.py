@@ -1,5 +1,6 @@
 """Choosing among many colourings of one photograph, and seeing where they disagree."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -10,7 +11,10 @@ from cinn_app.errors import CinnError
 from cinn_app.imaging import upsample_chroma
 from cinn_app.systems.colorization.colouring import Colouring
 
-__all__ = ["by_likelihood", "diverse", "uncertainty"]
+__all__ = ["DRAWN_FOR_EACH", "by_likelihood", "diverse", "keep_diverse", "uncertainty"]
+
+#: Colourings to draw for each that :func:`keep_diverse` is to keep.
+DRAWN_FOR_EACH = 4
 
 
 def by_likelihood(colourings: Sequence[Colouring]) -> list[Colouring]:
@@ -46,6 +50,14 @@ def diverse(colourings: Sequence[Colouring], count: int) -> list[Colouring]:
         chosen.append(int(nearest.argmax()))
         nearest = torch.minimum(nearest, (ab - ab[chosen[-1]]).square().mean((1, 2, 3)))
     return [ranked[number] for number in chosen]
+
+
+def keep_diverse(colourings: Sequence[Colouring], count: int) -> list[Colouring]:
+    """Choose as :func:`diverse` does; the settings of each, and so the mark of its file, say of how many."""
+    return [
+        dataclasses.replace(colouring, settings={**colouring.settings, "chosen_of": len(colourings)})
+        for colouring in diverse(colourings, count)
+    ]
 
 
 def uncertainty(colourings: Sequence[Colouring]) -> Tensor:

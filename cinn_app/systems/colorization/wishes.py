@@ -10,12 +10,13 @@ from torch.nn import functional
 from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.imaging import Photograph, blend_by_distance, edge_distances
 from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.kept import Kept
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.reading import Reading
 from cinn_app.systems.colorization.reference import Palette
 from cinn_app.systems.colorization.search import search_latents
 
-__all__ = ["fading_region", "meet_hints", "meet_palette"]
+__all__ = ["fading_region", "keep_region", "meet_hints", "meet_palette"]
 
 #: A wanted colour is held to within so many Lab units, at each place of its own.
 TOLERANCE = 3.0
@@ -78,6 +79,22 @@ def meet_palette(model: ColorizationModel, reading: Reading, ab: Tensor, palette
     return search_latents(
         model, reading.guidance, ab, lambda drawn: weight * palette.distance(drawn, lightness), coarsest_only=True
     )
+
+
+def keep_region(reading: Reading, ab: Tensor, kept: Kept) -> Tensor:
+    """Put what is kept of a colouring into samples, and let it fade into them where it ends.
+
+    Args:
+        reading, ab: as for :func:`meet_hints`.
+        kept: of this photograph.
+
+    Raises:
+        CinnError: if it is of another one, or leaves nothing to draw.
+    """
+    photograph, canvas = reading.photograph, reading.canvas
+    kept.check(photograph.size, canvas.field)
+    staying = canvas.extend(fading_region(kept.region, photograph, canvas.field)[None]).to(ab)
+    return ab + staying * (canvas.extend(kept.ab[None]).to(ab) - ab)
 
 
 def fading_region(keep: np.ndarray, photograph: Photograph, field: Sequence[int]) -> Tensor:

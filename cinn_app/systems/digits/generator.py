@@ -8,7 +8,7 @@ torch.Size([2, 5, 28, 28])
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,11 +17,10 @@ from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.imaging import DIGIT_SIDE
 from cinn_app.recipes import DigitsRecipe
-from cinn_app.systems.arc import arc
-from cinn_app.systems.axes import find_axes
 from cinn_app.systems.digits import inputs
+from cinn_app.systems.digits.handwritings import Axis, Handwritings
 from cinn_app.systems.digits.inputs import DigitImage, DigitImages, Labels, Latents
-from cinn_app.systems.digits.model import CLASSES, DIMS, WHOLE_DIMS, DigitModel, dequantise, quantise
+from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, dequantise, quantise
 from cinn_app.systems.loading import load_system, require_recipe
 
 __all__ = ["Axis", "DigitGenerator", "Restyled"]
@@ -30,26 +29,6 @@ __all__ = ["Axis", "DigitGenerator", "Restyled"]
 ATYPICAL, UNSURE = 0.01, 0.6
 #: Pictures that go through the flow at once.
 BATCH = 500
-#: The highest temperature that may be asked for, and the farthest place on an axis.
-MAX_TEMPERATURE, MAX_STEP = 2.0, 3.0
-#: The highest seed that torch knows.
-MAX_SEED = 2**64 - 1
-#: So many digits of the weights' digest tell models apart.
-DIGEST_DIGITS = 12
-
-
-class Axis(NamedTuple):
-    """A principal axis of the handwriting.
-
-    Attributes:
-        name: what moving along it does, in plain words, such as ``slant``.
-        share: of the variance of pictures within a class that it explains, 0 to 1.
-        direction: unit vector in the latent space, ``(784,)``.
-    """
-
-    name: str
-    share: float
-    direction: Tensor
 
 
 class Restyled(NamedTuple):
@@ -71,7 +50,7 @@ class Restyled(NamedTuple):
     doubtful: bool
 
 
-class DigitGenerator:
+class DigitGenerator(Handwritings):
     """A trained flow of handwritten digits.
 
     A latent ``(784,)`` is a handwriting, whatever the digit: the same latent under another label is that digit in the
@@ -100,49 +79,11 @@ class DigitGenerator:
         """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
         return load_system(cls, name, device)
 
-    def axes(self, label: int | None = None) -> tuple[Axis, ...]:
-        """Return the principal axes of the handwriting, the strongest first.
-
-        Args:
-            label: of the class whose own axes are wanted; by default those over all classes, which mean the same for
-                every digit.
-        """
-        row = CLASSES if label is None else inputs.as_label(label)
-        told = self.checkpoint.details["axes"][row]
-        directions = self.model.axes[row].cpu()
-        return tuple(Axis(name, share, direction) for (name, share), direction in zip(told, directions, strict=True))
-
-    def draw(self, count: int = 1, temperature: float | None = None, seed: int = 0) -> Tensor:
-        """Draw handwritings from :math:`N(0, T^2)`: ``(count, 784)``; the first ones do not depend on the count.
-
-        Args:
-            count: how many.
-            temperature: :math:`T`, the standard deviation, 0 to 2; by default the recipe's.
-            seed: the same one draws the same again.
-
-        Raises:
-            CinnError: if a number is out of range, or nothing is to be drawn.
-        """
-        count = inputs.whole_number(count, "number of handwritings", 1)
-        deviation = self._temperature(temperature)
-        generator = torch.Generator().manual_seed(inputs.whole_number(seed, "seed", 0, MAX_SEED))
-        return torch.stack([deviation * torch.randn(DIMS, generator=generator) for _ in range(count)])
-
-    def move(self, latents: Latents, steps: Mapping[str | int, float], label: int | None = None) -> Tensor:
-        """Move handwritings along axes, in standard deviations of the latent.
-
-        Args:
-            latents: ``(..., 784)``.
-            steps: by the axis's name, or its number from 1, how far.
-            label: whose axes are meant, as in :meth:`axes`.
-
-        Raises:
-            CinnError: if an axis is unknown or given twice, or a step is no number from -3 to 3.
-        """
-        moved = inputs.as_latents(latents).clone()
-        for axis, step in find_axes(self.axes(label), inputs.as_steps(steps, MAX_STEP)):
-            moved += step * axis.direction
-        return moved
+    def all_ten(self, latents: Latents) -> Tensor:
+        """Write all ten digits in each handwriting, ``(count, 784)``: uint8, ``(count, 10, 28, 28)``."""
+        hands = inputs.as_latents(latents, "(count, 784)")
+        labels = torch.arange(CLASSES).repeat(len(hands))
+        return self.decode(hands.repeat_interleave(CLASSES, 0), labels).unflatten(0, (len(hands), CLASSES))
 
     @torch.inference_mode()
     def decode(self, latents: Latents, labels: Labels) -> Tensor:
@@ -210,24 +151,6 @@ class DigitGenerator:
         repeated = torch.tensor(wanted).repeat_interleave(count)
         return self.decode(latents.repeat(len(wanted), 1), repeated).unflatten(0, (len(wanted), count))
 
-    def settings(
-        self,
-        temperature: float | None = None,
-        seed: int = 0,
-        steps: Mapping[str | int, float] | None = None,
-        within: int | None = None,
-    ) -> dict[str, Any]:
-        """Name all that makes the handwritings of :meth:`sample`, as JSON has it; a file's mark holds it."""
-        drawn = {"seed": inputs.whole_number(seed, "seed", 0, MAX_SEED), "temperature": self._temperature(temperature)}
-        along = find_axes(self.axes(within), inputs.as_steps(steps or {}, MAX_STEP))
-        axes = {axis.name: step for axis, step in along}
-        moved = {} if not axes else {"axes": axes} if within is None else {"axes": axes, "axes_within": within}
-        return {**self.model_settings(), **drawn, **moved}
-
-    def model_settings(self) -> dict[str, Any]:
-        """Name the model so that it is known again."""
-        return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
-
     @torch.inference_mode()
     def log_prob(self, images: DigitImages) -> Tensor:
         """Return ``log p(x | y)`` in nats of digits under every label, ``(count, 10)``; grays as in :meth:`encode`.
@@ -256,24 +179,6 @@ class DigitGenerator:
         """
         return self.log_prob(images).double().softmax(1).float()
 
-    def typicality(self, latents: Latents) -> Tensor:
-        r"""Tell how usual handwritings are: the share of the model's own digits that are less so.
-
-        .. math:: P(\chi^2_{49} > \lVert z_w \rVert^2)
-
-        with :math:`z_w` the 49 values that stand for the digit as a whole. Of real digits few are below 0.01 (1.7% of
-        MNIST's test digits), of letters, scribbles and several digits nearly all. The likelihood does not tell: a blot
-        is simple, and has a higher one than any digit.
-
-        Args:
-            latents: from :meth:`encode`, ``(..., 784)``.
-
-        Returns:
-            In 0..1, ``(...)``.
-        """
-        whole = inputs.as_latents(latents)[..., :WHOLE_DIMS]
-        return torch.special.gammaincc(torch.tensor(WHOLE_DIMS / 2), whole.square().sum(-1) / 2)
-
     def restyle(self, image: DigitImage, label: int | None = None) -> Restyled:
         """Write all ten digits in the handwriting of one.
 
@@ -286,8 +191,7 @@ class DigitGenerator:
         shown = int(probabilities.argmax()) if label is None else inputs.as_label(label)
         latent = self.encode(digit, shown)[0]
         doubtful = bool(self.typicality(latent) < ATYPICAL) or (label is None and bool(probabilities[shown] < UNSURE))
-        images = self.decode(latent.expand(CLASSES, -1), range(CLASSES))
-        return Restyled(shown, probabilities, latent, images, doubtful)
+        return Restyled(shown, probabilities, latent, self.all_ten(latent[None])[0], doubtful)
 
     def interpolate(self, first: Latents, second: Latents, labels: Sequence[int], count: int = 8) -> Tensor:
         """Go from one handwriting and digit to another, the latent along the arc between them.
@@ -309,11 +213,7 @@ class DigitGenerator:
             raise CinnError(
                 f"{len(chosen)} labels have no way between them: give the first digit's and the last one's."
             )
+        latents = self.between(first, second, count)
         place = torch.linspace(0, 1, count)[:, None]
-        latents = arc(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), place)
         one, other = torch.eye(CLASSES)[chosen]
         return self.decode(latents, (1 - place) * one + place * other)
-
-    def _temperature(self, temperature: float | None) -> float:
-        given = self.recipe.sampling.temperature if temperature is None else temperature
-        return inputs.number_between(given, "temperature", 0, MAX_TEMPERATURE)

@@ -1,0 +1,1 @@
+"""The room that tells what is installed, and the same for programs."""

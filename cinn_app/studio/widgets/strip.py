@@ -1,0 +1,83 @@
+"""A strip of small pictures, one of which is the present one; a click or the Enter key goes to another."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import gradio as gr
+
+from cinn_app.studio.widgets.shared import served
+
+__all__ = ["Entry", "Strip"]
+
+MARKUP = '<div class="entries" role="group" aria-label="${label}"></div>'
+SCRIPT = """
+const list = element.querySelector(".entries");
+const picture = (entry, index) => {
+    const button = document.createElement("button"), image = document.createElement("img");
+    button.type = "button";
+    button.dataset.index = index;
+    button.title = entry.title;
+    button.setAttribute("aria-label", entry.title);
+    button.setAttribute("aria-current", entry.present);
+    image.src = entry.picture.url;
+    image.alt = "";
+    button.append(image);
+    return button;
+};
+const show = () => {
+    const focused = list.contains(document.activeElement) && document.activeElement.dataset.index;
+    list.replaceChildren(...(props.entries ?? []).map(picture));
+    if (focused) list.children[focused]?.focus({ preventScroll: true });
+    const present = list.querySelector("[aria-current=true]");
+    if (present) list.scrollTop = present.offsetTop - (list.clientHeight - present.offsetHeight) / 2;
+};
+list.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    props.value = Number(button.dataset.index);  // of many events gradio answers the last with the first one's data
+    trigger("select");
+});
+watch(["entries"], show);
+show();
+"""
+STYLE = """
+.entries { position: relative; display: flex; flex-wrap: wrap; gap: 8px; max-height: 212px; padding: 4px;
+    overflow-y: auto; scrollbar-width: thin; }
+button { flex: none; padding: 0; border: none; border-radius: 5px; background: none; cursor: pointer;
+    outline: 2px solid transparent; outline-offset: 2px; }
+button:is(:hover, :focus-visible) { outline-color: var(--neutral-400); }
+button[aria-current=true] { outline-color: var(--color-accent); }
+img { display: block; width: auto; height: 56px; max-width: 112px; margin: 0; border: 1px solid
+    var(--border-color-primary); border-radius: 5px; object-fit: cover;
+    background: var(--background-fill-secondary); }
+"""
+
+
+class Entry(NamedTuple):
+    """A picture of the strip: its file, what it is, and whether it is the present one."""
+
+    picture: Path
+    title: str
+    present: bool
+
+
+class Strip:
+    """Lays the strip out in the page that is being built; its `box` has the event `select`, with the index as value."""
+
+    def __init__(self, label: str, elem_id: str) -> None:
+        self.box = gr.HTML(
+            None,
+            label=label,
+            html_template=MARKUP,
+            css_template=STYLE,
+            js_on_load=SCRIPT,
+            elem_id=elem_id,
+            padding=False,
+            apply_default_css=False,
+            entries=[],
+        )
+
+    def show(self, entries: Sequence[Entry]) -> gr.HTML:
+        """Show other pictures."""
+        return gr.HTML(entries=[{**entry._asdict(), "picture": served(entry.picture)} for entry in entries])

@@ -1,0 +1,206 @@
+"""The studio for everyone: what axe-core finds in its states, by day and by night, and what the keyboard reaches."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+pytest.importorskip("axe_playwright_python", reason="axe-core is missing: pip install axe-playwright-python")
+from axe_playwright_python.base import AXE_SCRIPT  # after the checks that they are there
+from playwright.sync_api import Page, expect
+
+DAY, NIGHT = ({"width": 1280, "height": 900}, "light"), ({"width": 390, "height": 844}, "dark")
+# Whether a finger hits what it means to is of WCAG 2.2, and not looked for unless it is asked for.
+LOOK = """(part) => axe.run(part, {
+    resultTypes: ["violations", "incomplete"], rules: { "target-size": { enabled: true } },
+})"""
+# Texts whose ground axe-core cannot tell, such as those over pictures: their contrast with the nearest opaque ground,
+# where it is below what WCAG asks for.
+FAINT = """(selectors) => {
+    const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const light = (colour) => {
+        const [red, green, blue] = channels(colour).map((one) => one / 255)
+            .map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+    };
+    const opaque = (colour) => (channels(colour)[3] ?? 1) === 1;
+    return selectors.flatMap((selector) => {
+        const one = document.querySelector(selector);
+        if (!one) return [];  // it has gone meanwhile
+        let ground = one;
+        while (ground && !opaque(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+        const { color, fontSize, fontWeight } = getComputedStyle(one);
+        const [dark, bright] = [color, getComputedStyle(ground ?? document.body).backgroundColor].map(light).sort();
+        const large = parseFloat(fontSize) >= (fontWeight >= 700 ? 18.66 : 24);
+        return bright / dark < (large ? 3 : 4.5) ? [`${one.textContent.trim()}: ${(bright / dark).toFixed(2)}`] : [];
+    });
+}"""
+# What has the focus: a name to tell it by, its number among all that can have it, and whether an outline shows it.
+FOCUSED = """() => {
+    const reachable = "a[href], button, input, select, textarea, summary, [tabindex]";
+    const all = [...document.querySelectorAll(reachable)].filter((one) => one.tabIndex >= 0 && !one.disabled
+        && one.checkVisibility({ visibilityProperty: true }));
+    const one = document.activeElement, shown = [one, one.closest("label") ?? one].some((at) => {
+        const { outlineStyle, outlineWidth } = getComputedStyle(at);
+        return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+    });
+    const text = one.ariaLabel || one.innerText || one.labels?.[0]?.innerText || one.title;
+    return one === document.body ? null : { text, number: all.indexOf(one), count: all.length, shown };
+}"""
+
+
+@pytest.fixture
+def photographs(photograph: Path, tmp_path: Path) -> list[Path]:
+    """Two of them."""
+    Image.radial_gradient("L").resize((300, 200)).save(tmp_path / "uncle.png")
+    return [photograph, tmp_path / "uncle.png"]
+
+
+def coloured(page: Page, before: list[str] = ()) -> list[str]:
+    """Wait until there are four pictures other than those before, and the large one."""
+    page.wait_for_function(
+        """(before) => {
+            const four = [...document.querySelectorAll("#colourings .thumbnail-item img")];
+            return four.length === 4 && four.every((one) => one.complete && !before.includes(one.src))
+                && !document.querySelector("#download").disabled;
+        }""",
+        arg=list(before),
+    )
+    return page.eval_on_selector_all("#colourings .thumbnail-item img", "four => four.map(one => one.src)")
+
+
+def album(page: Page, photographs: list[Path]) -> None:
+    """Give photographs and roll the dice, until both strips are there."""
+    page.locator("#upload input[type=file]").set_input_files(photographs)
+    four = coloured(page)
+    page.locator("#dice").click()
+    coloured(page, four)
+    expect(page.locator("#tried")).to_be_visible()
+    expect(page.locator("#photographs button")).to_have_count(2)
+
+
+def photograph_states(page: Page, photographs: list[Path], letter: Path) -> Iterator[tuple[str, str]]:
+    """Go through the states of the first tab; give the name of each, and the part of the page that it changes."""
+    page.locator("#upload input[type=file]").set_input_files(letter)
+    expect(page.locator("#notice.error")).to_be_visible()
+    yield "nothing but an error", "body"
+    album(page, photographs)
+    page.locator("#help > button").click()
+    page.locator("#more summary").click()
+    yield "coloured, with a notice", "body"
+    page.locator("#steering > button").click()
+    page.locator(".board").click(position={"x": 50, "y": 50})
+    expect(page.locator(".marks button")).to_have_count(1)
+    page.locator(".differ").click()
+    page.locator("#reference-picture input[type=file]").set_input_files(photographs[0])
+    expect(page.locator("#reference .error")).to_be_visible()
+    yield "steering, with an error", "#results"
+    page.locator(".clear").click()
+    page.locator("[data-mode=keep]").first.click()
+    page.locator("#save-hints").click()
+    expect(page.locator(".toast-body")).to_be_visible()
+    yield "a part to keep, and a warning", "body"
+
+
+def other_states(page: Page) -> Iterator[tuple[str, str]]:
+    """The same for the other tabs."""
+    page.get_by_role("tab", name="Digits").click()
+    pad = page.locator("#pad canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 200, steps=5)
+    page.mouse.up()
+    page.locator("#style-grid .hand").first.wait_for()
+    yield "digits, one's own among them", "body"
+    page.get_by_role("tab", name="Film", exact=True).click()
+    page.locator("#film .screen img").wait_for()
+    yield "a film of digits", "#digit-panels"
+    page.get_by_role("tab", name="Map", exact=True).click()
+    page.locator("#here img").first.wait_for()
+    yield "a map of digits", "#digit-panels"
+    page.get_by_role("tab", name="Models").click()
+    page.locator("#models-tab .card > button").first.click()
+    page.locator("#models-tab .card img").first.wait_for()
+    page.locator("#models-tab summary").first.click()
+    yield "models, a card and an endpoint", "body"
+
+
+def problems(page: Page, part: str) -> list[Any]:
+    """Say what is seriously wrong in a part of the page."""
+    found = page.evaluate(LOOK, part)
+    undecided = [
+        node["target"][0] for rule in found["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]
+    ]
+    wrong = [
+        (rule["help"], node["target"], node["html"][:200])
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+    return wrong + page.evaluate(FAINT, undecided)
+
+
+def test_axe_finds_nothing_serious_by_day_on_a_desk_or_by_night_on_a_telephone(
+    open_studio, photographs: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "letter.jpg").write_text("Dear Grandma,")
+    page = open_studio(reduced_motion="reduce")
+    page.evaluate(AXE_SCRIPT)
+    for state, part in itertools.chain(
+        photograph_states(page, photographs, tmp_path / "letter.jpg"), other_states(page)
+    ):
+        for size, scheme in (NIGHT, DAY):
+            page.set_viewport_size(size)
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            expect(page.locator("body.dark")).to_have_count(int(scheme == "dark"))
+            page.wait_for_timeout(400)  # colours change by and by
+            assert problems(page, part) == [], (state, scheme)
+
+
+@pytest.mark.parametrize("steering", [False, True])
+def test_the_keyboard_reaches_all_from_top_to_bottom_and_shows_where_it_is(
+    open_studio, photographs: list[Path], steering: bool
+) -> None:
+    page = open_studio()
+    album(page, photographs)
+    if steering:
+        page.locator("#steering > button").click()
+        page.locator(".board .picture").wait_for()
+    page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
+    reached = []
+    while True:
+        page.keyboard.press("Tab")
+        focused = page.evaluate(FOCUSED)
+        if focused is None:
+            break
+        assert focused["shown"], focused
+        reached.append(focused)
+    assert [one["number"] for one in reached] == list(range(reached[-1]["count"]))
+    texts = "\n".join(one["text"] for one in reached)
+    order = ["Colorize", "Drop or paste", "grandma", "Download all", "camera", "What do", "No. 1, ", "Vividness"]
+    order += ["Variety", "Seed", "Roll the dice", "No. 1, seed", "Steer"]
+    order += ["Reset", "Point at", "The photograph", "Save", "Load"] if steering else []
+    order += ["Download No. 1", *([] if steering else ["Before and after"]), "How it was made"]
+    places = list(itertools.accumulate(order, lambda place, text: texts.index(text, place), initial=0))
+    assert places == sorted(places)
+
+
+def test_the_line_between_before_and_after_moves_by_arrow_keys(open_studio) -> None:
+    page = open_studio()
+    page.locator("#samples").get_by_role("button", name="coffee").click()  # wide enough to fill the room
+    coloured(page)
+    line = page.get_by_role("slider", name="Before and after")
+    expect(line).to_have_attribute("aria-valuenow", "50")
+    for _ in range(4):
+        line.press("ArrowLeft")
+    expect(line).to_have_attribute("aria-valuenow", "30")
+    hidden = page.locator("#compare img").nth(1).evaluate("after => after.style.clipPath.match(/([\\d.]+)%/)[1]")
+    assert float(hidden) == pytest.approx(30, abs=1)
+    line.press("End")
+    expect(line).to_have_attribute("aria-valuenow", "100")

@@ -1,0 +1,211 @@
+"""Nobody reads foreign files, nobody fills the queue, and what visitors leave behind goes: with gradio's own server."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import pytest
+from starlette.middleware import Middleware
+
+from cinn_app.studio.api.results import delete_results, new_folder
+from cinn_app.studio.server import guard, visitors
+from cinn_app.studio.server.guard import AWAY, FOREIGN, FULL, PATIENCE, Guard
+from cinn_app.studio.server.streams import Streams
+from cinn_app.studio.server.visitors import Visitors, delete_torn_uploads
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Served:
+    """A page with one event, whose work lasts until it is let go, behind the guard."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock, self.seen = folder, Clock(), []
+        self.started, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
+        with gr.Blocks(analytics_enabled=False) as page:
+            file, state = gr.File(), gr.State("", delete_callback=self.seen.append)
+            file.upload(self._work, [file, state], state, preprocess=False, api_visibility="private")
+        self.page, self.visitors = page, Visitors(page, self.clock)
+        guard = Middleware(Guard, folder=folder, visitors=self.visitors, streams=Streams(page, self.visitors))
+        page.launch(
+            prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, max_file_size="1mb",
+            app_kwargs={"middleware": [guard]},
+        )  # fmt: skip
+        self.http = httpx.Client(base_url=page.local_url, timeout=60, trust_env=False)
+
+    def _work(self, payload: dict[str, str], state: str) -> str:
+        self.started.release()
+        assert self.go_on.acquire(timeout=60)
+        return Path(payload["path"]).read_text()
+
+    def upload(self, text: str) -> Path:
+        response = self.http.post("gradio_api/upload", files={"files": ("letter.txt", text)})
+        return Path(response.raise_for_status().json()[0])
+
+    def join(self, path: object, session: str) -> httpx.Response:
+        file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+        asked = {"data": [file, None], "fn_index": 0, "session_hash": session}
+        return self.http.post("gradio_api/queue/join", json=asked)
+
+    def finish(self, session: str) -> str:
+        self.go_on.release()
+        return self.http.get("gradio_api/queue/data", params={"session_hash": session}).text
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "studio"))
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+    served = Served(tmp_path / "studio")
+    yield served
+    for _ in range(100):
+        served.go_on.release()
+    served.http.close()
+    served.page.close(verbose=False)
+
+
+def test_only_the_studios_own_files_are_shown(served: Served, tmp_path: Path) -> None:
+    upload, secret = served.upload("Dear Grandma"), tmp_path / "secret.txt"
+    secret.write_text("my diary")
+    (served.folder / "link.txt").symlink_to(secret)
+    (served.folder / "loop.txt").symlink_to(served.folder / "loop.txt")
+    (tmp_path / "studio-2").mkdir()
+    (tmp_path / "studio-2" / "near.txt").write_text("next door")
+
+    assert served.http.get(f"gradio_api/file={upload}").text == "Dear Grandma"
+    for path in (
+        secret, "/etc/passwd", f"{served.folder}/../secret.txt", f"{served.folder}/link.txt",
+        f"{served.folder}/loop.txt", tmp_path / "studio-2" / "near.txt", "README.md", "%00", "~/.bashrc",
+        str(secret).replace("/", "%2F"), "http://127.0.0.1:1/", "https://example.com/picture.png", "file:///etc/passwd",
+    ):  # fmt: skip
+        for route in ("file=", "file/"):
+            response = served.http.get(f"gradio_api/{route}{path}")
+            assert response.status_code in (403, 404), path
+            assert "diary" not in response.text and "root:" not in response.text
+    assert served.http.get("gradio_api/proxy=https://example.com/").status_code == 403
+
+
+@pytest.mark.parametrize("route", ["queue/join", "run/predict", "api/_work", "call/_work", "stream/0"])
+def test_no_request_names_a_file_elsewhere(served: Served, tmp_path: Path, route: str) -> None:
+    (tmp_path / "secret.txt").write_text("my diary")
+    for asked in ({"path": str(tmp_path / "secret.txt")}, [{"a": {"path": "../secret.txt"}}], {"path": "/etc/passwd"}):
+        body = {"data": [asked, None], "fn_index": 0, "session_hash": "a"}
+        response = served.http.post(f"gradio_api/{route}", json=body)
+        assert (response.status_code, response.json()["detail"]) == (403, FOREIGN)
+    garbled = served.http.post(f"gradio_api/{route}", content=b"[" * 100_000)
+    assert garbled.status_code == 400
+    assert not served.started.acquire(blocking=False)
+
+
+def test_a_long_request_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MAX_REQUEST", 1000)
+    assert served.join("x" * 2000, "a").json()["detail"] == guard.TOO_LONG
+
+
+def test_one_visitor_cannot_fill_the_queue_and_together_they_are_told_that_it_is_full(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "MAX_WAITING_EACH", 2)
+    monkeypatch.setattr(guard, "MAX_WAITING", 3)
+    letter = served.upload("Dear Grandma")
+    assert served.join(letter, "greedy").status_code == 200
+    assert served.started.acquire(timeout=60)  # is done now, and waits no longer
+    assert [served.join(letter, "greedy").status_code for _ in range(2)] == [200, 200]
+    refused = served.join(letter, "greedy")
+    assert (refused.status_code, refused.json()["detail"]) == (429, PATIENCE)
+    assert served.join(letter, "modest").status_code == 200
+    late = served.join(letter, "late")
+    assert (late.status_code, late.json()["detail"]) == (429, FULL)
+    for _ in range(4):
+        served.go_on.release()
+    assert "process_completed" in served.finish("modest")
+    assert served.join(letter, "late").status_code == 200
+    assert '"success":true' in served.finish("late")
+
+
+def test_what_visitors_brought_goes_when_they_have_gone_but_never_under_their_job(served: Served) -> None:
+    mine, yours = served.upload("Dear Grandma"), served.upload("Dear Grandpa")
+    with served.http.stream("GET", "gradio_api/heartbeat/me"):
+        assert served.join(mine, "me").status_code == 200
+        assert '"success":true' in served.finish("me")
+        assert served.started.acquire(timeout=60)
+        assert served.join(yours, "you").status_code == 200
+        assert served.started.acquire(timeout=60)
+        served.clock.now = 1000.0
+        assert served.visitors.forget_the_gone(600) == []  # I am here, and your job is running
+        assert mine.exists() and yours.exists()
+        assert '"success":true' in served.finish("you")
+        assert served.visitors.forget_the_gone(600) == ["you"]
+        assert mine.exists() and not yours.exists() and not yours.parent.exists()
+    while served.visitors.count():
+        pass  # until the server has noticed
+    assert served.visitors.forget_the_gone(600) == []  # a connection that broke may come back
+    served.clock.now = 2000.0
+    assert served.visitors.forget_the_gone(600) == ["me"]
+    assert not mine.exists()
+    assert served.seen == ["Dear Grandpa", "Dear Grandma"]  # the states' callbacks have been called
+    assert not served.page.state_holder.session_data
+
+    back = served.join(served.upload("Dear Grandma"), "me")
+    assert (back.status_code, back.json()["detail"]) == (410, AWAY)
+    assert served.join(served.upload("Dear Grandma"), "me").status_code == 200
+
+
+def test_only_the_latest_who_have_gone_are_remembered(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "REMEMBERED", 2)
+    for name in ("first", "second", "third"):
+        served.visitors.asks(name)
+        served.clock.now += 1000
+        served.visitors.forget_the_gone(600)
+    assert [served.visitors.asks(name) for name in ("first", "second", "third")] == [False, True, True]
+    assert not served.visitors.asks("third")
+
+
+def test_what_programs_had_made_goes_after_a_while_but_not_what_is_still_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    old, growing, fresh = new_folder(), new_folder(), new_folder()
+    for folder in (old, growing):
+        (folder / "grandma-1.jpg").write_text("colours")
+        os.utime(folder / "grandma-1.jpg", (0, 0))
+    (growing / "grandma-2.jpg").write_text("more colours")
+    (tmp_path / "upload").mkdir()
+    for folder in (old, growing, tmp_path / "upload"):
+        os.utime(folder, (0, 0))
+    with (old / "grandma-1.jpg").open() as download:
+        delete_results(tmp_path, 60)
+        assert download.read() == "colours"
+    assert sorted(tmp_path.iterdir()) == sorted([growing, fresh, tmp_path / "upload"])
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(served: Served) -> None:
+    whole, host = served.upload("Dear Grandma"), served.http.base_url.netloc.decode()
+    head = "POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    part = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n' + 1000 * "x"
+    with socket.create_connection(host.split(":")) as line:
+        line.sendall(f"{head}Content-Length: 9000\r\n\r\n{part}".encode())
+        while not (torn := [file for file in served.folder.iterdir() if file.is_file()]):
+            pass  # until the server has begun to write
+    os.utime(torn[0], (0, 0))
+    delete_torn_uploads(served.folder, 60)
+    assert not torn[0].exists() and whole.exists()
+
+
+def test_a_file_over_the_limit_is_refused_and_the_next_is_taken(served: Served) -> None:
+    with contextlib.suppress(httpx.WriteError):  # refused before all of it was there
+        large = served.http.post("gradio_api/upload", files={"files": ("large.txt", b"x" * 2_000_000)})
+        assert large.status_code == 413
+    assert served.upload("Dear Grandma").read_text() == "Dear Grandma"

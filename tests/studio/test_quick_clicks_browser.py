@@ -1,0 +1,58 @@
+"""Quick clicks, one after the other, while the studio is busy with somebody else's photograph: the last one counts."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+from playwright.sync_api import Page, expect  # after the check that it is there
+
+CLICKS = """async ([selector, numbers]) => {
+    const all = document.querySelectorAll(selector);
+    for (const number of numbers) {
+        all[number].click();
+        await new Promise((next) => setTimeout(next, 60));
+    }
+}"""
+
+
+def click_quickly(page: Page, other: Page, sample: int, selector: str, *numbers: int) -> None:
+    """Let another visitor give a sample, and click meanwhile."""
+    other.locator("#samples button").nth(sample).click()
+    page.wait_for_timeout(150)
+    page.evaluate(CLICKS, [selector, numbers])
+
+
+def test_of_four_colourings_and_of_photographs_the_last_clicked_is_shown(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    photographs = [photograph]
+    for number in range(3):
+        photographs.append(tmp_path / f"uncle {number}.png")
+        Image.radial_gradient("L").resize((100 + number, 80)).save(photographs[-1])
+    page, other = open_studio(), open_studio()
+    page.locator("#upload input[type=file]").set_input_files(photographs)
+    expect(page.locator("#photographs button")).to_have_count(4)
+    expect(page.locator("#download")).to_have_text("Download No. 1 at full size")
+
+    click_quickly(page, other, 0, "#colourings .thumbnail-item", 1, 2, 3)
+    expect(page.locator("#download")).to_have_text("Download No. 4 at full size")
+
+    click_quickly(page, other, 1, "#photographs button", 1, 2, 3)
+    expect(page.locator("#notice")).to_contain_text("uncle 2.png, 102 x 80 pixels")
+    expect(page.locator("#photographs button").nth(3)).to_have_attribute("aria-current", "true")
+
+
+def test_of_many_clicked_digits_the_last_two_are_chosen(open_digits, open_studio) -> None:
+    page, other = open_digits(), open_studio()
+    chosen = page.locator("#grid [data-mark]")
+    click_quickly(page, other, 2, "#grid button", 5, 20, 41, 33)
+    expect(page.locator("#grid [data-number='33']")).to_have_attribute("data-mark", "B")
+    expect(page.locator("#grid [data-number='41']")).to_have_attribute("data-mark", "A")
+    expect(chosen).to_have_count(2)
+    page.locator("#reset").click()
+    expect(page.locator("#grid [data-number='0']")).to_have_attribute("data-mark", "A")
+    page.locator("#grid button").nth(7).click()
+    expect(page.locator("#grid [data-number='7']")).to_have_attribute("data-mark", "B")
+    expect(page.locator("#grid [data-number='59']")).to_have_attribute("data-mark", "A")

@@ -1,0 +1,40 @@
+"""What a page does to whom answers come late, in headless Chromium."""
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+from playwright.sync_api import expect  # after the check that it is there
+
+from cinn_app.studio.server.streams import LINGER
+
+DELAY = 120
+# What the server tells of its own accord arrives late, while what it is asked is confirmed at once.
+LATE = f"""
+const soon = window.fetch;
+window.fetch = async (request, ...rest) => {{
+    const answer = await soon(request, ...rest);
+    if (!String(request.url ?? request).includes("queue/data")) return answer;
+    const late = new TransformStream({{
+        async transform(part, told) {{
+            await new Promise((done) => setTimeout(done, {DELAY}));
+            told.enqueue(part);
+        }},
+    }});
+    return new Response(answer.body.pipeThrough(late), {{ status: answer.status, headers: answer.headers }});
+}};
+"""
+
+
+def test_what_is_asked_while_the_last_answer_still_arrives_is_answered(open_digits) -> None:
+    page = open_digits()
+    page.context.add_init_script(LATE)
+    page.reload()
+    page.get_by_role("tab", name="Digits").click()
+    while_it_comes = range(0, 480, 40)
+    as_the_stream_ends = [int(1000 * LINGER) + number * DELAY // 2 for number in range(-1, 2)]
+    for number, pause in enumerate([*while_it_comes, *as_the_stream_ends], start=1):
+        page.locator(".along input[type=range]").first.fill(f"{number / 10:.1f}")
+        page.wait_for_timeout(pause)
+        digit = page.locator("#grid button").nth(number)
+        digit.click()
+        expect(digit).to_have_attribute("data-mark", "B")
