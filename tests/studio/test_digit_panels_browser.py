@@ -264,6 +264,15 @@ def test_the_map_is_walked_by_keyboard_and_takes_other_axes(open_digits) -> None
     expect(page.get_by_label("Upwards")).to_have_value("slant")  # no axis crosses itself
     expect(told).to_have_text(re.compile(r"width\s*0\s*slant\s*0"))
     expect(page.locator("#map .across")).to_contain_text("width")
+    plane.focus()
+    page.keyboard.press("ArrowRight")
+    expect(told).to_have_text(re.compile(r"width\s*\+0\.2\s*slant\s*0"))  # nor back again
+
+    page.get_by_label("Upwards").focus()
+    for key in ("ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#map .up")).not_to_contain_text("slant")
+    expect(page.get_by_label("To the right")).to_have_value("width")
     expect(page.locator(".toast-body")).to_have_count(0)
 
 

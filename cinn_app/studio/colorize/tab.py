@@ -22,7 +22,7 @@ from cinn_app.studio.colorize.visits import SAMPLES, Visit, draw, same_draw, wak
 from cinn_app.studio.language import later, tr
 from cinn_app.studio.widgets.address import keep_in_address
 from cinn_app.studio.widgets.controls import SEEDS
-from cinn_app.studio.widgets.shared import SAVE_FILE, roll, warn
+from cinn_app.studio.widgets.shared import SAVE_FILE, in_parts, roll, warn
 from cinn_app.systems.colorization.colorizer import Colorizer
 
 __all__ = ["ColorizeTab"]
@@ -243,6 +243,7 @@ class ColorizeTab:
         album = album.without_others(visit.upload if visit else None)
         return {self.album: album, self.albums.shelf: gr.Column(visible=False)}
 
+    @in_parts
     def _draw(
         self,
         visit: Visit | None,
@@ -295,6 +296,7 @@ class ColorizeTab:
             warn(error)
             return gr.skip()
 
+    @in_parts
     def _repaint(self, visit: Visit | None, album: Album | None, *sent: Any) -> Iterator[dict[Any, Any]]:
         """Show the same colourings weaker or stronger, the chosen one first."""
         if visit is None or album is None or not visit.colourings:

@@ -101,8 +101,9 @@ class DigitMap:
 
     def follow(self, own: gr.State, quiet: dict[str, Any]) -> None:
         """Draw the map anew as its controls are set; `own` holds what the visitor has drawn, a `Restyled` or None."""
-        turned = [control.input for control in (self.digit, self.across, self.up)]
-        gr.on(turned, self.show, [own, *self.inputs], self.outputs, **quiet)
+        # A drop-down list tells twice that something was chosen, and once that it is something else.
+        turned = [self.digit.input, self.across.change, self.up.change]
+        gr.on(turned, self._turn, [own, *self.inputs], self.outputs, **quiet)
 
     def show(self, own: Restyled | None, plane: Plane, label: Any, across: Any, up: Any) -> list[Any]:
         """Draw the map, and the digits of the place on it."""
@@ -113,6 +114,11 @@ class DigitMap:
         except CinnError as error:
             warn(error)
             return [gr.skip()] * len(self.outputs)
+
+    def _turn(self, own: Restyled | None, plane: Plane, label: Any, across: Any, up: Any) -> list[Any]:
+        """Show what the controls say, unless that is shown already: lists that are set by the answer ask again."""
+        shown = (plane.label, plane.across, plane.up) == (label, across, up)
+        return [gr.skip()] * len(self.outputs) if shown else self.show(own, plane, label, across, up)
 
     def _go(self, plane: Plane, place: Any) -> tuple[Plane, str]:
         plane = plane.at(*place)

@@ -12,7 +12,7 @@ from cinn_app.studio.digits.panels import TO_THE_PAD, DigitPanels
 from cinn_app.studio.digits.pictures import REACH, Setting, along_axes, between, draw, ends, file_name, sheet
 from cinn_app.studio.language import later, retell, tr
 from cinn_app.studio.widgets.controls import SEEDS, Range
-from cinn_app.studio.widgets.shared import SAVE_FILE, roll, warn
+from cinn_app.studio.widgets.shared import SAVE_FILE, in_parts, roll, warn
 from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["DigitsTab"]
@@ -181,6 +181,7 @@ class DigitsTab:
             tuple(map(STEPS.read, steps)),
         )
 
+    @in_parts
     def _redraw(self, chosen: tuple[int, int], *wishes: Any) -> Iterator[dict[Any, Any]]:
         """Show the digits as soon as they are drawn, then the way between two of them."""
         setting = self._setting(*wishes)
@@ -189,7 +190,7 @@ class DigitsTab:
             yield {self.between: self._between(setting, chosen)}
         except CinnError as error:
             warn(error)
-            yield {self.grid: gr.skip()}
+            yield {self.between: gr.skip()}
 
     def _choose_digit(self, *wishes: Any) -> list[Any]:
         """Show another digit, or all; sliders within one digit mean nothing for another."""

@@ -1,16 +1,18 @@
 """What several tabs do alike."""
 
+import functools
 import html
 import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.studio.language import retell, tr
 
-__all__ = ["SAVE_FILE", "roll", "served", "warn"]
+__all__ = ["SAVE_FILE", "in_parts", "roll", "served", "warn"]
 
 #: Saves a file that is given by its address and its name, as gradio describes files.
 SAVE_FILE = """(file) => {
@@ -22,10 +24,29 @@ SAVE_FILE = """(file) => {
 }"""
 SEEDS = 1_000_000
 
+Answer: TypeAlias = dict[Any, Any]
+
 
 def roll() -> int:
     """Roll the dice for a seed."""
     return random.randrange(SEEDS)
+
+
+def in_parts(answer: Callable[..., Iterator[Answer]]) -> Callable[..., Iterator[Answer]]:
+    """Let every part of an answer that is given in parts repeat those before it.
+
+    Gradio sends a page only by what a part differs from the one before, and the page takes that out of the one before,
+    even if it has not shown it yet. What a later part leaves out might so never be seen.
+    """
+
+    @functools.wraps(answer)
+    def repeating(*inputs: Any) -> Iterator[Answer]:
+        said: Answer = {}
+        for part in answer(*inputs):
+            said = {**said, **part}
+            yield said
+
+    return repeating
 
 
 def warn(error: CinnError) -> None:
