@@ -35,8 +35,6 @@ class Flow(Baseline):
 class FlowColorizer(Colorizer):
     """A colorizer whose model was trained here, and may be built otherwise than its recipe says."""
 
-    def __init__(
-        self, flow: Flow, axes: Sequence[ColourAxis]
-    ) -> None:  # not the parent's way, which builds the recipe's own model anew
+    def __init__(self, flow: Flow, axes: Sequence[ColourAxis]) -> None:  # the parent's would build the model anew
         self.recipe, self.model, self.device = flow.recipe, flow.model, flow.device
         self.checkpoint = Checkpoint(flow.recipe, flow.model.state_dict(), {}, [], axes_to_details(axes))

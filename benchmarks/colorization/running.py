@@ -22,7 +22,7 @@ from cinn_app.networks.encoder import ImageEncoder, load_pretrained_encoder
 from cinn_app.recipes import ColorizationRecipe, load_recipe
 from cinn_app.systems.colorization.comparison import Painter
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
-from cinn_app.training.colorization import prepare_views
+from cinn_app.training.colorization import held_out_batches, prepare_views
 from colorization.baseline import Baseline
 from colorization.tables import Figures
 from colorization.training import train_baseline
@@ -30,8 +30,6 @@ from colorization.training import train_baseline
 RECIPE = Path(__file__).parents[2] / "models" / "colorize.toml"
 #: Views from which the prior of colours is counted.
 PRIOR_VIEWS = 1024
-# Not learnt from, and looked at once training is over.
-EXAMPLES, EXAMPLES_AT_ONCE = 128, 32
 
 #: Makes one of those that are compared: from the pretrained encoder, the recipe, and chroma of what is learnt from.
 Family = Callable[[ImageEncoder, ColorizationRecipe, Tensor], Baseline]
@@ -110,8 +108,7 @@ def train_and_measure(
     views, _ = prepare_views(recipe, options.data, encoder, options.cache, device, rich_progress)
     learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
     counted = np.random.default_rng(recipe.data.seed).permutation(learnt)[:PRIOR_VIEWS]
-    watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:EXAMPLES]
-    examples = [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // EXAMPLES_AT_ONCE))]
+    examples = held_out_batches(recipe, views, held_out)
     for name in options.chosen or families:
         torch.manual_seed(recipe.training.seed)
         baseline = families[name](encoder, recipe, views.batch(counted).ab).to(device)

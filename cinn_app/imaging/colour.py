@@ -48,11 +48,23 @@ def shrink_into_gamut(lightness: Tensor, ab: Tensor) -> Tensor:
         ab of the broadcast shape.
     """
     lightness, ab = _broadcast(lightness, ab)
-    outside = _is_outside(_to_rgb(lightness, ab))
+    outside = ~_inside_srgb(lightness, ab)
     if not outside.any():
         return ab
+
+    # Pixels outside, as a picture of one row: (1, 1, n) and (2, 1, n).
+    stray_lightness = lightness.movedim(-3, -1)[outside].T[:, None]
+    stray_ab = ab.movedim(-3, -1)[outside].T[:, None]
+    inner = torch.zeros_like(stray_lightness)  # gray is always inside
+    outer = torch.ones_like(stray_lightness)
+    for _ in range(BISECTIONS):
+        middle = (inner + outer) / 2
+        fits = _inside_srgb(stray_lightness, middle * stray_ab)
+        inner = torch.where(fits, middle, inner)
+        outer = torch.where(fits, outer, middle)
+
     shrunk = ab.movedim(-3, -1).clone()
-    shrunk[outside] = _pixels(_shrink(_row(lightness, outside), _row(ab, outside)))
+    shrunk[outside] = (inner * stray_ab)[:, 0].T
     return shrunk.movedim(-1, -3)
 
 
@@ -74,45 +86,16 @@ def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor) -> Tensor:
     rgb8 = torch.empty((*ab.shape[:-3], height, width, 3), dtype=torch.uint8, device=ab.device)
     for rows in row_bands(height, width * max(1, ab.shape[:-3].numel())):
         band_lightness, band_ab = lightness[..., rows, :], ab[..., rows, :]
-        rgb = _to_rgb(band_lightness, band_ab)
-        outside = _is_outside(rgb)
-        rgb = rgb.movedim(-3, -1)
-        if outside.any():
-            stray_lightness, stray_ab = _row(band_lightness, outside), _row(band_ab, outside)
-            rgb[outside] = _pixels(_to_rgb(stray_lightness, _shrink(stray_lightness, stray_ab)))
-        rgb8[..., rows, :, :] = rgb.clamp(0, 1).mul(255).round().to(torch.uint8)
+        lab = torch.cat([band_lightness, shrink_into_gamut(band_lightness, band_ab)], dim=-3)
+        rgb = lab_to_rgb(lab).clamp(0, 1).mul(255).round()
+        rgb8[..., rows, :, :] = rgb.to(torch.uint8).movedim(-3, -1)
     return rgb8
 
 
-def _shrink(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Shrink the chroma of colours outside sRGB."""
-    inner = torch.zeros_like(lightness)  # gray is always inside
-    outer = torch.ones_like(lightness)
-    for _ in range(BISECTIONS):
-        middle = (inner + outer) / 2
-        outside = _is_outside(_to_rgb(lightness, middle * ab)).unsqueeze(-3)
-        inner = torch.where(outside, inner, middle)
-        outer = torch.where(outside, middle, outer)
-    return inner * ab
-
-
-def _to_rgb(lightness: Tensor, ab: Tensor) -> Tensor:
-    return lab_to_rgb(torch.cat([lightness, ab], dim=-3))
-
-
-def _is_outside(rgb: Tensor) -> Tensor:
-    """Say for each pixel, `(..., height, width)`, whether the colour is outside sRGB."""
-    return (rgb - 0.5).abs().amax(dim=-3) > 0.5 + GAMUT_TOLERANCE
-
-
-def _row(picture: Tensor, chosen: Tensor) -> Tensor:
-    """Take the chosen pixels out of a picture, as one of a single row: `(channels, 1, count)`."""
-    return picture.movedim(-3, -1)[chosen].T[:, None]
-
-
-def _pixels(row: Tensor) -> Tensor:
-    """Give the pixels of a picture of one row, `(count, channels)`."""
-    return row[:, 0].T
+def _inside_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Say for each pixel, `(..., height, width)`, whether the colour is inside sRGB."""
+    rgb = lab_to_rgb(torch.cat([lightness, ab], dim=-3))
+    return (rgb - 0.5).abs().amax(dim=-3) <= 0.5 + GAMUT_TOLERANCE
 
 
 def _broadcast(lightness: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ from cinn_app.training.guard import TimeLimit
 from cinn_app.training.job import Job
 from cinn_app.training.likelihood import LikelihoodTraining
 
-__all__ = ["ColorizationTraining", "prepare_colorization", "prepare_views", "weights_by_pace"]
+__all__ = ["ColorizationTraining", "held_out_batches", "prepare_colorization", "prepare_views", "weights_by_pace"]
 
 HELD_OUT_VIEWS = 1024
 VIEWS_PER_CHECK = 128
@@ -134,9 +134,8 @@ def prepare_colorization(
             f"{recipe.training.batch_size} to learn from (training.batch_size) and one held out (data.held_out) are "
             "needed, so give more pictures with --data or change these keys of the recipe."
         )
-    watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:HELD_OUT_VIEWS]
-    shown = views.batch(watched[:SHEET_VIEWS])
-    checks = [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // VIEWS_PER_CHECK))]
+    checks = held_out_batches(recipe, views, held_out)
+    shown = ColourBatch(*(part[:SHEET_VIEWS] for part in checks[0]))
     return Job(
         module=ColorizationTraining(model, recipe, limit),
         batches=BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, start),
@@ -165,6 +164,12 @@ def prepare_views(
     with progress("Reading them with the encoder", report.views) as advance:
         digest = cache_features(pack, encoder, device, faster_autocast_dtype(device), advance)
     return PackedViews(pack, digest), report
+
+
+def held_out_batches(recipe: ColorizationRecipe, views: PackedViews, held_out: np.ndarray) -> list[ColourBatch]:
+    """Choose among the views that are not learnt from those that are looked at, always the same."""
+    watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:HELD_OUT_VIEWS]
+    return [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // VIEWS_PER_CHECK))]
 
 
 @torch.inference_mode()

@@ -185,10 +185,10 @@ class ColorizationModel(nn.Module):
         Returns:
             Chroma of the same shape.
         """
-        mean = denormalise(guidance.mean)
-        guide = functional.avg_pool2d(lightness, TARGET_STRIDE).expand(len(ab), -1, -1, -1) / 100
         from kornia.filters import guided_blur  # takes long to load
 
+        mean = denormalise(guidance.mean)
+        guide = functional.avg_pool2d(lightness, TARGET_STRIDE).expand(len(ab), -1, -1, -1) / 100
         return mean + guided_blur(guide, ab - mean, SETTLING_WINDOW, SETTLING_EPSILON)
 
     def losses(
