@@ -95,7 +95,7 @@ def photograph_states(page: Page, photographs: list[Path], letter: Path) -> Iter
     page.locator("#steering > button").click()
     page.locator(".board").click(position={"x": 50, "y": 50})
     expect(page.locator(".marks button")).to_have_count(1)
-    page.locator(".differ").click()
+    page.locator("[data-over=map]").click()
     page.locator("#reference-picture input[type=file]").set_input_files(photographs[0])
     expect(page.locator("#reference .error")).to_be_visible()
     yield "steering, with an error", "#results"

@@ -72,7 +72,7 @@ def test_a_chinese_browser_finds_photographs_coloured_in_chinese(open_studio, ph
     expect(page.locator("#download")).to_have_text("下载 1 号（原始尺寸）")
     page.locator("#help button").first.click()
     page.locator("#steering button").first.click()
-    page.locator("#hint-pad .differ").click()
+    page.locator("#hint-pad [data-over=map]").click()
     assert english(page) - {"grandma 1932.jpg，330 × 240 像素。"} == set()
 
     page.locator("#save-hints").click()

@@ -321,9 +321,17 @@ def test_the_pad_is_worked_by_keyboard_and_takes_colours_from_the_picture(
     board.press("Shift+ArrowDown")
     board.press("Enter")
     assert marks(page) == [(colour, 168, 136)]
-    page.locator(".differ").click()
+    page.locator("[data-over=map]").click()
     expect(page.locator(".board .map")).to_be_visible()
     assert np.ptp(pixels(page, page.locator(".board .map").get_attribute("src"))) > 100
+    page.locator("[data-over=gray]").click()
+    expect(page.locator(".board .gray")).to_be_visible()
+    expect(page.locator(".board .map")).to_be_hidden()
+    gray = pixels(page, page.locator(".board .gray").get_attribute("src"))
+    assert gray.shape == shown.shape
+    assert np.ptp(gray, axis=-1).max() == 0
+    page.locator("[data-over=gray]").click()
+    expect(page.locator(".board .gray")).to_be_hidden()
 
 
 def test_another_photograph_has_no_marks_of_the_last_one(open_studio: Callable[..., Page], photograph: Path) -> None:

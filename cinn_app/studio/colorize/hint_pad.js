@@ -1,7 +1,7 @@
 // The pad of hint_pad.py. Gradio gives: element, props, trigger, watch.
 // `drawn` is never changed in place: each change makes another one, and the old one goes to `past`.
 const one = (selector) => element.querySelector(selector);
-const board = one(".board"), picture = one(".picture"), map = one(".map"), lines = one("svg"), marks = one(".marks");
+const board = one(".board"), picture = one(".picture"), lines = one("svg"), marks = one(".marks");
 const cursor = one(".cursor"), colour = one(".colour"), hex = one(".hex"), brush = one(".brush");
 const NOTHING = { hints: [], keep: [] };
 const SVG = "http://www.w3.org/2000/svg";
@@ -245,12 +245,19 @@ one(".redo").addEventListener("click", redo);
 one(".remove").addEventListener("click", remove);
 one(".clear").addEventListener("click", () => { chosen = null; change(NOTHING); });
 one(".redraw").addEventListener("click", () => trigger("redraw"));
-one(".differ").addEventListener("click", () => {
-    const shown = one(".differ").getAttribute("aria-pressed") !== "true";
-    one(".differ").setAttribute("aria-pressed", shown);
-    one(".differing").hidden = !shown;
-    map.hidden = !shown || !scene?.map;
-});
+// What lies over the picture, on demand and one at a time: the photograph as it was, or where the four differ.
+const showOver = (wanted) => {
+    for (const button of element.querySelectorAll(".shows")) {
+        const name = button.dataset.over, shown = wanted === name, over = one(".over." + name);
+        button.setAttribute("aria-pressed", shown);
+        if (scene?.[name]) over.src = scene[name].url;
+        over.hidden = !shown || !scene?.[name];
+    }
+    one(".differing").hidden = wanted !== "map";
+};
+const shownOver = () => one(".shows[aria-pressed=true]")?.dataset.over;
+for (const button of element.querySelectorAll(".shows"))
+    button.addEventListener("click", () => showOver(shownOver() === button.dataset.over ? null : button.dataset.over));
 
 // From the server: another picture of the same photograph, another photograph, or hints from a file.
 const come = () => {
@@ -270,8 +277,7 @@ const come = () => {
     scene = next.photograph === scene?.photograph ? { ...next, map: next.map ?? scene.map } : next;
     board.style.setProperty("--ratio", scene.width / scene.height);
     picture.src = scene.picture.url;
-    if (scene.map) map.src = scene.map.url;
-    map.hidden = !scene.map || one(".differ").getAttribute("aria-pressed") !== "true";
+    showOver(shownOver());
     show();
 };
 watch(["scene", "value"], come);

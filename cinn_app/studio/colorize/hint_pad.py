@@ -80,11 +80,12 @@ class HintPad:
             raise CinnError(tr(DAMAGED)) from error
         return Drawn(Hints(hints).on(size) if hints else None, strokes)
 
-    def show(self, visit: Visit, picture: Path, differences: Path | None = None, **value: Any) -> gr.HTML:
+    def show(self, visit: Visit, gray: Path, picture: Path, differences: Path | None = None, **value: Any) -> gr.HTML:
         """Show a picture of the visitor's photograph; marks stay, unless the photograph is another one.
 
         Args:
             visit: its photograph is told by its folder.
+            gray: the photograph as it was, shown on demand.
             picture: to show.
             differences: the map that is shown on demand.
             value: ``value=None`` forgets all that was drawn, and anything else takes its place.
@@ -95,6 +96,7 @@ class HintPad:
             "width": width,
             "height": height,
             "picture": served(picture),
+            "gray": served(gray),
             "map": differences and served(differences),
             "drawn": value.get("value"),
         }
@@ -139,7 +141,8 @@ def _markup() -> str:
 <div class="board" tabindex="0" role="application"
   aria-label="{tr(BOARD)}">
   <img class="picture" alt="{tr("The chosen colouring")}" draggable="false">
-  <img class="map" alt="{tr("Where the four differ")}" draggable="false" hidden>
+  <img class="over gray" alt="{tr("The photograph as it was")}" draggable="false" hidden>
+  <img class="over map" alt="{tr("Where the four differ")}" draggable="false" hidden>
   <svg aria-hidden="true"></svg>
   <div class="marks"></div>
   <div class="cursor" hidden></div>
@@ -147,7 +150,8 @@ def _markup() -> str:
 <div class="below">
   <p class="hint-tools">{tr(POINTING)}</p>
   <p class="keep-tools" hidden>{tr(KEEPING)}</p>
-  <button type="button" class="differ" aria-pressed="false">{tr("Show where the four differ")}</button>
+  <button type="button" class="shows" data-over="gray" aria-pressed="false">{tr("Show it as it was")}</button>
+  <button type="button" class="shows" data-over="map" aria-pressed="false">{tr("Show where the four differ")}</button>
   <p class="differing" hidden>{tr(DIFFERING)}</p>
 </div>
 """
