@@ -12,6 +12,7 @@ import gradio as gr
 from pydantic import TypeAdapter, ValidationError
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.colorize.pictures import gray
 from cinn_app.studio.colorize.visits import Visit
 from cinn_app.studio.language import later, tr
 from cinn_app.studio.widgets.shared import served
@@ -80,12 +81,11 @@ class HintPad:
             raise CinnError(tr(DAMAGED)) from error
         return Drawn(Hints(hints).on(size) if hints else None, strokes)
 
-    def show(self, visit: Visit, gray: Path, picture: Path, differences: Path | None = None, **value: Any) -> gr.HTML:
+    def show(self, visit: Visit, picture: Path, differences: Path | None = None, **value: Any) -> gr.HTML:
         """Show a picture of the visitor's photograph; marks stay, unless the photograph is another one.
 
         Args:
             visit: its photograph is told by its folder.
-            gray: the photograph as it was, shown on demand.
             picture: to show.
             differences: the map that is shown on demand.
             value: ``value=None`` forgets all that was drawn, and anything else takes its place.
@@ -96,7 +96,7 @@ class HintPad:
             "width": width,
             "height": height,
             "picture": served(picture),
-            "gray": served(gray),
+            "gray": served(gray(visit)),
             "map": differences and served(differences),
             "drawn": value.get("value"),
         }

@@ -88,7 +88,7 @@ class ResultsPanel:
             self.download: gr.Button(tr("Download"), interactive=False),
             self.compare: (str(picture), str(picture)),
             self.more: "",
-            self.pad.board: self.pad.show(visit, picture, picture, value=drawn),
+            self.pad.board: self.pad.show(visit, picture, value=drawn),
         }
 
     def four(self, visit: Visit, strength: float) -> dict[Any, Any]:
@@ -99,10 +99,7 @@ class ResultsPanel:
     def preview(self, visit: Visit, strength: float) -> dict[Any, Any]:
         """Show the chosen one where it stands large, but painted small, and so at once."""
         picture = paint(visit, visit.chosen, strength)
-        return {
-            self.compare: (str(gray(visit)), str(picture)),
-            self.pad.board: self.pad.show(visit, gray(visit), picture),
-        }
+        return {self.compare: (str(gray(visit)), str(picture)), self.pad.board: self.pad.show(visit, picture)}
 
     def large(self, visit: Visit, strength: float, **value: Any) -> dict[Any, Any]:
         """Show the chosen one, large and on the pad; `value` is as for :meth:`HintPad.show`."""
@@ -114,7 +111,7 @@ class ResultsPanel:
             self.download: _button(visit),
             self.compare: (str(gray(visit)), str(picture)),
             self.more: details(visit),
-            self.pad.board: self.pad.show(visit, gray(visit), picture, differences(visit), **value),
+            self.pad.board: self.pad.show(visit, picture, differences(visit), **value),
         }
 
     def _export(self, visit: Visit | None, *sent: Any) -> Iterator[dict[Any, Any]]:
