@@ -44,6 +44,42 @@ def test_of_four_colourings_and_of_photographs_the_last_clicked_is_shown(
     expect(page.locator("#photographs button").nth(3)).to_have_attribute("aria-current", "true")
 
 
+def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    uncle = tmp_path / "uncle.png"
+    Image.radial_gradient("L").resize((100, 80)).save(uncle)
+    page = open_studio()
+    page.locator("#upload input[type=file]").set_input_files([photograph, uncle])
+    strip = page.locator("#photographs button")
+    expect(strip).to_have_count(2)
+    expect(page.locator("#download")).to_have_text("Download No. 1 at full size")
+    strip.nth(0).hover()
+    page.mouse.down()
+    page.evaluate(CLICKS, ["#photographs button", [1]])
+    expect(strip.nth(1)).to_have_attribute("aria-current", "true")
+    expect(page.locator("#notice")).to_contain_text("uncle.png, 100 x 80 pixels")
+    page.mouse.up()
+    expect(page.locator("#notice")).to_contain_text("grandma 1932.jpg, 330 x 240 pixels")
+    expect(strip.nth(0)).to_have_attribute("aria-current", "true")
+
+
+def test_what_was_clicked_comes_back_even_if_something_newer_comes_before_it(open_studio, photograph: Path) -> None:
+    page = open_studio()
+    page.locator("#upload input[type=file]").set_input_files(photograph)
+    expect(page.locator("#download")).to_have_text("Download No. 1 at full size")
+    seed, tries = page.locator("#seed input"), page.locator("#tries button")
+    seed.fill("1")
+    seed.press("Enter")
+    expect(tries).to_have_count(2)
+    seed.fill("2")
+    seed.press("Enter")
+    page.evaluate(CLICKS, ["#tries button", [1]])
+    expect(tries).to_have_count(3)
+    expect(tries.nth(2)).to_have_attribute("aria-current", "true")
+    expect(seed).to_have_value("0")
+
+
 def test_of_many_clicked_digits_the_last_two_are_chosen(open_digits, open_studio) -> None:
     page, other = open_digits(), open_studio()
     chosen = page.locator("#grid [data-mark]")

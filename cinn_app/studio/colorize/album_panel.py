@@ -50,18 +50,26 @@ class AlbumPanel:
         """Show an album, with the photograph and the draw that are being looked at marked."""
         upload = visit.upload if visit else None
         photographs = [
-            Entry(sheet.moment.picture if sheet.moment else sheet.picture, sheet.upload.name, sheet.upload == upload)
-            for sheet in album.sheets
+            Entry(
+                number,
+                sheet.moment.picture if sheet.moment else sheet.picture,
+                sheet.upload.name,
+                sheet.upload == upload,
+            )
+            for number, sheet in enumerate(album.sheets)
         ]
         coloured = sum(sheet.moment is not None for sheet in album.sheets)
         draw = present and present.draw
-        tries = [Entry(moment.picture, _title(moment), moment.draw == draw) for moment in reversed(album.tries)]
+        tries = [
+            Entry(number, moment.picture, _title(moment), moment.draw == draw)
+            for number, moment in enumerate(album.tries)
+        ]
         return {
             self.shelf: gr.Column(visible=len(photographs) > 1),
             self.count: f"<h3>{tr(COUNTED, count=len(photographs), coloured=coloured)}</h3>",
             self.photographs.box: self.photographs.show(photographs),
             self.tried: gr.Column(visible=len(tries) > 1),
-            self.tries.box: self.tries.show(tries),
+            self.tries.box: self.tries.show(tries[::-1]),
         }
 
     def pack(

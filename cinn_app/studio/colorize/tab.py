@@ -195,21 +195,21 @@ class ColorizeTab:
         except CinnError as error:
             return {self.album: album, self.upload: None, self.notice: failed([*problems, str(error)])}
 
-    def _turn_to(self, index: Any, present: Visit | None, album: Album | None, *controls: Any) -> dict[Any, Any]:
+    def _turn_to(self, number: Any, present: Visit | None, album: Album | None, *controls: Any) -> dict[Any, Any]:
         """Go to another photograph of the strip."""
-        if album is None or index not in range(len(album.sheets)):
+        if album is None or number not in range(len(album.sheets)):
             return gr.skip()
         try:
-            file = album.sheets[index].upload
+            file = album.sheets[number].upload
             return self._show(go_on(album, file, present, self.ranges.read(*controls), self.colorizer), album)
         except CinnError as error:
             return {self.notice: failed([str(error)])}
 
-    def _return_to(self, index: Any, present: Visit | None, album: Album | None, *_controls: Any) -> dict[Any, Any]:
-        """Go back to what was tried before; the latest is shown first."""
-        if album is None or index not in range(len(album.tries)):
+    def _return_to(self, number: Any, present: Visit | None, album: Album | None, *_controls: Any) -> dict[Any, Any]:
+        """Go back to what was tried before."""
+        if album is None or number not in range(len(album.tries)):
             return gr.skip()
-        moment = album.tries[-1 - index]
+        moment = album.tries[number]
         try:
             return self._show(Opened(wake_visit(moment.visit, present), moment.controls), album)
         except CinnError as error:

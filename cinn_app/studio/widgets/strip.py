@@ -13,29 +13,28 @@ __all__ = ["Entry", "Strip"]
 MARKUP = '<div class="entries" role="group" aria-label="${label}"></div>'
 SCRIPT = """
 const list = element.querySelector(".entries");
-const picture = (entry, index) => {
-    const button = document.createElement("button"), image = document.createElement("img");
+const fill = (button, entry) => {
+    const image = button.firstChild ?? button.appendChild(document.createElement("img"));
     button.type = "button";
-    button.dataset.index = index;
+    button.dataset.number = entry.number;
     button.title = entry.title;
     button.setAttribute("aria-label", entry.title);
     button.setAttribute("aria-current", entry.present);
-    image.src = entry.picture.url;
+    if (image.getAttribute("src") !== entry.picture.url) image.src = entry.picture.url;
     image.alt = "";
-    button.append(image);
-    return button;
 };
-const show = () => {
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.index;
-    list.replaceChildren(...(props.entries ?? []).map(picture));
-    if (focused) list.children[focused]?.focus({ preventScroll: true });
+const show = () => {  // in the buttons that are there: one that is being pressed, or has the focus, must not go
+    const entries = props.entries ?? [];
+    while (list.children.length > entries.length) list.lastChild.remove();
+    while (list.children.length < entries.length) list.append(document.createElement("button"));
+    entries.forEach((entry, index) => fill(list.children[index], entry));
     const present = list.querySelector("[aria-current=true]");
     if (present) list.scrollTop = present.offsetTop - (list.clientHeight - present.offsetHeight) / 2;
 };
 list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    props.value = Number(button.dataset.index);  // of many events gradio answers the last with the first one's data
+    props.value = Number(button.dataset.number);  // of many events gradio answers the last with the first one's data
     trigger("select");
 });
 watch(["entries"], show);
@@ -55,15 +54,16 @@ img { display: block; width: auto; height: 56px; max-width: 112px; margin: 0; bo
 
 
 class Entry(NamedTuple):
-    """A picture of the strip: its file, what it is, and whether it is the present one."""
+    """A picture of the strip: the number it is chosen by, its file, what it is, and whether it is the present one."""
 
+    number: int
     picture: Path
     title: str
     present: bool
 
 
 class Strip:
-    """Lays the strip out in the page that is being built; its `box` has the event `select`, with the index as value."""
+    """Lays the strip out in the page that is being built; its `box` has the event `select`, with the number as value."""
 
     def __init__(self, label: str, elem_id: str) -> None:
         self.box = gr.HTML(
