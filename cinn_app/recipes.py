@@ -32,6 +32,7 @@ __all__ = [
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
 Temperature = Annotated[float, Field(gt=0, le=2)]
 Clamp = Annotated[float, Field(gt=0, le=5)]
 #: One value per scale of the flow, strides 8, 16, 32 and 64.
@@ -119,17 +120,23 @@ class ColorizationSampling(_Section):
 
     Attributes:
         temperature: standard deviation of the latent per scale, strides 8, 16, 32 and 64.
-        coherence: share of the coarsest latent's variance that all its positions have in common.
+        tint: standard deviation of what a whole picture's a and b have in common, in Lab units, at that temperature.
         vividness: factor of a pale sample's chroma: where several colours are plausible, their mean is paler than each.
         vividness_spread: standard deviation of the factor's logarithm from sample to sample.
         chroma_limit: chroma in Lab units that is left as it is; the nearer to it, the less a colour gains.
     """
 
     temperature: Annotated[list[Temperature], Field(min_length=4, max_length=4)]
-    coherence: Fraction
-    vividness: Annotated[float, Field(gt=0, le=3)] = 1.0  # checkpoints from before there was a choice
+    tint: Annotated[list[NotNegative], Field(min_length=2, max_length=2)] = [0.0, 0.0]  # of older checkpoints, too
+    vividness: Annotated[float, Field(gt=0, le=3)] = 1.0
     vividness_spread: Fraction = 0.0
     chroma_limit: Annotated[float, Field(gt=0)] = 100.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_coherence(cls, given: Any) -> Any:
+        """Read checkpoints from before the tint, whose coarsest latent had something in common instead."""
+        return {key: value for key, value in given.items() if key != "coherence"} if isinstance(given, dict) else given
 
 
 class DigitsArchitecture(_Section):

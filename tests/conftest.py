@@ -40,7 +40,7 @@ TINY_RECIPE = {
     "data": {"size": 64, "views_sharp": 1, "views_enlarged": 1, "aged": 0, "held_out": 0.1, "seed": 0},
     "objective": {"noise": 0.05, "mean_weight": 1, "flow_share": 0.5},
     "training": TINY_TRAINING | {"encoder_pace": 0.5},
-    "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85], "coherence": 0.5, "vividness": 1.2, "vividness_spread": 0.2},
+    "sampling": {"temperature": [0.3, 0.4, 0.6, 0.85], "tint": [3.0, 4.0], "vividness": 1.2, "vividness_spread": 0.2},
 }
 
 TINY_DIGITS_RECIPE = {

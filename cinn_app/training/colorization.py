@@ -180,9 +180,7 @@ def _sample_sheet(
     device = next(model.parameters()).device
     guidance = model.guide(batch.lightness.to(device), batch.seen.to(device))
     generator = torch.Generator().manual_seed(0)
-    latents = [
-        model.draw(guidance.mean.shape, sampling.temperature, sampling.coherence, generator) for _ in range(samples)
-    ]
+    latents = [model.draw(guidance.mean.shape, sampling.temperature, generator) for _ in range(samples)]
     drawn = [model.decode([z.to(guidance.mean) for z in latent], guidance)[0] for latent in latents]
     columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(guidance.mean), *drawn]
     pictures = torch.stack([_show(batch.lightness, ab.cpu()) for ab in columns], dim=1).flatten(0, 1)

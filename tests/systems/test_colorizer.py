@@ -4,7 +4,9 @@ import dataclasses
 import io
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,6 @@ from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
-from cinn_app.systems.colorization.axes import ColourAxis
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 from cinn_app.systems.colorization.reading import Reading
 
@@ -85,11 +86,16 @@ def test_temperatures_out_of_range_are_refused(colorizer: Colorizer, temperature
         colorizer.colorize(gray(64, 64), temperature=temperature)
 
 
+def sampling_with(colorizer: Colorizer, **told: Any) -> Colorizer:
+    """The same model with other defaults of sampling."""
+    recipe = colorizer.recipe.model_copy(update={"sampling": colorizer.recipe.sampling.model_copy(update=told)})
+    return Colorizer(dataclasses.replace(colorizer.checkpoint, recipe=recipe), colorizer.device)
+
+
 def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
     def drawn(vividness: float, spread: float, temperature: float | None = None, limit: float = 1e6) -> torch.Tensor:
-        told = {"vividness": vividness, "vividness_spread": spread, "chroma_limit": limit}
-        recipe = colorizer.recipe.model_copy(update={"sampling": colorizer.recipe.sampling.model_copy(update=told)})
-        other = Colorizer(dataclasses.replace(colorizer.checkpoint, recipe=recipe), colorizer.device)
+        told = {"vividness": vividness, "vividness_spread": spread, "chroma_limit": limit, "tint": [0.0, 0.0]}
+        other = sampling_with(colorizer, **told)
         return torch.stack([colouring.ab for colouring in other.colorize(gray(64, 64), 16, temperature)])
 
     plain = drawn(1.0, 0.0)
@@ -104,6 +110,17 @@ def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
     limit = float(chroma.quantile(0.9))
     gain = drawn(2.0, 0.0, limit=limit).norm(dim=1) / chroma
     torch.testing.assert_close(gain, 2 / (1 + (chroma / limit).clamp(max=1)), rtol=1e-3, atol=0)
+
+
+@torch.inference_mode()
+def test_samples_vary_around_the_mean_and_not_around_the_centre_of_the_density(colorizer: Colorizer) -> None:
+    plain = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0)
+    reading = plain.read(gray(90, 120))
+    guess = plain.best_guess(reading).ab
+    (cold,) = plain.colorize(reading, temperature=0)
+    torch.testing.assert_close(cold.ab, guess, atol=1e-2, rtol=0)
+    centre = plain.model.decode([torch.zeros_like(z)[None] for z in cold.latents], reading.guidance)[0]
+    assert not torch.allclose(reading.canvas.crop(centre[0]), guess, atol=0.5)
 
 
 @torch.inference_mode()
@@ -190,7 +207,7 @@ def test_evaluation_without_a_judge_says_how_to_get_one(
 def test_every_second_sample_lies_opposite_to_the_one_before(
     colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is random in one is mirrored in its partner: latents about 0, and how vivid it is about the usual."""
+    """All that is random in one is mirrored in its partner; the density's centre, taken off, is decoded after them."""
     asked: list[list[torch.Tensor]] = []
     decode = colorizer.model.decode
     monkeypatch.setattr(colorizer.model, "decode", lambda z, guidance: asked.append(list(z)) or decode(z, guidance))
@@ -199,28 +216,32 @@ def test_every_second_sample_lies_opposite_to_the_one_before(
         assert torch.equal(scale[0], -scale[1]) and torch.equal(scale[2], -scale[3])
         assert not torch.allclose(scale[0], scale[2], atol=0.1)
     colorizer.colorize(gray(90, 120), [3], 0.5, seed=5)
-    for whole, alone in zip(asked[0], asked[1], strict=True):
+    for whole, alone, centre in zip(asked[0], asked[2], asked[3], strict=True):
         assert torch.equal(whole[3:], alone)
+        assert not centre.any()
 
 
-def test_eight_samples_of_a_seed_lie_at_the_corners_of_a_cube(
-    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Along the two strongest axes eight have mean 0, and are as far apart as chance would have them, exactly."""
-    axes = [ColourAxis(name, 0.5, torch.eye(8)[row]) for row, name in enumerate(("warmer", "greener"))]
-    monkeypatch.setattr(Colorizer, "axes", axes)
-    asked: list[torch.Tensor] = []
-    decode = colorizer.model.decode
-    monkeypatch.setattr(colorizer.model, "decode", lambda z, guidance: asked.append(z[-1]) or decode(z, guidance))
-    drawn = []
-    for seed, numbers in ((5, range(8)), (5, [3, 6]), (5, range(8, 16)), (6, range(8))):
-        colorizer.colorize(gray(64, 256), numbers, 0.5, seed=seed)
-        drawn.append(asked.pop().mean((2, 3))[:, :2])
-    eight, alone, next_eight, other = drawn
-    coherence, positions = colorizer.recipe.sampling.coherence, 4  # of the coarsest latent
-    variance = 0.25 * (coherence + (1 - coherence) / positions)
+def test_eight_samples_of_a_seed_are_tinted_by_the_corners_of_a_cube(colorizer: Colorizer) -> None:
+    """Eight tints have mean 0 and the recipe's deviations, exactly: of half the usual temperature, half as large."""
+    tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[3.0, 4.0])
+    usual = tinted.recipe.sampling.temperature[-1]
+    middle_gray = np.full((64, 64), 118, np.uint8)  # L* 50; so small a picture has one value of the coarsest latent
+
+    def tints(numbers: Sequence[int], seed: int) -> torch.Tensor:
+        drawn = tinted.colorize(middle_gray, numbers, [0.0, 0.0, 0.0, usual / 2], seed)
+        guess = tinted.best_guess(middle_gray).ab
+        return torch.stack([(one.ab - guess).mean((1, 2)) for one in drawn])
+
+    eight, alone, next_eight, other = tints(range(8), 5), tints([3, 6], 5), tints(range(8, 16), 5), tints(range(8), 6)
     for one in (eight, next_eight, other):
-        torch.testing.assert_close(one.mean(0), torch.zeros(2), atol=1e-5, rtol=0)
-        torch.testing.assert_close(one.T @ one / 8, variance * torch.eye(2), atol=1e-5, rtol=1e-3)
-    assert torch.equal(alone, eight[[3, 6]])
-    assert not torch.allclose(eight, next_eight, atol=0.01) and not torch.allclose(eight, other, atol=0.01)
+        torch.testing.assert_close(one.mean(0), torch.zeros(2), atol=1e-3, rtol=0)
+        torch.testing.assert_close(one.T @ one / 8, torch.diag(torch.tensor([1.5, 2.0]) ** 2), atol=2e-2, rtol=0)
+    torch.testing.assert_close(alone, eight[[3, 6]], atol=1e-4, rtol=0)
+    assert not torch.allclose(eight, next_eight, atol=0.1) and not torch.allclose(eight, other, atol=0.1)
+
+
+def test_black_and_white_stay_so_under_a_tint(colorizer: Colorizer) -> None:
+    tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[30.0, 30.0])
+    halves = np.repeat([[0, 255]], 64, 0).repeat(32, 1).astype(np.uint8)
+    (drawn,) = tinted.colorize(halves, 1, [0.0, 0.0, 0.0, 0.5])
+    torch.testing.assert_close(drawn.ab, tinted.best_guess(halves).ab, atol=1.5, rtol=0)

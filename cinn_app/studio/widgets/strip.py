@@ -63,7 +63,7 @@ class Entry(NamedTuple):
 
 
 class Strip:
-    """Lays the strip out in the page that is being built; its `box` has the event `select`, with the number as value."""
+    """Lays the strip out in the page that is being built; its `box` has the event `select`, with a number as value."""
 
     def __init__(self, label: str, elem_id: str) -> None:
         self.box = gr.HTML(

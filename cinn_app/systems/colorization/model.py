@@ -144,31 +144,22 @@ class ColorizationModel(nn.Module):
         return denormalise(residual + guidance.mean), log_prob - LOG_SCALE * residual[0].numel()
 
     def draw(
-        self, shape: Sequence[int], temperature: Sequence[float], coherence: float, generator: torch.Generator
+        self, shape: Sequence[int], temperature: Sequence[float], generator: torch.Generator
     ) -> tuple[Tensor, ...]:
         r"""Draw latents, fine to coarse, each value from :math:`N(0, T_s^2)` of its scale.
 
-        At the coarsest scale the positions have something in common, so that a colouring errs as a whole and not patch
-        by patch: with coherence :math:`\rho`, common :math:`u` and local :math:`v` of each channel,
-
-        .. math:: z = T \, (\sqrt\rho \, u + \sqrt{1 - \rho} \, v), \quad u, v \sim N(0, 1)
-
-        Only temperature 1 with coherence 0, decoded and not settled, samples the density that was learnt.
+        Temperature 1, decoded and not settled, samples the density that was learnt.
 
         Args:
             shape: of the chroma, ``(batch, 2, height / 4, width / 4)``.
             temperature: standard deviation of the latent per scale, fine to coarse.
-            coherence: the common part of the coarsest latent's variance, 0 to 1.
             generator: makes draws repeatable.
         """
         shapes = self.flow.latent_shapes(shape)
-        latents = [
+        return tuple(
             deviation * torch.randn(size, generator=generator)
             for size, deviation in zip(shapes, temperature, strict=True)
-        ]
-        common = temperature[-1] * torch.randn(*shapes[-1][:2], 1, 1, generator=generator)
-        latents[-1] = math.sqrt(coherence) * common + math.sqrt(1 - coherence) * latents[-1]
-        return tuple(latents)
+        )
 
     def settle(self, ab: Tensor, guidance: Guidance, lightness: Tensor) -> Tensor:
         """Let a sample's departure from the mean follow the things in the picture instead of the wavelets' blocks.

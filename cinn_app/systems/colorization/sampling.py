@@ -1,16 +1,17 @@
 """From seeds and wishes to chroma: latents drawn, decoded, settled on the things in the picture, and made vivid."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.flows.mixing import random_orthogonal
 from cinn_app.recipes import ColorizationSampling
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
-from cinn_app.systems.colorization.model import ColorizationModel
+from cinn_app.systems.colorization.model import ColorizationModel, Guidance, denormalise
 from cinn_app.systems.colorization.reading import Reading
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.wishes import keep_region, meet_hints, meet_palette
@@ -34,8 +35,9 @@ def draw_chroma(
     r"""Draw chroma for each photograph of a batch, and steer it; none depends on what else is drawn.
 
     Samples :math:`2k` and :math:`2k + 1` are antithetic: all that is random in one, :math:`z`, is :math:`-z` in the
-    other. What matters most, how far the whole picture goes along the two strongest axes and how vivid it is, is not
-    left to chance altogether: samples are spread over it, see :func:`_spread`.
+    other. Half of what the mean errs by is common to the whole picture, so that is not left to the coarsest latent's
+    few positions: a tint, and how vivid a sample is, are spread over samples, see :func:`_spread`. The latents draw
+    what differs from place to place, around the mean. At temperature 1 they alone tell, as they have learnt to.
 
     Args:
         model: trained.
@@ -57,16 +59,19 @@ def draw_chroma(
     generators = [generator_of(seed, number // 2) for number in numbers]
     side = guidance.mean.new_tensor([1 - 2 * (number % 2) for number in numbers])[:, None, None, None]
     spread = _spread(seed, numbers).to(guidance.mean)
-    latents = [side * z for z in _latents(model, guidance.mean, temperature, sampling.coherence, generators)]
-    latents[-1] = _move(latents[-1], axes, spread, temperature[-1], sampling.coherence)
+    added = _share_added(sampling, temperature)
+    latents = [side * z for z in _latents(model, guidance.mean, temperature, generators)]
+    latents[-1] = latents[-1] - added * latents[-1].mean((2, 3), keepdim=True)
     step = sampling.temperature[-1] * sum_of_steps(axes, steering.axes, latents[-1].shape[1])
     latents[-1] = latents[-1] + step.to(guidance.mean)[:, None, None]
-    ab = model.decode(latents, guidance)[0]
+    ab = model.decode(latents, guidance)[0] - added * _skew(model, latents, guidance)
     if steering.reference is not None:
         ab = meet_palette(model, reading, ab, steering.reference)
     ab = model.settle(ab, guidance, reading.lightness)
-    if steering.reference is None:  # which says how vivid the colours are to be
-        ab = _enliven(ab, _vividness(sampling, temperature, spread[:, 2]), sampling.chroma_limit)
+    if steering.reference is None:  # which says what the colours are to be on the whole
+        heat = temperature[-1] / sampling.temperature[-1]
+        ab = _enliven(ab, _vividness(sampling, heat, spread[:, 2]) ** added, sampling.chroma_limit)
+        ab = ab + _lay(added * heat * spread[:, :2] * spread.new_tensor(sampling.tint), reading.lightness)
     if steering.hints is not None:
         ab = meet_hints(model, reading, ab, steering.hints)
     if steering.kept is not None:
@@ -87,7 +92,7 @@ def draw_from_density(model: ColorizationModel, reading: Reading, seed: int) -> 
     """
     guidance = reading.guidance
     generators = [generator_of(seed, number) for number in range(len(guidance.mean))]
-    latents = _latents(model, guidance.mean, [1.0] * len(guidance.conditions), 0.0, generators)
+    latents = _latents(model, guidance.mean, [1.0] * len(guidance.conditions), generators)
     return model.decode(latents, guidance)[0]
 
 
@@ -101,12 +106,11 @@ def _latents(
     model: ColorizationModel,
     mean: Tensor,
     temperature: Sequence[float],
-    coherence: float,
     generators: Sequence[torch.Generator],
 ) -> list[Tensor]:
     """Draw a latent like `mean` with each generator, so that none depends on what else is drawn."""
     shape = (1, *mean.shape[1:])
-    drawn = [model.draw(shape, temperature, coherence, each) for each in generators]
+    drawn = [model.draw(shape, temperature, each) for each in generators]
     return [torch.cat(scale).to(mean) for scale in zip(*drawn, strict=True)]
 
 
@@ -125,18 +129,19 @@ def _spread(seed: int, numbers: Sequence[int]) -> Tensor:
     return torch.stack(placed)
 
 
-def _move(coarse: Tensor, axes: Sequence[ColourAxis], spread: Tensor, temperature: float, coherence: float) -> Tensor:
-    r"""Bring what a coarsest latent has along the strongest axes, on average over :math:`n` positions, to its place.
+def _skew(model: ColorizationModel, latents: Sequence[Tensor], guidance: Guidance) -> Tensor:
+    """Find by how much the density's centre, latent 0, departs from the mean: it is paler, and so are cool samples."""
+    one = guidance.first(1)  # all are of one photograph
+    return model.decode([torch.zeros_like(z[:1]) for z in latents], one)[0] - denormalise(one.mean)
 
-    Chance would bring it as far: with coherence :math:`\rho` its variance is
-    :math:`T^2 (\rho + \frac{1 - \rho}{n})`.
+
+def _share_added(sampling: ColorizationSampling, temperature: Sequence[float]) -> float:
+    r"""Find how much of what is added to latents a temperature needs: :math:`\frac{1 - T}{1 - T_0}` in 0..1.
+
+    All of it at the usual temperature :math:`T_0` and below; none at :math:`T = 1`, that of the learnt density.
     """
-    far = temperature * math.sqrt(coherence + (1 - coherence) / coarse[0, 0].numel())
-    for axis, place in zip(axes, spread[:, :2].T, strict=False):
-        direction = axis.direction.to(coarse)
-        along = (coarse.mean((2, 3)) * direction).sum(-1)
-        coarse = coarse + (far * place - along)[:, None, None, None] * direction[:, None, None]
-    return coarse
+    usual, asked = sampling.temperature[-1], temperature[-1]
+    return min(1.0, max(0.0, (1 - asked) / max(1e-6, 1 - usual)))
 
 
 def _enliven(ab: Tensor, factor: Tensor, limit: float) -> Tensor:
@@ -146,25 +151,35 @@ def _enliven(ab: Tensor, factor: Tensor, limit: float) -> Tensor:
 
     Args:
         ab: Lab units, ``(batch, 2, height, width)``.
-        factor: :math:`v` of each sample, ``(batch, 1, 1, 1)``.
+        factor: :math:`v` of each sample, ``(batch,)``.
         limit: :math:`C_{max}`.
     """
     share = (ab.norm(dim=1, keepdim=True) / limit).clamp(max=1)
+    factor = factor[:, None, None, None]
     return ab * factor / (1 + (factor - 1) * share)
 
 
-def _vividness(sampling: ColorizationSampling, temperature: Sequence[float], spread: Tensor) -> Tensor:
-    r"""Find the factor of each sample's pale chroma, ``(samples, 1, 1, 1)``, from its place :math:`n`, ``(samples,)``.
+def _vividness(sampling: ColorizationSampling, heat: float, spread: Tensor) -> Tensor:
+    r"""Find the factor of each sample's pale chroma, ``(samples,)``, from its place :math:`n`, ``(samples,)``.
 
-    .. math::
-        (v \, e^{t s n})^f, \quad t = \min(1, T / T_0), \quad f = \frac{1 - T}{1 - T_0} \in [0, 1]
+    .. math:: v \, e^{\min(1, t) s n}, \quad t = T / T_0
 
     A mean of plausible colours is paler than each of them, by :math:`v`; photographs differ in how vivid they are, by
-    :math:`s`. Below the usual temperature :math:`T_0` samples differ less; above it they need less help, and none at
-    :math:`T = 1`, the temperature of the density that was learnt.
+    :math:`s`. Below the usual temperature :math:`T_0` samples differ less.
     """
-    usual, asked = sampling.temperature[-1], temperature[-1]
-    needed = min(1.0, max(0.0, (1 - asked) / max(1e-6, 1 - usual)))
-    differing = sampling.vividness_spread * min(1.0, asked / usual)
-    factors: Tensor = (sampling.vividness * torch.exp(differing * spread)) ** needed
-    return factors[:, None, None, None]
+    factor: Tensor = sampling.vividness * torch.exp(min(1.0, heat) * sampling.vividness_spread * spread)
+    return factor
+
+
+def _lay(tint: Tensor, lightness: Tensor) -> Tensor:
+    r"""Lay a tint over a whole picture, as far as grays can take it: :math:`2 \sqrt{l (1 - l)}` of it at lightness l.
+
+    Args:
+        tint: Lab units, ``(batch, 2)``.
+        lightness: L* in 0..100, ``(1, 1, height, width)``.
+
+    Returns:
+        Lab units, ``(batch, 2, height / 4, width / 4)``.
+    """
+    small = functional.avg_pool2d(lightness, TARGET_STRIDE) / 100
+    return tint[:, :, None, None] * 2 * (small * (1 - small)).clamp(min=0).sqrt()
