@@ -121,6 +121,7 @@ class ColorizationSampling(_Section):
     Attributes:
         temperature: standard deviation of the latent per scale, strides 8, 16, 32 and 64.
         tint: standard deviation of what a whole picture's a and b have in common, in Lab units, at that temperature.
+        cast: share of what a sample's colours have in common that is left before they are made vivid.
         vividness: factor of a pale sample's chroma: where several colours are plausible, their mean is paler than each.
         vividness_spread: standard deviation of the factor's logarithm from sample to sample.
         chroma_limit: chroma in Lab units that is left as it is; the nearer to it, the less a colour gains.
@@ -128,6 +129,7 @@ class ColorizationSampling(_Section):
 
     temperature: Annotated[list[Temperature], Field(min_length=4, max_length=4)]
     tint: Annotated[list[NotNegative], Field(min_length=2, max_length=2)] = [0.0, 0.0]  # of older checkpoints, too
+    cast: Fraction = 1.0
     vividness: Annotated[float, Field(gt=0, le=3)] = 1.0
     vividness_spread: Fraction = 0.0
     chroma_limit: Annotated[float, Field(gt=0)] = 100.0

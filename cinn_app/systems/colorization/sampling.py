@@ -70,6 +70,7 @@ def draw_chroma(
     ab = model.settle(ab, guidance, reading.lightness)
     if steering.reference is None:  # which says what the colours are to be on the whole
         heat = temperature[-1] / sampling.temperature[-1]
+        ab = _moderate(ab, sampling.cast**added)
         ab = _enliven(ab, _vividness(sampling, heat, spread[:, 2]) ** added, sampling.chroma_limit)
         ab = ab + _lay(added * heat * spread[:, :2] * spread.new_tensor(sampling.tint), reading.lightness)
     if steering.hints is not None:
@@ -142,6 +143,24 @@ def _share_added(sampling: ColorizationSampling, temperature: Sequence[float]) -
     """
     usual, asked = sampling.temperature[-1], temperature[-1]
     return min(1.0, max(0.0, (1 - asked) / max(1e-6, 1 - usual)))
+
+
+def _moderate(ab: Tensor, kept: float) -> Tensor:
+    r"""Lessen the cast of a picture: along its mean chroma :math:`m = |m| \, u` each colour :math:`c` becomes
+
+    .. math:: c - (1 - k) \, \min(|m|, \max(0, c \cdot u)) \, u
+
+    so that the mean comes to about :math:`k \, m`, and what is gray does not take the opposite colour.
+
+    Args:
+        ab: Lab units, ``(batch, 2, height, width)``.
+        kept: :math:`k`.
+    """
+    mean = ab.mean((2, 3), keepdim=True)
+    size = mean.norm(dim=1, keepdim=True)
+    direction = mean / size.clamp(min=1e-6)
+    along = (ab * direction).sum(1, keepdim=True)
+    return ab - (1 - kept) * torch.minimum(along.clamp(min=0), size) * direction
 
 
 def _enliven(ab: Tensor, factor: Tensor, limit: float) -> Tensor:
