@@ -240,6 +240,23 @@ def test_eight_samples_of_a_seed_are_tinted_by_the_corners_of_a_cube(colorizer: 
     assert not torch.allclose(eight, next_eight, atol=0.1) and not torch.allclose(eight, other, atol=0.1)
 
 
+def test_a_cast_is_lessened_and_gray_takes_no_opposite_colour(colorizer: Colorizer) -> None:
+    picture = gray(64, 128)  # the canvas itself, nothing mirrored
+    guess = colorizer.best_guess(picture).ab
+    (drawn,) = sampling_with(colorizer, vividness=1.0, cast=0.25).colorize(picture, temperature=0)
+    direction = guess.mean((1, 2)) / guess.mean((1, 2)).norm()
+    along, before = (torch.einsum("chw,c->hw", ab, direction) for ab in (drawn.ab, guess))
+    assert along.mean() < 0.7 * before.mean()
+    assert (along[before > 0] > 0).all()
+    torch.testing.assert_close(along[before <= 0], before[before <= 0], atol=1e-2, rtol=0)
+    strongest = before.argmax()
+    across = guess - before * direction[:, None, None]
+    torch.testing.assert_close(drawn.ab - along * direction[:, None, None], across, atol=1e-2, rtol=0)
+    assert float(before.flatten()[strongest] - along.flatten()[strongest]) == pytest.approx(
+        0.75 * float(guess.mean((1, 2)).norm()), rel=0.1
+    )
+
+
 def test_black_and_white_stay_so_under_a_tint(colorizer: Colorizer) -> None:
     tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[30.0, 30.0])
     halves = np.repeat([[0, 255]], 64, 0).repeat(32, 1).astype(np.uint8)
