@@ -182,8 +182,8 @@ class Colorizer:
             image: a path, file object, PIL image, array, or a photograph that has been read already, best by
                 :meth:`read`.
             samples: how many to draw, or the numbers of those to draw, from 0.
-            temperature: see :meth:`temperatures`; 0 draws nothing and gives the latent's centre. The recipe's
-                coherence applies at every temperature, see :meth:`ColorizationModel.draw`.
+            temperature: see :meth:`temperatures`; 0 draws nothing and gives the mean, as vivid as photographs are. The
+                less it is below 1, the less is added to what the latents say, see :func:`draw_chroma`.
             seed: sample `i` of a seed is always the same, however many are drawn. Of each pair, samples 0 and 1, 2 and
                 3, one lies opposite to the other, so that few samples already show how far colours may vary.
             steering: what is asked of the colours beside chance; its places are in pixels of the photograph, also
@@ -216,7 +216,7 @@ class Colorizer:
     def sample_density(
         self, image: ImageSource | Photograph | Reading, samples: int = 1, seed: int = 0
     ) -> list[Colouring]:
-        """Draw from the density that was learnt: temperature 1 at every scale, not coherent, settled or made vivid.
+        """Draw from the density that was learnt: temperature 1 at every scale, not settled along edges.
 
         Likelihoods and calibration are properties of these. :meth:`colorize` gives up some of both for pictures
         without speckle.
