@@ -77,7 +77,9 @@ Reference: TypeAlias = Annotated[
         rich_help_panel=COLOURS,
     ),
 ]
-Temperature: TypeAlias = Annotated[float | None, temperature_option("How boldly colours vary; 0 not at all.", COLOURS)]
+Temperature: TypeAlias = Annotated[
+    float | None, temperature_option("How boldly colours vary; 0 not at all, above 1 they break.", COLOURS)
+]
 Strength: TypeAlias = Annotated[
     float,
     typer.Option(min=0, max=2, callback=not_nan, help="How strong colours are; 0 is gray.", rich_help_panel=COLOURS),

@@ -68,11 +68,14 @@ def draw_chroma(
     if steering.reference is not None:
         ab = meet_palette(model, reading, ab, steering.reference)
     ab = model.settle(ab, guidance, reading.lightness)
-    if steering.reference is None:  # which says what the colours are to be on the whole
-        heat = temperature[-1] / sampling.temperature[-1]
+    heat = temperature[-1] / sampling.temperature[-1]
+    tint = added * heat * spread[:, :2] * spread.new_tensor(sampling.tint)
+    if steering.reference is None:
         ab = _moderate(ab, sampling.cast**added)
         ab = _enliven(ab, _vividness(sampling, heat, spread[:, 2]) ** added, sampling.chroma_limit)
-        ab = ab + _lay(added * heat * spread[:, :2] * spread.new_tensor(sampling.tint), reading.lightness)
+    else:  # it says how vivid the colours are, and nearly what they have in common
+        tint = tint / 2
+    ab = ab + _lay(tint, reading.lightness)
     if steering.hints is not None:
         ab = meet_hints(model, reading, ab, steering.hints)
     if steering.kept is not None:
