@@ -123,7 +123,7 @@ class ColorizationSampling(_Section):
         tint: standard deviation of what a whole picture's a and b have in common, in Lab units, at that temperature.
         cast: share of what a sample's colours have in common that is left before they are made vivid.
         vividness: factor of a pale sample's chroma: where several colours are plausible, their mean is paler than each.
-        vividness_spread: standard deviation of the factor's logarithm from sample to sample.
+        vividness_spread: standard deviation of the factor from sample to sample, as a share of it.
         chroma_limit: chroma in Lab units that is left as it is; the nearer to it, the less a colour gains.
     """
 

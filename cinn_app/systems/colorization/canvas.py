@@ -59,8 +59,8 @@ class Canvas:
         return _mirror(ab, (self.canvas[0] // TARGET_STRIDE, self.canvas[1] // TARGET_STRIDE))
 
     def crop(self, ab: Tensor) -> Tensor:
-        """Cut the photograph's own field out of the canvas's chroma ``(2, height / 4, width / 4)``."""
-        return ab[:, : self.field[0], : self.field[1]]
+        """Cut the photograph's own field out of the canvas's chroma ``(..., height / 4, width / 4)``."""
+        return ab[..., : self.field[0], : self.field[1]]
 
 
 def _mirror(picture: Tensor, canvas: tuple[int, int]) -> Tensor:

@@ -230,7 +230,8 @@ class Colorizer:
             ImageError: if the picture cannot be read.
         """
         reading = self.read(image).repeat(samples)
-        return self._colourings(draw_from_density(self.model, reading, seed), reading, seed)
+        ab, coded = draw_from_density(self.model, reading, seed)
+        return self._colourings(ab, reading, seed, coded=coded)
 
     def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
         """Keep a region of a colouring as it is, and draw the rest anew, steered as it was.
@@ -268,9 +269,9 @@ class Colorizer:
         sizes = [z.shape for z in first.latents]
         scales = way.split([size.numel() for size in sizes], 1)
         latents = [scale.unflatten(1, size) for scale, size in zip(scales, sizes, strict=True)]
-        ab = self.model.decode(latents, reading.guidance)[0]
+        ab, log_probs = self.model.decode(latents, reading.guidance)
         common = Steering(hints=first.hints if first.hints == second.hints else None)
-        between = self._colourings(ab, reading, steering=common)[1:-1]
+        between = self._colourings(ab, reading, steering=common, coded=(tuple(latents), log_probs))[1:-1]
         return [first, *between, second]
 
     def _read_again(self, colouring: Colouring) -> Reading:
@@ -318,9 +319,13 @@ class Colorizer:
         seed: int | None = None,
         temperature: tuple[float, ...] = (),
         steering: Steering = UNSTEERED,
+        coded: tuple[tuple[Tensor, ...], Tensor] | None = None,
     ) -> list[Colouring]:
-        """Find latents and log-likelihoods of chroma ``(batch, 2, height, width)`` on the canvas."""
-        latents, log_probs = self.model.encode(ab, reading.guidance)
+        """Make colourings of chroma ``(batch, 2, height, width)`` on the canvas.
+
+        Their latents and log-likelihoods are found here unless `coded` has them.
+        """
+        latents, log_probs = coded or self.model.encode(ab, reading.guidance)
         return [
             Colouring(
                 reading.photograph,

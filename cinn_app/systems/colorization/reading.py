@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.canvas import Canvas
-from cinn_app.systems.colorization.model import ColorizationModel, Guidance
+from cinn_app.systems.colorization.model import ColorizationModel, Guidance, denormalise
 
 __all__ = ["Reading", "read_often"]
 
@@ -25,12 +25,14 @@ class Reading(NamedTuple):
         canvas: how it lies before the network.
         lightness: L* that the network reads, ``(1, 1, height, width)``.
         guidance: what the flow is told, ``batch`` times; its mean is that of several readings.
+        skew: the density's centre, latent 0, minus that mean, in Lab units, ``(1, 2, height / 4, width / 4)``.
     """
 
     photograph: Photograph
     canvas: Canvas
     lightness: Tensor
     guidance: Guidance
+    skew: Tensor
 
     @classmethod
     def of(cls, model: ColorizationModel, photograph: Photograph, size: int) -> "Reading":
@@ -43,7 +45,10 @@ class Reading(NamedTuple):
         device = next(model.parameters()).device
         lightness = canvas.lightness(photograph).to(device)
         mean = read_often(lambda lightness: model.guide(lightness).mean, photograph, size, device)
-        return cls(photograph, canvas, lightness, model.guide(lightness)._replace(mean=mean))
+        guidance = model.guide(lightness)._replace(mean=mean)
+        shapes = model.flow.latent_shapes(mean.shape)
+        centre, _ = model.decode([mean.new_zeros(shape) for shape in shapes], guidance)
+        return cls(photograph, canvas, lightness, guidance, centre - denormalise(mean))
 
     def repeat(self, times: int) -> "Reading":
         """Prepare for so many colourings at once."""

@@ -1,5 +1,6 @@
 """From seeds and wishes to chroma: latents drawn, decoded, settled on the things in the picture, and made vivid."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.flows.mixing import random_orthogonal
 from cinn_app.recipes import ColorizationSampling
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
-from cinn_app.systems.colorization.model import ColorizationModel, Guidance, denormalise
+from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.reading import Reading
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.wishes import keep_region, meet_hints, meet_palette
@@ -20,6 +21,8 @@ __all__ = ["draw_chroma", "draw_from_density", "generator_of"]
 
 #: Of a cube, one of each opposite pair.
 CORNERS = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
+#: By so many L* two photographs differ, in mean or deviation, whose samples have been turned all the way round.
+TURN = 10.0
 
 
 def draw_chroma(
@@ -37,7 +40,8 @@ def draw_chroma(
     Samples :math:`2k` and :math:`2k + 1` are antithetic: all that is random in one, :math:`z`, is :math:`-z` in the
     other. Half of what the mean errs by is common to the whole picture, so that is not left to the coarsest latent's
     few positions: a tint, and how vivid a sample is, are spread over samples, see :func:`_spread`. The latents draw
-    what differs from place to place, around the mean. At temperature 1 they alone tell, as they have learnt to.
+    what differs from place to place, around the mean: the density's centre, from which they depart, is paler. At
+    temperature 1 they alone tell, as they have learnt to.
 
     Args:
         model: trained.
@@ -58,13 +62,13 @@ def draw_chroma(
     guidance = reading.guidance
     generators = [generator_of(seed, number // 2) for number in numbers]
     side = guidance.mean.new_tensor([1 - 2 * (number % 2) for number in numbers])[:, None, None, None]
-    spread = _spread(seed, numbers).to(guidance.mean)
+    spread = _spread(seed, numbers, reading.lightness.cpu()).to(guidance.mean)
     added = _share_added(sampling, temperature)
     latents = [side * z for z in _latents(model, guidance.mean, temperature, generators)]
     latents[-1] = latents[-1] - added * latents[-1].mean((2, 3), keepdim=True)
     step = sampling.temperature[-1] * sum_of_steps(axes, steering.axes, latents[-1].shape[1])
     latents[-1] = latents[-1] + step.to(guidance.mean)[:, None, None]
-    ab = model.decode(latents, guidance)[0] - added * _skew(model, latents, guidance)
+    ab = model.decode(latents, guidance)[0] - added * reading.skew
     if steering.reference is not None:
         ab = meet_palette(model, reading, ab, steering.reference)
     ab = model.settle(ab, guidance, reading.lightness)
@@ -83,7 +87,9 @@ def draw_chroma(
     return ab
 
 
-def draw_from_density(model: ColorizationModel, reading: Reading, seed: int) -> Tensor:
+def draw_from_density(
+    model: ColorizationModel, reading: Reading, seed: int
+) -> tuple[Tensor, tuple[tuple[Tensor, ...], Tensor]]:
     """Draw chroma for each photograph of a batch from :math:`p(ab | L)` as it was learnt, with nothing added.
 
     Args:
@@ -92,12 +98,14 @@ def draw_from_density(model: ColorizationModel, reading: Reading, seed: int) -> 
         seed: the same one draws the same again.
 
     Returns:
-        Lab units, ``(batch, 2, height / 4, width / 4)``, on the canvas.
+        Lab units, ``(batch, 2, height / 4, width / 4)``, on the canvas; and their latents, fine to coarse, with
+        ``log p(ab | L)`` in nats, ``(batch,)``.
     """
     guidance = reading.guidance
     generators = [generator_of(seed, number) for number in range(len(guidance.mean))]
     latents = _latents(model, guidance.mean, [1.0] * len(guidance.conditions), generators)
-    return model.decode(latents, guidance)[0]
+    ab, log_probs = model.decode(latents, guidance)
+    return ab, (tuple(latents), log_probs)
 
 
 def generator_of(seed: int, *numbers: int) -> torch.Generator:
@@ -118,25 +126,33 @@ def _latents(
     return [torch.cat(scale).to(mean) for scale in zip(*drawn, strict=True)]
 
 
-def _spread(seed: int, numbers: Sequence[int]) -> Tensor:
+def _spread(seed: int, numbers: Sequence[int], lightness: Tensor) -> Tensor:
     r"""Place samples far from each other, ``(samples, 3)``: each eight of a seed at the corners of a cube.
 
-    The cube, :math:`\{\pm 1\}^3`, is turned at random, so that a sample alone may lie anywhere on the sphere through
-    its corners: each of its coordinates is uniform between :math:`\pm\sqrt 3`, with mean 0 and variance 1. Eight
-    together have mean 0 and the identity as covariance, exactly. A sample's partner is at the opposite corner.
+    The cube, :math:`\{\pm 1\}^3`, is turned at random, and anew for each photograph: a sample alone may lie anywhere on
+    the sphere through its corners, each of its coordinates uniform between :math:`\pm\sqrt 3`, with mean 0 and variance
+    1. Eight together have mean 0 and the identity as covariance, exactly. A sample's partner is at the opposite corner.
     """
+    photograph = _turn_of(lightness)
     placed = []
     for number in numbers:
         eight, corner = divmod(number, 8)
-        turn = random_orthogonal(3, generator_of(seed, eight, 8)).float()
+        turn = photograph @ random_orthogonal(3, generator_of(seed, eight, 8)).float()
         placed.append((1 - 2 * (corner % 2)) * (turn * CORNERS[corner // 2]).sum(-1))
     return torch.stack(placed)
 
 
-def _skew(model: ColorizationModel, latents: Sequence[Tensor], guidance: Guidance) -> Tensor:
-    """Find by how much the density's centre, latent 0, departs from the mean: it is paler, and so are cool samples."""
-    one = guidance.first(1)  # all are of one photograph
-    return model.decode([torch.zeros_like(z[:1]) for z in latents], one)[0] - denormalise(one.mean)
+def _turn_of(lightness: Tensor) -> Tensor:
+    """Find a rotation, ``(3, 3)``, that differs between photographs, but hardly between a film's neighbouring frames.
+
+    Were there none, one seed would lean the same way all through an album.
+    """
+    about_last, about_first = (2 * math.pi * stat / TURN for stat in (lightness.mean(), lightness.std()))
+    generators = torch.zeros(2, 3, 3)
+    generators[0, 0, 1], generators[0, 1, 0] = -about_last, about_last
+    generators[1, 1, 2], generators[1, 2, 1] = -about_first, about_first
+    last, first = torch.linalg.matrix_exp(generators)
+    return last @ first
 
 
 def _share_added(sampling: ColorizationSampling, temperature: Sequence[float]) -> float:
@@ -184,12 +200,12 @@ def _enliven(ab: Tensor, factor: Tensor, limit: float) -> Tensor:
 def _vividness(sampling: ColorizationSampling, heat: float, spread: Tensor) -> Tensor:
     r"""Find the factor of each sample's pale chroma, ``(samples,)``, from its place :math:`n`, ``(samples,)``.
 
-    .. math:: v \, e^{\min(1, t) s n}, \quad t = T / T_0
+    .. math:: v \, \max(0, 1 + \min(1, t) \, s n), \quad t = T / T_0
 
     A mean of plausible colours is paler than each of them, by :math:`v`; photographs differ in how vivid they are, by
     :math:`s`. Below the usual temperature :math:`T_0` samples differ less.
     """
-    factor: Tensor = sampling.vividness * torch.exp(min(1.0, heat) * sampling.vividness_spread * spread)
+    factor: Tensor = sampling.vividness * (1 + min(1.0, heat) * sampling.vividness_spread * spread).clamp(min=0)
     return factor
 
 
