@@ -8,7 +8,7 @@ import typer
 from cinn_app.cli import colorize_options as option
 from cinn_app.cli.batch import STREAM, find_pictures
 from cinn_app.cli.console import err, say_error, say_warning
-from cinn_app.cli.jsonl import json_lines
+from cinn_app.cli.jsonl import json_lines, read_json_lines
 from cinn_app.cli.options import Device, Model, WrongUsage, read_steps
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.cli.plan import Claims, Extras, make_plan
@@ -81,6 +81,7 @@ def colorize(
         say_error(problem)
     if plan.nested and not quiet:
         say_warning("Some pictures of different folders have one name: colourings go under the folders' names.")
+    reported = read_json_lines(report)
     with json_lines(report) as note:
         with err.status("Loading the model"):
             from cinn_app import Colorizer
@@ -105,7 +106,7 @@ def colorize(
             overwrite=overwrite,
         )
         worker = Worker(colorizer, order, Claims(found.pictures))
-        tally = Tally(len(plan.jobs), len(problems), note, quiet)
+        tally = Tally(len(plan.jobs), len(problems), note, reported, quiet)
         threads = min(jobs, max(1, len(plan.jobs)))
         stages = in_stages(plan.jobs, worker.read, worker.colour, worker.write, threads, worker.pixels, MOST_PIXELS)
         progress = no_progress if quiet else rich_progress

@@ -9,7 +9,7 @@ from typing import Any
 
 from cinn_app.errors import CinnError
 
-__all__ = ["json_lines"]
+__all__ = ["json_lines", "read_json_lines"]
 
 
 @contextlib.contextmanager
@@ -38,6 +38,18 @@ def json_lines(path: Path | None) -> Iterator[Callable[[Mapping[str, Any]], None
                 file.flush()
 
         yield write
+
+
+def read_json_lines(path: Path | None) -> list[dict[str, Any]]:
+    """Read the objects in a file of such lines; what is no object, or no file, counts for nothing."""
+    if path is None or not path.is_file():
+        return []
+    objects = []
+    with _explained(path), path.open("rb") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):  # a line cut short, or not one of ours
+                objects.append(json.loads(line))
+    return [one for one in objects if isinstance(one, dict)]
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """How a run of `cinn colorize` is getting on: what is said, what is reported, and what it comes to."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,20 @@ class Tally:
         total: pictures of the run.
         problems: inputs that failed before it began.
         note: adds a line to the report.
+        reported: what it says already, from earlier runs.
         quiet: speak only of what went wrong.
     """
 
-    def __init__(self, total: int, problems: int, note: Callable[[Mapping[str, Any]], None], quiet: bool) -> None:
+    def __init__(
+        self,
+        total: int,
+        problems: int,
+        note: Callable[[Mapping[str, Any]], None],
+        reported: Iterable[Mapping[str, Any]],
+        quiet: bool,
+    ) -> None:
         self.total, self.failed, self.note, self.quiet = total, problems, note, quiet
+        self.reported = {line.get("output") for line in reported}
         self.states: Counter[State] = Counter()
         self.first_left = ""
 
@@ -46,7 +55,8 @@ class Tally:
         self.states[outcome.state] += 1
         self.first_left = self.first_left or outcome.why
         for line in outcome.lines:
-            self.note(line)
+            if outcome.state is not State.FINISHED or line["output"] not in self.reported:
+                self.note(line)
         for warning in outcome.warnings if not self.quiet else ():
             say_warning(f"{job.source}: {warning}")
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Done", "Order", "State", "Worker", "is_colouring"]
 
+#: What a mark says beyond a line of the report, which names the input itself.
+NOT_REPORTED = ("program", "source", "source_bytes", "quality")
+
 
 @dataclass(frozen=True)
 class Order:
@@ -70,7 +73,7 @@ class Done:
     Attributes:
         state: how it came out.
         warnings: sentences about the picture.
-        lines: for the report, one per colouring.
+        lines: for the report, one per colouring, of those that were finished before, too.
         why: why it was left.
     """
 
@@ -147,7 +150,7 @@ class Worker:
         if job.uncertainty:
             save_uncertainty(job.uncertainty, work.drawn, _file(job), self.order.mark)
         seconds = (work.seconds + time.perf_counter() - start) / len(job.targets)
-        warnings = work.colourings[0].photograph.warnings
+        warnings = work.colourings[0].warnings
         lines = [
             {
                 "input": str(job.source),
@@ -187,7 +190,14 @@ class Worker:
             for key in sorted((wanted.keys() | mark.keys()) - {"program", *(["sample"] if order.diverse else [])}):
                 if mark.get(key) != wanted.get(key):
                     return Done(State.LEFT, why=f"{file} was made with {key} {mark.get(key)}, not {wanted.get(key)}")
-        return Done(State.FINISHED) if len(there) == len(job.files) else None
+        if len(there) < len(job.files):
+            return None
+        return Done(State.FINISHED, lines=tuple(self._told_by_mark(job, target) for target in job.targets))
+
+    def _told_by_mark(self, job: Job, target: Path) -> dict[str, Any]:
+        """Give the report's line for a colouring of an earlier run, whose likelihood and seconds are not known."""
+        made = {key: value for key, value in (_mark(target) or {}).items() if key not in NOT_REPORTED}
+        return {"input": str(job.source), "output": str(target), **made, "finished_before": True}
 
     def _wanted(self, job: Job, file: Path) -> dict[str, Any]:
         """Say what the mark of a file of the job would hold."""

@@ -138,6 +138,19 @@ def test_the_report_has_a_line_per_colouring_and_per_failure(colorize: Callable,
     assert failed["input"] == "in/b.png" and "is empty" in failed["error"]
 
 
+def test_the_report_tells_of_what_was_finished_before_once(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.png")
+    colorize("in", "-o", "out", "--seed", 4)
+    draw("in/b.png")
+    for _ in range(2):
+        assert colorize("in", "-o", "out", "--seed", 4, "--report", "all.jsonl").code == 0
+    before, new, *none = read_lines("all.jsonl")
+    assert not none
+    assert (before["output"], before["finished_before"], new["output"]) == ("out/a.png", True, "out/b.png")
+    own = ("log_likelihood", "bits_per_dim", "seconds", "warnings", "input", "output", "finished_before")
+    assert {key: before[key] for key in before if key not in own} == {key: new[key] for key in new if key not in own}
+
+
 def test_the_report_goes_on_after_a_line_cut_short(colorize: Callable, draw: Callable) -> None:
     draw("in/a.png")
     Path("all.jsonl").write_text('{"input": "in/0.png"}\n{"inp')

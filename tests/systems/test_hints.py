@@ -54,6 +54,16 @@ def test_hinted_pixels_of_the_finished_picture_have_the_wanted_colour(
         assert worst_miss(colouring) < 3
 
 
+def test_a_place_too_dark_or_bright_for_its_colour_is_told_of(colorizer: Colorizer) -> None:
+    steps = np.repeat(np.array([[4, 128, 252]], np.uint8).repeat(64, 0), 32, 1)
+    hints = Hints.parse(["16,32=#c02020", "48,32=#c02020", "80,32=#2040c0", "10,10=#040404"])
+    (colouring,) = colorizer.colorize(steps, steering=Steering(hints=hints))
+    dark, bright = colouring.warnings
+    assert "so dark where #c02020 was wanted" in dark and "so bright where #2040c0 was wanted" in bright
+    (free,) = colorizer.colorize(steps)
+    assert not free.warnings
+
+
 def test_strokes_and_masks_are_met_all_over(colorizer: Colorizer) -> None:
     mask = np.zeros((120, 150), bool)
     mask[80:110, 100:140] = True

@@ -174,7 +174,7 @@ class ColorizeApi:
             axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
 
         Returns:
-            map: A gray picture of the photograph's size, black where colourings agree and white from 30 Lab units on.
+            map: A gray picture of the photograph's size, black where colourings agree and white from 16 Lab units on.
         """
         colourings = self.colorizer.colorize(picture, samples, temperature, seed, Steering(axes or {}))
         path = new_folder() / f"{picture.stem}-uncertainty.png"
@@ -210,7 +210,7 @@ def _save(
             "log_likelihood": colouring.log_prob,
             "bits_per_dim": colouring.bits_per_dim,
             "seconds": seconds,
-            "warnings": list(photograph.warnings),
+            "warnings": list(colouring.warnings),
         }
         for file, colouring in zip(files, colourings, strict=True)
     ]

@@ -18,11 +18,11 @@ from cinn_app.studio.colorize.pictures import paint
 from cinn_app.studio.colorize.results_panel import PICKED, ResultsPanel
 from cinn_app.studio.colorize.steering_panel import SteeringPanel
 from cinn_app.studio.colorize.texts import EMPTY, HELP, MANY, PLACEHOLDER
-from cinn_app.studio.colorize.visits import SAMPLES, Visit, draw, same_draw, wake_visit
+from cinn_app.studio.colorize.visits import SAMPLES, Visit, draw, same_draw, unheard, wake_visit
 from cinn_app.studio.language import later, tr
 from cinn_app.studio.widgets.address import keep_in_address
 from cinn_app.studio.widgets.controls import SEEDS
-from cinn_app.studio.widgets.shared import SAVE_FILE, in_parts, roll, warn
+from cinn_app.studio.widgets.shared import SAVE_FILE, in_parts, remark, roll, warn
 from cinn_app.systems.colorization.colorizer import Colorizer
 
 __all__ = ["ColorizeTab"]
@@ -271,6 +271,8 @@ class ColorizeTab:
             drawn = draw(visit, self.colorizer, temperature, number, steering)
             if drawn is visit:
                 return
+            for sentence in unheard(visit, drawn):
+                remark(sentence)
             for index in range(SAMPLES):
                 progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=drawn.number(index)))
                 paint(drawn, index, controls.vividness)

@@ -29,6 +29,7 @@ __all__ = [
     "read_upload",
     "rest_visit",
     "same_draw",
+    "unheard",
     "wake_visit",
 ]
 
@@ -188,6 +189,12 @@ def draw(
     drawn |= zip(missing, colorizer.colorize(reading, numbers, temperature, seed, steering), strict=True)
     colourings = tuple(drawn[index] for index in range(SAMPLES))
     return dataclasses.replace(visit, reading=reading, colourings=colourings)
+
+
+def unheard(before: Visit, drawn: Visit) -> list[str]:
+    """Give the sentences about new colourings that were not true of those before."""
+    heard = before.colourings[0].warnings if before.colourings else before.large.warnings
+    return [sentence for sentence in drawn.colourings[0].warnings if sentence not in heard]
 
 
 def _lay_on(visit: Visit, small: Photograph, large: Photograph, reading: Reading | None) -> Visit:

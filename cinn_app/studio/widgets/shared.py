@@ -12,7 +12,7 @@ import gradio as gr
 from cinn_app.errors import CinnError
 from cinn_app.studio.language import retell, tr
 
-__all__ = ["SAVE_FILE", "in_parts", "roll", "served", "warn"]
+__all__ = ["SAVE_FILE", "in_parts", "remark", "roll", "served", "warn"]
 
 #: Saves a file that is given by its address and its name, as gradio describes files.
 SAVE_FILE = """(file) => {
@@ -52,6 +52,11 @@ def in_parts(answer: Callable[..., Iterator[Answer]]) -> Callable[..., Iterator[
 def warn(error: CinnError) -> None:
     """Say what went wrong, beside the page."""
     gr.Warning(html.escape(retell(str(error))), title=tr("That did not work"))
+
+
+def remark(sentence: str) -> None:
+    """Say what is to be known of an answer, beside the page."""
+    gr.Info(html.escape(retell(sentence)), title=tr("To be known"))
 
 
 def served(path: Path) -> dict[str, Any]:

@@ -60,6 +60,12 @@ class Colouring:
         return sum(z.numel() for z in self.latents)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about the photograph, and about wishes that it cannot meet."""
+        unmet = self.hints.out_of_reach(self.photograph.lightness) if self.hints else []
+        return (*self.photograph.warnings, *unmet)
+
+    @property
     def hints(self) -> Hints | None:
         """The wanted colours that it meets."""
         return self.steering.hints

@@ -12,8 +12,9 @@ from cinn_app.systems.colorization.selection import uncertainty
 
 __all__ = ["save_sheet", "save_uncertainty", "sheet_of"]
 
-#: What is white in a map, in Lab units; always the same, so that maps compare.
-WHITE = 30.0
+#: What is white in a map, in Lab units; always the same, so that maps compare. Samples at the defaults
+#: differ by 5 to 15.
+WHITE = 16.0
 #: Longer side of each picture on the sheet, in pixels.
 SIDE = 480
 
@@ -54,14 +55,15 @@ def save_uncertainty(
 ) -> None:
     """Write a gray picture of where colourings differ: black where not at all, white from `white` Lab units on.
 
-    With ``None`` that is where these colourings differ most: it shows the place best, but maps no longer compare.
+    With ``None`` it goes from where these colourings differ least to where most: that shows places best, but maps no
+    longer compare.
 
     Raises:
         CinnError: if there are fewer than two colourings, or the file cannot be written.
     """
     deviation = uncertainty(colourings)
-    most = max(float(deviation.max()), 1e-6) if white is None else white
-    gray = (deviation * (255 / most)).round().clamp(0, 255).byte().numpy()
+    least, most = (0.0, white) if white is not None else (float(deviation.min()), float(deviation.max()))
+    gray = ((deviation - least) * (255 / max(most - least, 1e-6))).round().clamp(0, 255).byte().numpy()
     save_picture(path, gray, source=source, mark=_mark(colourings, source) if mark else None)
 
 

@@ -19,13 +19,15 @@ from torch import Tensor
 
 from cinn_app.errors import CinnError
 from cinn_app.files import atomic_write
-from cinn_app.imaging import rgb_to_lab
+from cinn_app.imaging import rgb_to_lab, shrink_into_gamut
 from cinn_app.systems.colorization.strokes import stroke_pixels
 
 __all__ = ["Hint", "Hints"]
 
 #: Each takes a look at the whole picture.
 MAX_HINTS = 100
+#: Of a wanted chroma, what a place must be able to show.
+LEAST_SHOWN = 0.5
 NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 POINT = re.compile(rf"{NUMBER},{NUMBER}=\s*(\S+)\s*")
 # Between two hints of one text: a mark, or blanks behind a colour and before a number.
@@ -207,6 +209,24 @@ class Hints:
             flat = (scaled[0].long() * size[1] + scaled[1].long()).unique()
             found.append(torch.stack([flat // size[1], flat % size[1]]))
         return found
+
+    def out_of_reach(self, lightness: Tensor) -> list[str]:
+        """Say which places are too dark or too bright for their colour: a sentence each.
+
+        Args:
+            lightness: L* in 0..100 of the picture they lie on, or of a copy of it, ``(1, height, width)``.
+        """
+        sentences = []
+        for hint, place in zip(self.hints, self.places((lightness.shape[-2], lightness.shape[-1])), strict=True):
+            there = lightness[:, *place].mean()[None, None, None]
+            shown = shrink_into_gamut(there, hint.ab[:, None, None]).norm() / hint.ab.norm().clamp(min=1e-6)
+            if hint.ab.norm() > 10 and shown < LEAST_SHOWN:
+                how = "dark" if there < 50 else "bright"
+                sentences.append(
+                    f"The photograph is so {how} where {hint.colour} was wanted that {shown:.0%} of the colour shows: "
+                    "point at a middle tone of the thing."
+                )
+        return sentences
 
     @property
     def ab(self) -> Tensor:

@@ -108,7 +108,8 @@ def fading_region(keep: np.ndarray, photograph: Photograph, field: Sequence[int]
         field: height and width of its chroma.
 
     Returns:
-        0 to 1, ``(1, *field)``; 1 wherever a cell touches the region.
+        0 to 1, ``(1, *field)``; 1 wherever a cell or a neighbour of it touches the region, since the finished picture's
+        colours are blended of several cells.
     """
     region = torch.from_numpy(keep.astype(np.float32))[None]
     if not keep.any():
@@ -116,7 +117,7 @@ def fading_region(keep: np.ndarray, photograph: Photograph, field: Sequence[int]
     distances = edge_distances(photograph.lightness, [torch.from_numpy(np.stack(keep.nonzero()))])
     fading, _ = blend_by_distance(distances, torch.ones(1, 1), FADING_WIDTH)
     size = field[0], field[1]
-    inside = functional.adaptive_max_pool2d(region, size)
+    inside = functional.max_pool2d(functional.adaptive_max_pool2d(region, size), 3, 1, 1)
     return torch.maximum(inside, functional.adaptive_avg_pool2d(fading, size))
 
 
