@@ -77,11 +77,11 @@ def compare(
     truth = photograph.ab
     assert truth is not None
     true_rgb, gray_rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.stack([truth, torch.zeros_like(truth)]))
-    reading = painter.read(photograph)
-    guess = _Finished.of(painter.best_guess(reading))
     begun = time.perf_counter()
-    centre = _Finished.of(painter.colorize(photograph, 1, 0.0)[0])
+    reading = painter.read(photograph)
+    centre = _Finished.of(painter.colorize(reading, 1, 0.0)[0])
     seconds = time.perf_counter() - begun
+    guess = _Finished.of(painter.best_guess(reading))
     colourings = painter.colorize(reading, max(samples, RANKED_SAMPLES), temperature, seed)
     drawn = [_Finished.of(colouring) for colouring in colourings[:samples]]
     ab = torch.stack([one.ab for one in drawn])
