@@ -149,6 +149,22 @@ def test_a_hint_colours_the_download_where_it_was_put(open_studio: Callable[...,
     assert read_mark(kept)["hints"][0]["points"] == [[350, 675]]
 
 
+def test_a_hint_that_can_hardly_be_seen_is_told_of_once(open_studio: Callable[..., Page], tmp_path: Path) -> None:
+    Image.fromarray(np.repeat(np.array([[4, 128]], np.uint8).repeat(300, 0), 150, 1)).save(tmp_path / "dark.png")
+    page = open_studio()
+    steer(page, tmp_path / "dark.png")
+    first = pictures(page)
+    want(page, "#c02020")
+    click(page, 0.25, 0.5)
+    toasts = page.locator(".toast-body", has_text="so dark where #c02020 was wanted")
+    expect(toasts).to_have_count(1)
+    second = pictures(page, first)
+    want(page, "#20a040")
+    click(page, 0.75, 0.5)
+    pictures(page, second)
+    expect(toasts).to_have_count(1)
+
+
 def test_marks_are_moved_recoloured_removed_undone_and_redone(
     open_studio: Callable[..., Page], photograph: Path
 ) -> None:
