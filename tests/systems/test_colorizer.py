@@ -18,6 +18,7 @@ from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
+from cinn_app.systems.colorization.model import AB_OFFSET
 from cinn_app.systems.colorization.reading import Reading
 
 
@@ -253,6 +254,15 @@ def test_one_seed_leans_another_way_on_another_photograph_but_not_on_the_next_fr
     something_moves[20:30, 20:30] = 122
     frame, next_frame, other = tint(gray_118), tint(something_moves), tint(gray_118 + np.uint8(7))
     assert (frame - next_frame).norm() < 0.2 * frame.norm() < (frame - other).norm()
+
+
+def test_of_an_even_gray_the_colours_of_all_photographs_are_guessed(colorizer: Colorizer) -> None:
+    """What the network would say of it, unlike all it has learnt from, is chance."""
+    for level in (60, 200):
+        guess = colorizer.best_guess(np.full((90, 64), level, np.uint8)).ab
+        torch.testing.assert_close(guess.mean((1, 2)), torch.tensor(AB_OFFSET), atol=1e-3, rtol=0)
+    textured = colorizer.best_guess(gray(64, 128)).ab
+    assert textured.std((1, 2)).min() > 0.01
 
 
 def test_a_cast_is_lessened_and_gray_takes_no_opposite_colour(colorizer: Colorizer) -> None:

@@ -15,6 +15,8 @@ __all__ = ["Reading", "read_often"]
 
 #: At which multiples of the working size a photograph is read for its mean.
 SCALES = (0.75, 1.0, 1.5, 2.0)
+#: Standard deviation of L* below which there is less and less to read; a foggy photograph has more.
+LEAST_CONTRAST = 3.0
 
 
 class Reading(NamedTuple):
@@ -39,12 +41,13 @@ class Reading(NamedTuple):
         """Read a photograph at a working size, on the model's device.
 
         The conditions are those of one reading; the mean, around which the flow draws, is the average over several
-        sizes and mirror images.
+        sizes and mirror images. Of an even gray, from which nothing can be told, it is that of all photographs.
         """
         canvas = Canvas.of(photograph, size)
         device = next(model.parameters()).device
         lightness = canvas.lightness(photograph).to(device)
         mean = read_often(lambda lightness: model.guide(lightness).mean, photograph, size, device)
+        mean = mean * (lightness.std() / LEAST_CONTRAST).clamp(max=1)
         guidance = model.guide(lightness)._replace(mean=mean)
         shapes = model.flow.latent_shapes(mean.shape)
         centre, _ = model.decode([mean.new_zeros(shape) for shape in shapes], guidance)
