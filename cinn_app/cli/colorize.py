@@ -2,6 +2,9 @@
 
 import contextlib
 import fnmatch
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,6 +17,9 @@ from cinn_app.cli.pipeline import in_stages
 from cinn_app.cli.plan import Claims, Extras, make_plan
 from cinn_app.cli.tally import Tally
 from cinn_app.cli.work import Done, Order, State, Worker, is_colouring
+
+if TYPE_CHECKING:
+    from cinn_app.systems.colorization.hints import Hints
 
 __all__ = ["colorize"]
 
@@ -85,12 +91,11 @@ def colorize(
     with json_lines(report) as note:
         with err.status("Loading the model"):
             from cinn_app import Colorizer
-            from cinn_app.systems.colorization.hints import Hints
             from cinn_app.systems.colorization.reference import Palette
             from cinn_app.systems.colorization.steering import Steering
 
-            hints, palette = Hints.parse(hint) if hint else None, Palette.of(reference) if reference else None
-            steering = Steering(steps, hints, palette)
+            palette = Palette.of(reference) if reference else None
+            steering = Steering(steps, _read_hints(hint) if hint else None, palette)
             colorizer = Colorizer.load(model, device)
             colorizer.check(steering)
         order = Order(
@@ -126,3 +131,15 @@ def colorize(
             raise typer.Exit(130) from None
     if not tally.say_all(output):
         raise typer.Exit(1)
+
+
+def _read_hints(given: Sequence[str]) -> "Hints":
+    """Read hints that are typed, and files of them, all of one picture."""
+    from cinn_app.systems.colorization.hints import Hints
+
+    parts = [Hints.load(Path(one)) if one.lower().endswith(".json") else Hints.parse([one]) for one in given]
+    sizes = {(part.width, part.height) for part in parts if part.width is not None}
+    if len(sizes) > 1:
+        raise WrongUsage("The files of hints are of pictures of different sizes: give those of one picture.")
+    width, height = sizes.pop() if sizes else (None, None)
+    return Hints(tuple(hint for part in parts for hint in part.hints), width, height)

@@ -62,8 +62,9 @@ Axis: TypeAlias = Annotated[
 Hint: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="X,Y=#RRGGBB",
-        help="Which colour a place has, in pixels of the upright picture; may be repeated.",
+        metavar="X,Y=#RRGGBB|FILE.json",
+        help="Which colour a place has, in pixels of the upright picture, or a file of hints that the studio or Python "
+        "saved; may be repeated.",
         rich_help_panel=COLOURS,
     ),
 ]

@@ -3,9 +3,10 @@
 import contextlib
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cinn_app.errors import CinnError
 
@@ -14,7 +15,7 @@ __all__ = ["json_lines", "read_json_lines"]
 
 @contextlib.contextmanager
 def json_lines(path: Path | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Yield what adds a line to a file; a file that is there already goes on where it ends.
+    """Yield what adds a line to a file; a file that is there already goes on where it ends, or where it was cut short.
 
     Args:
         path: of the file, or None to write nothing.
@@ -29,8 +30,7 @@ def json_lines(path: Path | None) -> Iterator[Callable[[Mapping[str, Any]], None
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(path.open("a+b"))
-            if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
-                file.write(b"\n")  # a run was killed in the middle of a line
+            _end_last_line(file)
 
         def write(line: Mapping[str, Any]) -> None:
             with _explained(path):
@@ -50,6 +50,19 @@ def read_json_lines(path: Path | None) -> list[dict[str, Any]]:
             with contextlib.suppress(ValueError):  # a line cut short, or not one of ours
                 objects.append(json.loads(line))
     return [one for one in objects if isinstance(one, dict)]
+
+
+def _end_last_line(file: BinaryIO) -> None:
+    """Take away what a killed run had written of a line."""
+    file.seek(0)
+    last = next(iter(deque(file, maxlen=1)), b"\n")
+    if last.endswith(b"\n"):
+        return
+    try:
+        json.loads(last)
+        file.write(b"\n")
+    except ValueError:
+        file.truncate(file.seek(0, os.SEEK_END) - len(last))
 
 
 @contextlib.contextmanager

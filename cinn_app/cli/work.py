@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cinn_app.cli.batch import STREAM
 from cinn_app.cli.plan import Claims, Job, make_folder
-from cinn_app.errors import ImageError
+from cinn_app.errors import DiskFullError, ImageError
 
 if TYPE_CHECKING:
     from cinn_app.imaging import Photograph
@@ -234,6 +234,10 @@ def _to_stdout(content: bytes) -> None:
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    except BrokenPipeError as error:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more as it ends
-        raise ImageError("Whoever reads standard output closed it before the picture was whole.") from error
+        if isinstance(error, BrokenPipeError):
+            raise ImageError("Whoever reads standard output closed it before the picture was whole.") from error
+        raise DiskFullError(
+            f"Standard output cannot be written ({error.strerror}): make room, or write elsewhere."
+        ) from error

@@ -14,7 +14,7 @@ from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
 from cinn_app.imaging.sources import PictureFile, opened_picture
 from cinn_app.imaging.tone import ToneCount
 
-__all__ = ["IN_COLOUR", "ImageSource", "Photograph", "read_photograph"]
+__all__ = ["IN_COLOUR", "ImageSource", "Photograph", "decode_photograph", "read_photograph"]
 
 #: What is said of a photograph in colour.
 IN_COLOUR = "It is in colour already; only its lightness is used."
@@ -77,12 +77,15 @@ def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograp
     if isinstance(source, np.ndarray):
         return _photograph(pixels_of_array(source), PictureMetadata(), (), keep_colour)
     with opened_picture(source) as image:
-        warnings = _frames_left_out(image)  # before decoding: counting frames moves through the file
-        image.load()
-        warnings += _turn_upright(image)
-        metadata = read_metadata(image)
-        pixels = pixels_of_image(image)
-    return _photograph(pixels, metadata, warnings, keep_colour)
+        return decode_photograph(image, keep_colour)
+
+
+def decode_photograph(image: Image.Image, keep_colour: bool = False) -> Photograph:
+    """Decode what :func:`opened_picture` has opened, inside its block."""
+    warnings = _frames_left_out(image)  # before decoding: counting frames moves through the file
+    image.load()
+    warnings += _turn_upright(image)
+    return _photograph(pixels_of_image(image), read_metadata(image), warnings, keep_colour)
 
 
 def _photograph(pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, ...], keep_colour: bool) -> Photograph:

@@ -1,6 +1,7 @@
 """Colour profiles: to sRGB on the way in, sRGB said on the way out."""
 
 import io
+import struct
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -11,7 +12,12 @@ __all__ = ["SRGB_PROFILE", "GrayCurve", "colour_to_srgb", "gray_curve"]
 GrayCurve = tuple[np.ndarray, np.ndarray]
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-SRGB_PROFILE: bytes = _SRGB.tobytes()
+# Where a profile says when it was made: year, month, day, hour, minute, second.
+_MADE = slice(24, 36)
+SRGB_PROFILE = b"".join(
+    # Always the same moment, so that the same picture is the same file.
+    (_SRGB.tobytes()[: _MADE.start], struct.pack(">6H", 2026, 7, 1, 0, 0, 0), _SRGB.tobytes()[_MADE.stop :])
+)
 
 IGNORED = "Its colour profile is damaged or made for another kind of picture, and was ignored."
 

@@ -99,9 +99,12 @@ def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, str | None]:
     low = float(numbers.min(initial=0, where=finite))
     high = float(numbers.max(initial=1, where=finite))
     values = (np.where(finite, numbers, low).astype(np.float32) - low) / (high - low)
-    if (low, high) == (0, 1):
-        return values, None
-    return values, f"Its values, between {low:g} and {high:g}, were scaled to 0..1."
+    told = []
+    if (low, high) != (0, 1):
+        told.append(f"Its values, between {low:g} and {high:g}, were scaled to 0..1.")
+    if not finite.all():
+        told.append(f"{1 - finite.mean():.0%} of its values are no numbers, and were taken for black.")
+    return values, " ".join(told) or None
 
 
 def _given(*warnings: str | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from torch.nn import functional
 
-from cinn_app.imaging.decode import Photograph, read_photograph
+from cinn_app.imaging.decode import Photograph, decode_photograph
 from cinn_app.imaging.sources import PictureFile, opened_picture
 
 __all__ = ["read_preview", "shrink_photograph"]
@@ -40,4 +40,4 @@ def read_preview(source: PictureFile, longer_side: int) -> Photograph:
     """
     with opened_picture(source) as image:
         image.draft(None, (2 * longer_side, 2 * longer_side))
-        return shrink_photograph(read_photograph(image), longer_side)
+        return shrink_photograph(decode_photograph(image), longer_side)

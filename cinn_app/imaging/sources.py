@@ -52,7 +52,6 @@ def opened_picture(source: PictureFile) -> Iterator[Image.Image]:
         with _stream(source) as stream:
             image = _open(stream, name)
             _refuse_huge(image, name)
-            image.filename = name  # for whoever reads on from there
             yield image
 
 
@@ -138,6 +137,11 @@ def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> contextlib.Abs
         return io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
         return _open_path(Path(source))
+    if not hasattr(source, "read"):
+        raise ImageError(
+            f"{type(source).__name__} is nothing to read a picture from: give a path, bytes, an open file, a Pillow "
+            "picture or an array."
+        )
     return contextlib.nullcontext(source)
 
 

@@ -55,6 +55,17 @@ def test_a_reader_that_leaves_is_one_sentence(draw: Callable, tiny_checkpoint: P
     assert err == "Error: Whoever reads standard output closed it before the picture was whole.\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_standard_output_to_a_full_disk_is_one_sentence(draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("a.png")
+    command = [sys.executable, "-m", "cinn_app", "colorize", "a.png", "-o", "-", "--model", tiny_checkpoint]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: Standard output cannot be written (No space left on device)")
+    assert len(ended.stderr.splitlines()) == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -> None:
     for number in range(200):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cinn_app import Colorizer
+from cinn_app import Colorizer, Hints
 from cinn_app.checkpoints import load_checkpoint, save_checkpoint
 from cinn_app.imaging import read_mark
 from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details
@@ -87,6 +87,22 @@ def test_a_reference_lends_its_colours(colorize: Callable, draw: Callable) -> No
     result = colorize("a.png", "-o", "gray", "--reference", "a.png")
     assert (result.code, result.err) == (1, "Error: The reference has no colours to take: give a picture in colour.\n")
     assert colorize("a.png", "-o", "out", "--reference", "nothing.png").code == 2
+
+
+def test_hints_of_a_file_are_met_beside_typed_ones(colorize: Callable, draw: Callable) -> None:
+    draw("a.png", size=(64, 48))
+    Hints.parse(["10,10=#40a040"]).on((48, 64)).save(Path("mine.json"))
+    assert colorize("a.png", "-o", "out", "--hint", "mine.json", "--hint", "50,40=#4040c0").code == 0
+    assert [hint["colour"] for hint in read_mark("out/a.png")["hints"]] == ["#40a040", "#4040c0"]
+    draw("b.png", size=(48, 64))
+    other = colorize("b.png", "-o", "out", "--hint", "mine.json")
+    assert (other.code, len(other.err.splitlines())) == (1, 1)
+    assert "The hints belong to a picture of 64 x 48 pixels, and this one has 48 x 64" in other.err
+    Hints.parse(["10,10=#40a040"]).on((64, 48)).save(Path("yours.json"))
+    both = colorize("a.png", "-o", "out", "--hint", "mine.json", "--hint", "yours.json")
+    assert both.code == 2 and "different sizes" in " ".join(both.err.split())
+    missing = colorize("a.png", "-o", "out", "--hint", "none.json")
+    assert missing.code == 1 and "none.json cannot be read" in missing.err
 
 
 def test_diverse_keeps_those_of_many_that_differ_most(

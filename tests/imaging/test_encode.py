@@ -15,6 +15,7 @@ from cinn_app.imaging import (
     OUTPUT_FORMATS,
     PictureMetadata,
     encode_film,
+    encode_picture,
     read_mark,
     read_photograph,
     save_picture,
@@ -295,3 +296,10 @@ def test_a_film_shows_each_frame_for_its_time(film_format):
 def test_an_unknown_format_of_films_is_refused():
     with pytest.raises(ImageError, match="Films cannot be 'avi': choose one of gif, webp"):
         encode_film(np.zeros((2, 4, 4), np.uint8), [0.1, 0.1], "avi")
+
+
+def test_the_profile_of_a_file_does_not_tell_when_this_program_began() -> None:
+    """Else the same picture would be another file each day."""
+    with Image.open(io.BytesIO(encode_picture(RGB, "png"))) as picture:
+        made = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"])).profile.creation_date
+    assert made.year == 2026 and (made.day, made.hour, made.minute, made.second) == (1, 0, 0, 0)

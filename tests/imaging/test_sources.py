@@ -187,3 +187,9 @@ def test_a_quick_look_names_the_damaged_file_too(tmp_path: Path) -> None:
     damaged.write_bytes(encoded("JPEG")[:900])
     with pytest.raises(ImageError, match=r"grandma\.jpg is damaged or cut short"):
         read_preview(damaged, 64)
+
+
+@pytest.mark.parametrize("source", [12, None, ["a.jpg"]])
+def test_what_holds_no_picture_is_named(source: object) -> None:
+    with pytest.raises(ImageError, match=f"{type(source).__name__} is nothing to read a picture from"):
+        read_photograph(source)

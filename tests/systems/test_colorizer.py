@@ -265,6 +265,11 @@ def test_of_an_even_gray_the_colours_of_all_photographs_are_guessed(colorizer: C
     assert textured.std((1, 2)).min() > 0.01
 
 
+def test_a_negative_seed_is_refused(colorizer: Colorizer) -> None:
+    with pytest.raises(CinnError, match="The seed -1 is negative"):
+        colorizer.colorize(gray(64, 64), seed=-1)
+
+
 def test_a_cast_is_lessened_and_gray_takes_no_opposite_colour(colorizer: Colorizer) -> None:
     picture = gray(64, 128)  # the canvas itself, nothing mirrored
     guess = colorizer.best_guess(picture).ab

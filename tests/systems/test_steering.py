@@ -102,6 +102,13 @@ def test_a_mask_that_does_not_fit_is_refused(colorizer: Colorizer) -> None:
             colorizer.redraw(colouring, keep)
 
 
+@pytest.mark.parametrize("keep", [np.ones((80, 120)), "all", None])
+def test_a_mask_that_is_none_is_refused(colorizer: Colorizer, keep: object) -> None:
+    (colouring,) = colorizer.colorize(gray())
+    with pytest.raises(CinnError, match="array of booleans"):
+        colorizer.redraw(colouring, keep)
+
+
 def test_the_way_between_colourings_is_even_and_ends_at_both(colorizer: Colorizer) -> None:
     first, second = colorizer.colorize(gray(), 2, temperature=0.8)
     way = colorizer.interpolate(first, second, 5)

@@ -18,10 +18,17 @@ class Kept:
     Attributes:
         ab: the colouring's chroma in Lab units at the network's size, ``(2, height, width)``.
         region: true where it stays, ``(height, width)`` of the photograph.
+
+    Raises:
+        CinnError: if the region is no array of booleans.
     """
 
     ab: Tensor
     region: np.ndarray
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.region, np.ndarray) or self.region.dtype != np.bool_:
+            raise CinnError("The mask of what to keep has to be an array of booleans: compare it, as in mask > 0.5.")
 
     def check(self, size: tuple[int, int], field: tuple[int, ...]) -> None:
         """Refuse what does not fit a photograph of height and width `size`, with chroma of height and width `field`.

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.data.pack import TARGET_STRIDE
+from cinn_app.errors import CinnError
 from cinn_app.flows.mixing import random_orthogonal
 from cinn_app.recipes import ColorizationSampling
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
@@ -109,7 +110,13 @@ def draw_from_density(
 
 
 def generator_of(seed: int, *numbers: int) -> torch.Generator:
-    """Make the generator of one sample of a seed, or of several together, always the same."""
+    """Make the generator of one sample of a seed, or of several together, always the same.
+
+    Raises:
+        CinnError: if the seed is negative.
+    """
+    if seed < 0:
+        raise CinnError(f"The seed {seed} is negative: give a whole number from 0.")
     state = np.random.SeedSequence([seed, *numbers]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) & (2**63 - 1))
 
