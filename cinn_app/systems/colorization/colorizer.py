@@ -184,8 +184,9 @@ class Colorizer:
             samples: how many to draw, or the numbers of those to draw, from 0.
             temperature: see :meth:`temperatures`; 0 draws nothing and gives the mean, as vivid as photographs are. The
                 less it is below 1, the less is added to what the latents say, see :func:`draw_chroma`.
-            seed: sample `i` of a seed is always the same, however many are drawn. Of each pair, samples 0 and 1, 2 and
-                3, one lies opposite to the other, so that few samples already show how far colours may vary.
+            seed: sample `i` of a seed is always the same, however many are drawn (but for sums' last bits, which now
+                and then move a pixel by one of 255 steps). Of each pair, samples 0 and 1, 2 and 3, one lies opposite
+                to the other, so that few samples already show how far colours may vary.
             steering: what is asked of the colours beside chance; its places are in pixels of the photograph, also
                 where a smaller copy of it is coloured.
 
