@@ -29,7 +29,7 @@ def search_latents(
     guidance: Guidance,
     ab: Tensor,
     cost: Callable[[Tensor], Tensor],
-    coarsest_only: bool = False,
+    common: bool = False,
 ) -> Tensor:
     """Find the most probable chroma near each sample that agrees with a wish.
 
@@ -39,7 +39,7 @@ def search_latents(
         ab: the samples in Lab units, ``(batch, 2, height / 4, width / 4)``.
         cost: how far each chroma of a batch is from the wish, in nats, ``(batch,)``; its own tensors must not be made
             in inference mode.
-        coarsest_only: leave all scales but the coarsest latent as they are.
+        common: take one step for all places of the coarsest latent alike, and leave the other scales as they are.
 
     Returns:
         Chroma of the samples' shape.
@@ -49,7 +49,7 @@ def search_latents(
         found = []
         for part in torch.arange(len(ab), device=ab.device).split(BATCH):
             one = Guidance(guidance.mean[part].clone(), tuple(c[part].clone() for c in guidance.conditions))
-            found.append(_search(model, one, ab[part].clone(), cost, coarsest_only))
+            found.append(_search(model, one, ab[part].clone(), cost, common))
         return torch.cat(found)
 
 
@@ -58,22 +58,26 @@ def _search(
     guidance: Guidance,
     ab: Tensor,
     cost: Callable[[Tensor], Tensor],
-    coarsest_only: bool,
+    common: bool,
 ) -> Tensor:
     with torch.no_grad():
         start, _ = model.encode(ab, guidance)
-    latents = [z.clone() for z in start]
-    first = len(latents) - 1 if coarsest_only else 0
-    moving = [z.requires_grad_() for z in latents[first:]]
-    steps = torch.optim.Adam(moving, STEP_SIZE)
-    shorten = torch.optim.lr_scheduler.LambdaLR(steps, lambda step: (1 - step / STEPS) ** 0.5)
+    steps = [torch.zeros_like(start[-1][..., :1, :1])] if common else [torch.zeros_like(z) for z in start]
+    still, moving = start[: -len(steps)], start[-len(steps) :]
+    optimizer = torch.optim.Adam([step.requires_grad_() for step in steps], STEP_SIZE)
+    shorten = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 - step / STEPS) ** 0.5)
+
+    def decoded() -> Tensor:
+        moved = (z + step for z, step in zip(moving, steps, strict=True))
+        return model.decode([*still, *moved], guidance)[0]
+
     with torch.enable_grad():
         for _ in range(STEPS):
-            away = sum((z - z0).square().sum() for z, z0 in zip(moving, start[first:], strict=True))
-            total = cost(model.decode(latents, guidance)[0]).sum() + away / 2
-            for z, gradient in zip(moving, torch.autograd.grad(total, moving), strict=True):
-                z.grad = gradient
-            steps.step()
+            away = sum(step.expand_as(z).square().sum() for z, step in zip(moving, steps, strict=True))
+            total = cost(decoded()).sum() + away / 2
+            for step, gradient in zip(steps, torch.autograd.grad(total, steps), strict=True):
+                step.grad = gradient
+            optimizer.step()
             shorten.step()
     with torch.no_grad():
-        return model.decode(latents, guidance)[0]
+        return decoded()

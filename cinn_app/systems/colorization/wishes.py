@@ -64,8 +64,8 @@ def meet_hints(model: ColorizationModel, reading: Reading, ab: Tensor, hints: Hi
 def meet_palette(model: ColorizationModel, reading: Reading, ab: Tensor, palette: Palette) -> Tensor:
     """Bend samples towards the colours of another picture.
 
-    Only the coarsest latent moves, and no farther than is probable: so a photograph takes on the other one's mood, but
-    grass stays greener than the sky above it.
+    Only the coarsest latent moves, by one step for all its places, and no farther than is probable: so a photograph
+    takes on the other one's mood, but the sky stays bluer than the grass below it.
 
     Args:
         model, reading, ab: as for :func:`meet_hints`.
@@ -77,7 +77,7 @@ def meet_palette(model: ColorizationModel, reading: Reading, ab: Tensor, palette
     lightness = functional.avg_pool2d(reading.lightness, TARGET_STRIDE)[0]
     weight = PALETTE_PLACES / (2 * PALETTE_TOLERANCE**2)
     return search_latents(
-        model, reading.guidance, ab, lambda drawn: weight * palette.distance(drawn, lightness), coarsest_only=True
+        model, reading.guidance, ab, lambda drawn: weight * palette.distance(drawn, lightness), common=True
     )
 
 
