@@ -26,7 +26,8 @@ from cinn_app.imaging import read_mark
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 ADDRESS = "http://127.0.0.1:7860"
-ENDPOINTS = {"colorize", "hint", "reference", "redraw", "uncertainty", "digits", "between", "restyle", "models"}
+ENDPOINTS = {"colorize", "hint", "reference", "redraw", "interpolate", "uncertainty", "models"}
+ENDPOINTS |= {"digits", "between", "restyle"}
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,11 @@ def test_a_reference_and_a_mask_count(client: Client, photograph: Path, tmp_path
     change = np.abs(pixels(picture) - pixels(plain)).max(-1)
     assert change[:, :60].mean() < 0.1 * change[:, 200:].mean()
     assert (line["kept_seed"], line["seed"]) == (3, 1)
+
+    way, lines = client.predict(other_seed=8, count=3, **given, api_name="/interpolate")
+    assert (pixels(way[0]) == pixels(plain)).all() and [line["seeds"] for line in lines] == [[3, 8]] * 3
+    from_first, from_last = (np.abs(pixels(way[1]) - pixels(end)).mean() for end in (way[0], way[2]))
+    assert 0 < from_first < 2 * from_last < 4 * from_first
 
     uncertain = client.predict(handle_file(photograph), samples=3, api_name="/uncertainty")
     assert pixels(uncertain).shape == (240, 330, 3) and pixels(uncertain).max() > 0

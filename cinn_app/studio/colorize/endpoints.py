@@ -31,7 +31,7 @@ class ColorizeApi:
 
     def __init__(self, colorizer: Colorizer) -> None:
         self.colorizer = colorizer
-        self.endpoints = (self.colorize, self.hint, self.reference, self.redraw, self.uncertainty)
+        self.endpoints = (self.colorize, self.hint, self.reference, self.redraw, self.interpolate, self.uncertainty)
 
     def axes(self) -> list[str]:
         """Name the axes of colour, the strongest first."""
@@ -155,6 +155,39 @@ class ColorizeApi:
         redrawn = self.colorizer.redraw(first, staying, other_seed)
         files, report = _save(picture, [redrawn], strength, start, {"kept_seed": seed, "seed": other_seed})
         return files[0], report[0]
+
+    def interpolate(
+        self,
+        picture: Picture,
+        seed: Seed = 0,
+        other_seed: Seed = 1,
+        count: SeveralSamples = 8,
+        temperature: Temperature = None,
+        strength: Strength = 1.0,
+        axes: Axes = None,
+    ) -> tuple[list[File], list[Line]]:
+        """Go from one colouring of a photograph to another in even steps.
+
+        Args:
+            picture: The photograph, of any size and format.
+            seed: Of the colouring to begin with, as given to /colorize.
+            other_seed: Of the colouring to end with.
+            count: How many colourings to make, both ends included, 2 to 16.
+            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            strength: How strong colours are, 0 (gray) to 2.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+
+        Returns:
+            pictures: The colourings at full resolution, from the first to the last.
+            report: For each colouring its file, the seeds of both ends, its log-likelihood, seconds and warnings.
+        """
+        start = time.perf_counter()
+        reading = self.colorizer.read(picture)
+        first, last = (
+            self.colorizer.colorize(reading, 1, temperature, end, Steering(axes or {}))[0] for end in (seed, other_seed)
+        )
+        way = self.colorizer.interpolate(first, last, count)
+        return _save(picture, way, strength, start, {"seeds": [seed, other_seed]})
 
     def uncertainty(
         self,
