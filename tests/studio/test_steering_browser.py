@@ -241,7 +241,7 @@ def test_hints_are_saved_loaded_and_refused_where_they_do_not_fit(
     other = json.loads(file.read_text()) | {"width": 99, "height": 77}
     (tmp_path / "other.json").write_text(json.dumps(other))
     load(page, tmp_path / "other.json")
-    expect(page.locator(".toast-body").last).to_contain_text("belong to a picture of 99 x 77 pixels")
+    expect(page.locator(".toast-body", has_text="belong to a picture of 99 x 77 pixels")).to_be_visible()
     assert len(marks(page)) == 1
 
 

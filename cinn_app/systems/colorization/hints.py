@@ -27,7 +27,7 @@ __all__ = ["Hint", "Hints"]
 #: Each takes a look at the whole picture.
 MAX_HINTS = 100
 #: Of a wanted chroma, what a place must be able to show.
-LEAST_SHOWN = 0.75
+LEAST_SHOWN = 0.5
 NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 POINT = re.compile(rf"{NUMBER},{NUMBER}=\s*(\S+)\s*")
 # Between two hints of one text: a mark, or blanks behind a colour and before a number.
