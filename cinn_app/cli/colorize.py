@@ -11,7 +11,7 @@ import typer
 from cinn_app.cli import colorize_options as option
 from cinn_app.cli.batch import STREAM, find_pictures
 from cinn_app.cli.console import err, say_error, say_warning
-from cinn_app.cli.jsonl import json_lines, read_json_lines
+from cinn_app.cli.jsonl import json_lines
 from cinn_app.cli.options import Device, Model, WrongUsage, read_steps
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.cli.plan import Claims, Extras, make_plan
@@ -87,8 +87,7 @@ def colorize(
         say_error(problem)
     if plan.nested and not quiet:
         say_warning("Some pictures of different folders have one name: colourings go under the folders' names.")
-    reported = read_json_lines(report)
-    with json_lines(report) as note:
+    with json_lines(report) as (reported, note):
         with err.status("Loading the model"):
             from cinn_app import Colorizer
             from cinn_app.systems.colorization.reference import Palette

@@ -180,9 +180,8 @@ class Worker:
         from cinn_app.systems.colorization.colouring import name_source
 
         order, source = self.order, name_source(_file(job))
-        there = [file for file in job.files if file != STREAM and file.exists()]
-        for file in there:
-            mark = _mark(file)
+        marks = {file: _mark(file) for file in job.files if file != STREAM and file.exists()}
+        for file, mark in marks.items():
             if mark is None:
                 return Done(State.LEFT, why=f"{file} does not say how it was made")
             wanted = {**self._wanted(job, file), **source}
@@ -190,14 +189,20 @@ class Worker:
             for key in sorted((wanted.keys() | mark.keys()) - {"program", *(["sample"] if order.diverse else [])}):
                 if mark.get(key) != wanted.get(key):
                     return Done(State.LEFT, why=f"{file} was made with {key} {mark.get(key)}, not {wanted.get(key)}")
-        if len(there) < len(job.files):
+        if len(marks) < len(job.files):
             return None
-        return Done(State.FINISHED, lines=tuple(self._told_by_mark(job, target) for target in job.targets))
-
-    def _told_by_mark(self, job: Job, target: Path) -> dict[str, Any]:
-        """Give the report's line for a colouring of an earlier run, whose likelihood and seconds are not known."""
-        made = {key: value for key, value in (_mark(target) or {}).items() if key not in NOT_REPORTED}
-        return {"input": str(job.source), "output": str(target), **made, "finished_before": True}
+        # Of an earlier run likelihood and seconds are not known.
+        made = [(target, (marks[target] or {}).items()) for target in job.targets]
+        lines = [
+            {
+                "input": str(job.source),
+                "output": str(target),
+                **{key: value for key, value in mark if key not in NOT_REPORTED},
+                "finished_before": True,
+            }
+            for target, mark in made
+        ]
+        return Done(State.FINISHED, lines=tuple(lines))
 
     def _wanted(self, job: Job, file: Path) -> dict[str, Any]:
         """Say what the mark of a file of the job would hold."""

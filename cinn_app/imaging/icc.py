@@ -12,12 +12,9 @@ __all__ = ["SRGB_PROFILE", "GrayCurve", "colour_to_srgb", "gray_curve"]
 GrayCurve = tuple[np.ndarray, np.ndarray]
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-# Where a profile says when it was made: year, month, day, hour, minute, second.
-_MADE = slice(24, 36)
-SRGB_PROFILE = b"".join(
-    # Always the same moment, so that the same picture is the same file.
-    (_SRGB.tobytes()[: _MADE.start], struct.pack(">6H", 2026, 7, 1, 0, 0, 0), _SRGB.tobytes()[_MADE.stop :])
-)
+_BLOCK = _SRGB.tobytes()
+# Bytes 24 to 36 say when it was made: always the same moment, so that the same picture is the same file.
+SRGB_PROFILE = _BLOCK[:24] + struct.pack(">6H", 2026, 7, 1, 0, 0, 0) + _BLOCK[36:]
 
 IGNORED = "Its colour profile is damaged or made for another kind of picture, and was ignored."
 

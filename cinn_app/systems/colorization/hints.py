@@ -28,6 +28,8 @@ __all__ = ["Hint", "Hints"]
 MAX_HINTS = 100
 #: Of a wanted chroma, what a place must be able to show.
 LEAST_SHOWN = 0.5
+#: A wanted chroma below this, in Lab units, is as good as gray, which any place can show.
+GRAY = 10.0
 NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 POINT = re.compile(rf"{NUMBER},{NUMBER}=\s*(\S+)\s*")
 # Between two hints of one text: a mark, or blanks behind a colour and before a number.
@@ -218,9 +220,9 @@ class Hints:
         """
         sentences = []
         for hint, place in zip(self.hints, self.places((lightness.shape[-2], lightness.shape[-1])), strict=True):
-            there = lightness[:, *place].mean()[None, None, None]
-            shown = shrink_into_gamut(there, hint.ab[:, None, None]).norm() / hint.ab.norm().clamp(min=1e-6)
-            if hint.ab.norm() > 10 and shown < LEAST_SHOWN:
+            there, wanted = lightness[:, *place].mean()[None, None, None], hint.ab[:, None, None]
+            shown = shrink_into_gamut(there, wanted).norm() / wanted.norm().clamp(min=1e-6)
+            if wanted.norm() > GRAY and shown < LEAST_SHOWN:
                 how = "dark" if there < 50 else "bright"
                 sentences.append(
                     f"The photograph is so {how} where {hint.colour} was wanted that {shown:.0%} of the colour shows: "
