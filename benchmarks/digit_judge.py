@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.data.mnist import Digits
 from cinn_app.devices import faster_autocast_dtype
 from cinn_app.files import atomic_write
+from cinn_app.systems.digits.data import Digits
 from cinn_app.systems.digits.model import CLASSES
 
 EPOCHS, BATCH, LEARNING_RATE = 4, 128, 1e-2

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from cinn_app import DigitGenerator
-from cinn_app.imaging import digit_sheet
+from cinn_app.systems.digits.images import digit_sheet
 from cinn_app.systems.digits.model import CLASSES
 
 SHOWN, AXES, SAMPLES = (2, 4, 7), 6, 16

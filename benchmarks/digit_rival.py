@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.data.mnist import Digits
 from cinn_app.devices import faster_autocast_dtype
 from cinn_app.flows import standard_normal_log_prob
-from cinn_app.imaging import DIGIT_SIDE
+from cinn_app.systems.digits.data import Digits
+from cinn_app.systems.digits.images import DIGIT_SIDE
 from cinn_app.systems.digits.model import CLASSES, DIMS, bits_per_dim, dequantise, quantise
 
 COUPLINGS, WIDTH, CLAMP, INITIAL = 20, 512, 1.0, 0.01

@@ -26,10 +26,10 @@ from torch import Tensor
 
 from cinn_app import DigitGenerator
 from cinn_app.cli.bars import rich_progress
-from cinn_app.data.mnist import Digits, load_mnist
 from cinn_app.devices import choose_device, faster_autocast_dtype
 from cinn_app.files import atomic_write
 from cinn_app.recipes import load_recipe
+from cinn_app.systems.digits.data import Digits, load_mnist
 from cinn_app.systems.digits.model import CLASSES, DIMS, bits_per_dim, dequantise
 from cinn_app.training.run import train
 

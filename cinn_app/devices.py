@@ -1,17 +1,14 @@
 """Which device to compute on, and in which precision."""
 
-import functools
-import time
-
 import torch
-from torch.nn import functional
 
 from cinn_app.errors import DeviceError
 
-__all__ = ["DEVICES", "choose_device", "faster_autocast_dtype"]
+__all__ = ["DEVICES", "PRECISIONS", "choose_device", "resolve_precision"]
 
 #: What a user may ask for.
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -24,34 +21,34 @@ def choose_device(name: str = "auto") -> torch.device:
     if name == "auto":
         name = next(device for device in ("cuda", "mps", "cpu") if present[device])
     if name not in present:
-        raise DeviceError(f"The device {name!r} is unknown: choose one of {', '.join(DEVICES)}.")
+        raise DeviceError("The device {name!r} is unknown: choose one of {known}.", name=name, known=", ".join(DEVICES))
     if not present[name]:
-        raise DeviceError(f"The device {name!r} is not present on this machine: choose cpu or auto.")
+        raise DeviceError("The device {name!r} is not present on this machine: choose cpu or auto.", name=name)
     return torch.device(name)
 
 
-@functools.cache
-def faster_autocast_dtype(device: torch.device) -> torch.dtype | None:
-    """Return bfloat16 where this device convolves faster in it than in float32, else ``None``.
+def resolve_precision(name: str, device: torch.device) -> torch.dtype:
+    """Turn a user's word into the precision of networks under autocast.
 
-    Processors with bfloat16 units gain about five times, those without lose as much or far more, and both kinds are
-    common: so it is measured, once, in a few milliseconds.
+    ``auto`` takes bfloat16 where the hardware has units for it: a GPU, or a CPU with AMX or AVX512-BF16, which convolve
+    about five times faster with it. A CPU without them emulates bfloat16, which is slower than float32.
+
+    Raises:
+        DeviceError: if the name is unknown.
     """
+    if name not in PRECISIONS:
+        raise DeviceError(
+            "The precision {name!r} is unknown: choose one of {known}.", name=name, known=", ".join(PRECISIONS)
+        )
+    if name == "auto":
+        name = "bfloat16" if _has_bfloat16(device) else "float32"
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
-    if device.type != "cpu":
-        return None
-    image, kernel = torch.randn(8, 64, 16, 16), torch.randn(64, 64, 3, 3)
-    seconds = {dtype: _seconds(image.to(dtype), kernel.to(dtype)) for dtype in (torch.float32, torch.bfloat16)}
-    return torch.bfloat16 if seconds[torch.bfloat16] < seconds[torch.float32] else None
-
-
-def _seconds(image: torch.Tensor, kernel: torch.Tensor, repeats: int = 3) -> float:
-    """Time the fastest of a few convolutions; the first one of all only warms up."""
-    times = []
-    with torch.inference_mode():
-        for _ in range(repeats + 1):
-            start = time.perf_counter()
-            functional.conv2d(image, kernel, padding=1)
-            times.append(time.perf_counter() - start)
-    return min(times[1:])
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        abilities = torch.cpu.get_capabilities()
+        return any(abilities.get(unit) for unit in ("amx_bf16", "avx512_bf16"))
+    return False

@@ -1,8 +1,10 @@
-"""The one family of errors that a user may meet.
+"""The errors that a user may meet.
 
 Every message is a single sentence that says what was given, what was expected and what to do about it. Only the
 front ends turn these into exit codes or dialogs; everything below raises them.
 """
+
+from typing import Any
 
 __all__ = [
     "CheckpointError",
@@ -17,7 +19,23 @@ __all__ = [
 
 
 class CinnError(Exception):
-    """Something the user can mend; the message is one sentence that says how."""
+    """Something that the user can mend.
+
+    Args:
+        template: one English sentence that says how, with the names of values in braces.
+        values: what the braces stand for.
+
+    Attributes:
+        template, values: what a front end needs to say the sentence in another language.
+
+    >>> error = CinnError("The seed {seed} is negative: give a whole number from 0.", seed=-1)
+    >>> str(error)
+    'The seed -1 is negative: give a whole number from 0.'
+    """
+
+    def __init__(self, template: str, /, **values: Any) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.template, self.values = template, values
 
 
 class ImageError(CinnError):

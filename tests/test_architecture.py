@@ -32,7 +32,7 @@ def test_every_import_goes_down() -> None:
     [
         ("flows/haar.py", "import cinn_app.systems.colorization.colorizer"),
         ("flows/haar.py", "import numpy"),
-        ("imaging/decode.py", "import cinn_app.networks.encoder"),
+        ("imaging/decode.py", "import cinn_app.nn.encoder"),
         ("systems/colorization/colorizer.py", "import gradio"),
         ("data/pack.py", "import cinn_app.recipes"),
         ("cli/models.py", "import cinn_app.studio"),

@@ -7,8 +7,9 @@ import pytest
 from torch import nn
 
 from cinn_app.errors import RecipeError
-from cinn_app.recipes import ColorizationRecipe, load_recipe, parse_recipe
+from cinn_app.recipes import load_recipe, parse_recipe
 from cinn_app.systems.colorization.model import ColorizationModel
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.digits.model import DigitModel
 
 SHIPPED = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from cinn_app.flows import AffineCoupling, Bijection, Chain, ConditionalAffine, HaarPyramid, OrthogonalMixing, Squeeze
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.flow import Flow
 
 

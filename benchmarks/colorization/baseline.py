@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cinn_app.data.packed import ColourBatch
 from cinn_app.devices import faster_autocast_dtype
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.networks.pyramid import ColourPyramid, PyramidOutput
-from cinn_app.networks.residual import ResidualBlock
-from cinn_app.recipes import ColorizationRecipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.residual import ResidualBlock
 from cinn_app.systems.colorization.comparison import Painter
-from cinn_app.training.colorization import weights_by_pace
+from cinn_app.systems.colorization.data import ColourBatch
+from cinn_app.systems.colorization.pyramid import ColourPyramid, PyramidOutput
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
+from cinn_app.systems.colorization.training import weights_by_pace
 from colorization.painter import BaselinePainter
 
 #: Values of the latent code of the families that have one; it is common to the whole picture.

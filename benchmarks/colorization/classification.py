@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.data.packed import ColourBatch
 from cinn_app.imaging import rgb_to_lab
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.systems.colorization.data import ColourBatch
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.baseline import Baseline
 
 #: Side of a bin and width of the Gaussian that spreads a target and smooths the prior, in Lab units.

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cinn_app.data.pack import TARGET_STRIDE
-from cinn_app.data.packed import ColourBatch
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
-from cinn_app.training.colorization import weights_by_pace
+from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
+from cinn_app.systems.colorization.training import weights_by_pace
 from colorization.baseline import LATENT, MEETING, Baseline, LatentDecoder
 
 #: Weight of the absolute error, pix2pix's own.

@@ -9,7 +9,7 @@ from torch import Tensor
 from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.colorizer import Colouring
-from cinn_app.systems.colorization.reading import read_often
+from cinn_app.systems.colorization.encoded import read_often
 
 
 class Answers(Protocol):

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from cinn_app.data.pack import TARGET_STRIDE
-from cinn_app.data.packed import ColourBatch
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
+from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.baseline import Baseline
 
 #: Queries and their width; DDColor has 100 of 256.

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from cinn_app.data.packed import ColourBatch
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.baseline import Baseline
 
 

@@ -14,15 +14,16 @@ from rich.table import Table
 from torch import Tensor
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.data.packed import split_held_out
 from cinn_app.devices import choose_device
 from cinn_app.errors import RecipeError
 from cinn_app.files import atomic_write
-from cinn_app.networks.encoder import ImageEncoder, load_pretrained_encoder
-from cinn_app.recipes import ColorizationRecipe, load_recipe
+from cinn_app.nn.encoder import ImageEncoder, load_pretrained_encoder
+from cinn_app.recipes import load_recipe
 from cinn_app.systems.colorization.comparison import Painter
+from cinn_app.systems.colorization.data import split_held_out
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
-from cinn_app.training.colorization import held_out_batches, prepare_views
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
+from cinn_app.systems.colorization.training import held_out_batches, prepare_views
 from colorization.baseline import Baseline
 from colorization.tables import Figures
 from colorization.training import train_baseline

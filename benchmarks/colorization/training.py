@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.data.packed import PackedViews
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import TrainingError
 from cinn_app.files import atomic_write
+from cinn_app.systems.colorization.data import PackedViews
 from cinn_app.training.averaging import ramped_decay
 from cinn_app.training.likelihood import warmup_cosine
 from colorization.baseline import Baseline

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
-from cinn_app.data.packed import ColourBatch
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.networks.pyramid import PyramidOutput
-from cinn_app.recipes import ColorizationRecipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
+from cinn_app.systems.colorization.pyramid import PyramidOutput
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.baseline import LATENT, MEETING, Baseline, LatentDecoder
 
 #: Components of the learnt prior.

@@ -1,6 +1,7 @@
 """`cinn evaluate`: how good a model is, on pictures that it has not learnt from."""
 
 import dataclasses
+import inspect
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from cinn_app.cli.options import Device, WrongUsage, temperature_option
 from cinn_app.errors import DataError
 
 if TYPE_CHECKING:
-    from cinn_app.systems.evaluation import Evaluation
+    from cinn_app.evaluation import Evaluation
 
 __all__ = ["evaluate"]
 
@@ -68,22 +69,24 @@ def evaluate(
         raise DataError(f"There is no folder {json_file.parent} to write {json_file.name} into: make it first.")
     with err.status("Reading the checkpoint"):
         from cinn_app.checkpoints import find_checkpoint, read_header
+        from cinn_app.cli.bars import rich_progress
+        from cinn_app.registry import systems
 
         recipe = read_header(find_checkpoint(checkpoint)).recipe
-    about: dict[str, Any] = {"recipe": recipe.name}
-    if recipe.system == "digits":
-        for option, given in (("--samples", samples), ("--temperature", temperature)):
-            if given is not None:
-                raise WrongUsage(f"{option} is for colorizers: leave it out for digits.", context)
-        if data and len(data) > 1:
-            raise WrongUsage("Digits are measured on MNIST alone: give one --data, the folder of MNIST/raw.", context)
-        about["data"] = ["MNIST"]
-        evaluation = _measure_digits(checkpoint, data[0] if data else None, limit, device)
-    else:
-        if not data:
-            raise WrongUsage("--data is missing: a colorizer needs colour photographs to be measured on.", context)
-        about |= {"data": [source.name for source in data], "samples": samples or SAMPLES, "temperature": temperature}
-        evaluation = _measure_colorizer(checkpoint, data, samples or SAMPLES, limit, temperature, device)
+    system = systems()[recipe.system]
+    if not data and system.needs_data:
+        raise WrongUsage("--data is missing: give pictures that the model has not learnt from.", context)
+    with err.status("Loading the model"):
+        measure = system.load("evaluation")
+        model = system.load("trained_model").load(checkpoint, device)
+    options = {"samples": samples, "temperature": temperature}
+    known = inspect.signature(measure).parameters
+    for name, given in options.items():
+        if given is not None and name not in known:
+            raise WrongUsage(f"--{name} does not apply to {recipe.system}: leave it out.", context)
+    chosen = {name: value for name, value in options.items() if value is not None}
+    evaluation = measure(model, data or [], cache=CACHE, limit=limit, progress=rich_progress, **chosen)
+    about: dict[str, Any] = {"recipe": recipe.name, "data": [source.name for source in data or []], **chosen}
     for problem in evaluation.problems[:PROBLEMS_TOLD]:
         say_warning(problem)
     if len(evaluation.problems) > PROBLEMS_TOLD:
@@ -96,37 +99,10 @@ def evaluate(
         say(f"Wrote {json_file}.")
 
 
-def _measure_colorizer(
-    name: str, data: list[Path], samples: int, limit: int | None, temperature: float | None, device: str
-) -> "Evaluation":
-    from cinn_app.cli.bars import rich_progress
-
-    with err.status("Loading the model"):
-        from cinn_app import Colorizer
-        from cinn_app.systems.colorization.evaluation import evaluate_colorizer
-
-        colorizer = Colorizer.load(name, device)
-    return evaluate_colorizer(colorizer, data, samples, limit, temperature, rich_progress)
-
-
-def _measure_digits(name: str, folder: Path | None, limit: int | None, device: str) -> "Evaluation":
-    from cinn_app.cli.bars import rich_progress
-
-    with err.status("Loading the model"):
-        from cinn_app import DigitGenerator
-        from cinn_app.data.mnist import require_mnist
-        from cinn_app.systems.digits.evaluation import evaluate_digits
-
-        if folder is not None:
-            require_mnist(folder)
-        generator = DigitGenerator.load(name, device)
-    return evaluate_digits(generator, folder or CACHE, limit, rich_progress)
-
-
 def _show(name: str, evaluation: "Evaluation") -> None:
     from rich.table import Table
 
-    from cinn_app.metrics.words import grouped, label, value
+    from cinn_app.metrics.labels import grouped, label, value
 
     table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, 'picture')}", title_justify="left")
     table.add_column("Value", justify="right")

@@ -1,27 +1,47 @@
-"""The `cinn` command: one file per subcommand, whose libraries are loaded only when it runs."""
+"""The `cinn` command. Commands come from this folder and from the systems, and are imported when they run."""
 
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 
 from cinn_app import __version__
-from cinn_app.cli.app import app
-from cinn_app.cli.colorize import colorize
 from cinn_app.cli.console import say, say_warning
-from cinn_app.cli.digits import digits
-from cinn_app.cli.evaluate import evaluate
 from cinn_app.cli.failures import report
-from cinn_app.cli.models import models
-from cinn_app.cli.train import train
+from cinn_app.registry import Command, import_object, systems
 
 __all__ = ["cinn", "run"]
 
+COMMANDS = (
+    Command("app", f"{__package__}.app:app", "Serve the studio, a web page, until Ctrl-C."),
+    Command(
+        "models",
+        f"{__package__}.models:models",
+        "List the installed models: what each does, its size, figures and licence.",
+    ),
+    Command("evaluate", f"{__package__}.evaluate:evaluate", "Measure a model on data that it has not learnt from."),
+    Command("train", f"{__package__}.train:train", "Train a model from its recipe, and write its checkpoint."),
+)
+
 
 class _Commands(TyperGroup):
-    """The commands; wrong usage is told in plain words, and Ctrl-C stops with one line and the exit code of shells."""
+    """The commands, listed without importing them. Ctrl-C ends one with a line and the exit code of shells."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self._known())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a stand-in that knows the summary."""
+        command = self._known().get(cmd_name)
+        return command and TyperCommand(cmd_name, help=command.summary)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command that is called."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        return name, _imported(self._known()[name]) if name and stand_in else stand_in, rest
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -33,6 +53,23 @@ class _Commands(TyperGroup):
             say_warning("Stopped.")
             raise typer.Exit(130) from None
 
+    @staticmethod
+    def _known() -> dict[str, Command]:
+        from_systems = [command for system in systems().values() for command in system.commands]
+        return {command.name: command for command in (*from_systems, *COMMANDS)}
+
+
+def _imported(command: Command) -> Any:
+    """Turn a function, or a typer application of subcommands, into click's command."""
+    target = import_object(command.target)
+    if isinstance(target, typer.Typer):
+        return typer.main.get_command(target)
+    alone = typer.Typer(
+        add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
+    )
+    alone.command(command.name)(target)
+    return typer.main.get_command(alone)
+
 
 cinn = typer.Typer(
     cls=_Commands,
@@ -42,9 +79,6 @@ cinn = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (colorize, app, models, evaluate, train):
-    cinn.command()(command)
-cinn.add_typer(digits, name="digits")
 
 
 def _tell_version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ def models() -> None:
     from rich.text import Text
 
     from cinn_app.checkpoints import installed_models, shipped_checkpoints
-    from cinn_app.metrics.words import value_list
+    from cinn_app.metrics.labels import value_list
 
     installed = installed_models()
     if not installed:

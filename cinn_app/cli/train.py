@@ -23,6 +23,9 @@ def train(
         ),
     ] = None,
     device: Device = "auto",
+    precision: Annotated[
+        str, typer.Option(metavar="auto|float32|bfloat16", help="Of the networks; auto asks what the hardware has.")
+    ] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run was stopped.")] = False,
     start_from: Annotated[
         list[str] | None,
@@ -72,19 +75,30 @@ def train(
     Stopped at any moment, even by a power cut, it goes on with --resume and loses at most a minute of work.
     """
     from cinn_app.cli.bars import rich_progress
-    from cinn_app.metrics.words import value_list
+    from cinn_app.metrics.labels import value_list
     from cinn_app.recipes import load_recipe
+    from cinn_app.registry import systems
 
     checked = load_recipe(recipe)
-    if not data and checked.system != "digits":
-        raise WrongUsage("--data is missing: give folders or tar archives of colour pictures to learn from.", context)
+    if not data and systems()[checked.system].needs_data:
+        raise WrongUsage("--data is missing: give folders or tar archives of pictures to learn from.", context)
     target = output or Path("checkpoints") / f"{checked.name}.safetensors"
     folder = run or Path("runs") / checked.name
     with err.status("Loading the libraries"):
         from cinn_app.training.run import train as run_training
     try:
         checkpoint = run_training(
-            checked, data or [], target, folder, cache, device, resume, start_from or [], max_minutes, rich_progress
+            checked,
+            data or [],
+            target,
+            folder,
+            cache,
+            device,
+            precision,
+            resume,
+            start_from or [],
+            max_minutes,
+            rich_progress,
         )
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
         state = folder / "state.ckpt"

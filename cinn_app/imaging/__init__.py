@@ -2,12 +2,11 @@
 
 from cinn_app.imaging.colour import lab_to_rgb, lightness_and_ab_to_rgb8, rgb_to_lab, shrink_into_gamut
 from cinn_app.imaging.decode import IN_COLOUR, ImageSource, Photograph, read_photograph
-from cinn_app.imaging.digits import DIGIT_SIDE, digit_sheet, read_digit
 from cinn_app.imaging.encode import OUTPUT_FORMATS, encode_picture, format_like, save_picture
 from cinn_app.imaging.film import FILM_FORMATS, encode_film
-from cinn_app.imaging.marks import MADE_WHOLE, read_mark
+from cinn_app.imaging.geodesic import blend_by_distance, edge_distances, put_colours
 from cinn_app.imaging.metadata import PictureMetadata
-from cinn_app.imaging.reach import blend_by_distance, edge_distances, put_colours
+from cinn_app.imaging.provenance import MADE_WHOLE, read_mark
 from cinn_app.imaging.samples import sample_photographs
 from cinn_app.imaging.sheet import contact_sheet
 from cinn_app.imaging.shrink import read_preview, shrink_photograph
@@ -15,7 +14,6 @@ from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS
 from cinn_app.imaging.upsample import upsample_chroma
 
 __all__ = [
-    "DIGIT_SIDE",
     "FILM_FORMATS",
     "INPUT_SUFFIXES",
     "IN_COLOUR",
@@ -27,7 +25,6 @@ __all__ = [
     "PictureMetadata",
     "blend_by_distance",
     "contact_sheet",
-    "digit_sheet",
     "edge_distances",
     "encode_film",
     "encode_picture",
@@ -35,7 +32,6 @@ __all__ = [
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
     "put_colours",
-    "read_digit",
     "read_mark",
     "read_photograph",
     "read_preview",

@@ -9,7 +9,7 @@ angle.
 import torch
 from torch import Tensor
 
-from cinn_app.imaging.bands import row_bands
+from cinn_app.imaging.tiles import row_bands
 
 __all__ = ["lab_to_rgb", "lightness_and_ab_to_rgb8", "rgb_to_lab", "shrink_into_gamut"]
 

@@ -7,11 +7,11 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from cinn_app.imaging.bands import row_bands
 from cinn_app.imaging.colour import rgb_to_lab
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
 from cinn_app.imaging.sources import PictureFile, opened_picture
+from cinn_app.imaging.tiles import row_bands
 from cinn_app.imaging.tone import ToneCount
 
 __all__ = ["IN_COLOUR", "ImageSource", "Photograph", "decode_photograph", "read_photograph"]

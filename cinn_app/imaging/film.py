@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.marks import MADE_WHOLE, with_mark
+from cinn_app.imaging.provenance import MADE_WHOLE, with_mark
 
 __all__ = ["FILM_FORMATS", "encode_film"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
-from cinn_app.imaging.marks import with_mark
+from cinn_app.imaging.provenance import with_mark
 
 __all__ = ["PictureMetadata", "options_to_save", "read_metadata"]
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.imaging.bands import PIXELS_PER_BAND, row_bands
+from cinn_app.imaging.tiles import PIXELS_PER_BAND, row_bands
 
 __all__ = ["blend_grid", "upsample_chroma"]
 

@@ -18,6 +18,8 @@ from gradio.context import LocalContext
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cinn_app.registry import room_folders
+
 __all__ = [
     "LANGUAGES",
     "SOURCE",
@@ -128,7 +130,8 @@ class Listener:
 
 def _read(language: str) -> Catalogue:
     catalogue = Catalogue({}, [])
-    for file in sorted(Path(__file__).parent.rglob(f"{language}.toml")):
+    folders = [Path(__file__).parent, *room_folders()]
+    for file in [file for folder in folders for file in sorted(folder.rglob(f"{language}.toml"))]:
         entries = tomllib.loads(file.read_text("utf-8"))
         catalogue.texts.update({_key(entry["en"]): entry[language] for entry in entries.get("text", ())})
         catalogue.told.extend((_pattern(entry["en"]), entry[language]) for entry in entries.get("told", ()))

@@ -4,28 +4,19 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import gradio as gr
 
 from cinn_app.checkpoints import find_checkpoint, read_header, shipped_checkpoints
 from cinn_app.errors import CinnError
-from cinn_app.recipes import ColorizationRecipe
-from cinn_app.studio.api.endpoints import Api, publish
-from cinn_app.studio.colorize.endpoints import ColorizeApi
-from cinn_app.studio.colorize.tab import ColorizeTab
-from cinn_app.studio.digits.endpoints import DigitsApi
-from cinn_app.studio.digits.tab import DigitsTab
+from cinn_app.studio.api.endpoints import publish
 from cinn_app.studio.language import LANGUAGES, SOURCE, language, speaking, tr
 from cinn_app.studio.models.endpoints import ModelsApi
 from cinn_app.studio.models.tab import ModelsTab
-from cinn_app.studio.server.loading import Deferred
+from cinn_app.studio.room import rooms
 from cinn_app.studio.server.startup import without_stubs
-from cinn_app.studio.server.status import measured
 from cinn_app.studio.widgets.address import keep_tab_in_address
-from cinn_app.systems.colorization.axes import axes_from_details
-from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.digits.generator import DigitGenerator
 
 __all__ = ["build", "load_systems", "missing_words"]
 
@@ -44,40 +35,6 @@ element.addEventListener("click", (event) => {
 """
 
 
-class System(Protocol):
-    """What a tab is about."""
-
-    @property
-    def recipe(self) -> Any: ...
-
-
-class Kind(NamedTuple):
-    """What the studio knows of a system.
-
-    Attributes:
-        model: the name of the model that ships for it.
-        load: gives the system by a model's name.
-        tab: lays the system out in the page.
-        api: has the system's endpoints.
-    """
-
-    model: str
-    load: Callable[[str], System]
-    tab: type[Any]
-    api: Callable[[Any], Api]
-
-
-def _colorizer(name: str) -> Deferred:
-    """Load it later: its tab is laid out from the recipe and the axes."""
-    known = {"axes": lambda checkpoint: axes_from_details(checkpoint.details)}
-    return Deferred(lambda name: measured(Colorizer.load(name), "colorize"), name, ColorizationRecipe, known)
-
-
-#: By the system's name in recipes, in the order of the tabs.
-KINDS = {
-    "colorization": Kind("colorize", _colorizer, ColorizeTab, ColorizeApi),
-    "digits": Kind("digits", DigitGenerator.load, DigitsTab, DigitsApi),
-}
 #: What gradio calls the languages.
 LOCALES = {"en": "en", "zh": "zh-CN"}
 # Seconds: every hour gradio deletes what is older than a day. Most goes long before: see `serving.py`.
@@ -113,7 +70,7 @@ with without_stubs():  # gradio would write one for whatever is derived from its
             return {"components": [{**said, "id": one["id"]} for one, said in pairs]}
 
 
-def build(systems: Mapping[str, System], shown: str | None = None, model: str | None = None) -> Studio:
+def build(systems: Mapping[str, Any], shown: str | None = None, model: str | None = None) -> Studio:
     """Lay out the page.
 
     Args:
@@ -126,18 +83,18 @@ def build(systems: Mapping[str, System], shown: str | None = None, model: str | 
     return studio
 
 
-def _lay_out(systems: Mapping[str, System], shown: str | None, model: str | None) -> Studio:
+def _lay_out(systems: Mapping[str, Any], shown: str | None, model: str | None) -> Studio:
     """Lay the page out in the language that is being spoken."""
-    apis = {name: kind.api(systems[name]) for name, kind in KINDS.items() if name in systems}
+    shown_rooms = {name: room for name, (_, room) in rooms().items() if name in systems}
+    apis = {name: room.api(systems[name]) for name, room in shown_rooms.items()}
     computing = [endpoint for api in apis.values() for endpoint in api.endpoints]
     telling = ModelsApi(apis, model).models
     with Studio(title=TITLE, analytics_enabled=False, delete_cache=DELETE_CACHE) as studio:
         _lay_out_header()
         with gr.Tabs(selected=shown) as tabs:
-            for name, kind in KINDS.items():
-                if name in systems:
-                    with gr.Tab(tr(kind.tab.title), id=name):
-                        kind.tab(systems[name])
+            for name, room in shown_rooms.items():
+                with gr.Tab(tr(room.title), id=name):
+                    room.tab(systems[name])
             with gr.Tab(tr(ModelsTab.title), id="models"):
                 ModelsTab([*computing, telling], model)
         keep_tab_in_address(tabs)
@@ -170,7 +127,7 @@ def _lay_out_header() -> None:
     )
 
 
-def load_systems(model: str | None = None) -> dict[str, System]:
+def load_systems(model: str | None = None) -> dict[str, Any]:
     """Load the installed model of each system; of what takes long, only the recipe at first.
 
     Args:
@@ -182,20 +139,20 @@ def load_systems(model: str | None = None) -> dict[str, System]:
     Raises:
         CinnError: if the given model cannot be loaded, or none is given and none can be.
     """
-    systems: dict[str, System] = {}
+    loaded: dict[str, Any] = {}
     if model is not None:
         given = read_header(find_checkpoint(model)).recipe.system
-        systems[given] = KINDS[given].load(model)
+        loaded[given] = rooms()[given][1].load(model)
     failures = []
-    for name, kind in KINDS.items():
-        if name in systems:
+    for name, (system, room) in rooms().items():
+        if name in loaded:
             continue
         try:
-            systems[name] = kind.load(kind.model)
+            loaded[name] = room.load(system.default_model)
         except CinnError as error:
             failures.append(error)
-            if (shipped_checkpoints() / f"{kind.model}.safetensors").exists():
-                print(f"There is no tab {kind.tab.title}: {error}", flush=True)
-    if not systems:
+            if (shipped_checkpoints() / f"{system.default_model}.safetensors").exists():
+                print(f"There is no tab {room.title}: {error}", flush=True)
+    if not loaded:
         raise failures[0]
-    return systems
+    return loaded

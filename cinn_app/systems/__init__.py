@@ -1,1 +1,1 @@
-"""One folder per system: its model on tensors, the class that people hold, and how it is measured."""
+"""One package per system. Each names its parts in ``SYSTEM``, where :mod:`cinn_app.registry` finds them."""

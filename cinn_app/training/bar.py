@@ -15,16 +15,17 @@ __all__ = ["TrainingBar"]
 
 
 class TrainingBar(Callback):
-    """Show steps, bits/dim, views per second and the time left; write a line whenever held-out views were measured.
+    """Show steps, losses, views per second and the time left; write a line whenever held-out views were measured.
 
     Args:
         limit: ends the training before its steps do.
         batch_size: views per step.
-        figures: names of what is logged on held-out views and worth a place in the line.
+        watched: names of what is logged in training and shown in the bar.
+        figures: names of what is logged on held-out views and shown in the line.
     """
 
-    def __init__(self, limit: TimeLimit, batch_size: int, figures: Sequence[str]) -> None:
-        self.limit, self.batch_size, self.figures = limit, batch_size, figures
+    def __init__(self, limit: TimeLimit, batch_size: int, watched: Sequence[str], figures: Sequence[str]) -> None:
+        self.limit, self.batch_size, self.watched, self.figures = limit, batch_size, watched, figures
         self.console = Console()
         self.bar = Progress(
             TextColumn("Training"),
@@ -45,15 +46,16 @@ class TrainingBar(Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Advance the bar."""
-        bits = float(trainer.callback_metrics.get("bits/dim", float("nan")))
-        state = f"{bits:.3f} bits/dim, {self._rate(trainer):.0f} views/s, {self._minutes_left(trainer):.0f} min left"
+        logged = trainer.callback_metrics
+        values = "".join(f"{float(logged[name]):.3f} {name}, " for name in self.watched if name in logged)
+        state = f"{values}{self._rate(trainer):.0f} views/s, {self._minutes_left(trainer):.0f} min left"
         self.bar.update(self.task, completed=trainer.global_step, state=state)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write a line."""
         if trainer.training:
             logged = trainer.callback_metrics
-            measured = "".join(f", {name} {float(logged[name]):.3f}" for name in ("bits/dim", *self.figures))
+            measured = "".join(f", {name} {float(logged[name]):.3f}" for name in (*self.watched, *self.figures))
             self.console.print(
                 f"step {trainer.global_step}{measured}, {self._rate(trainer):.0f} views/s, "
                 f"{self._minutes_left(trainer):.0f} min left",

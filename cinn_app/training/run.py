@@ -1,8 +1,9 @@
-"""From a recipe and pictures to a checkpoint, whatever the system."""
+"""From a recipe and data to a checkpoint, for any system."""
 
+import dataclasses
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
-from cinn_app.devices import choose_device, faster_autocast_dtype
+from cinn_app.devices import choose_device, resolve_precision
 from cinn_app.errors import CheckpointError, TrainingError
 from cinn_app.progress import Progress, no_progress
-from cinn_app.recipes import ColorizationRecipe, Recipe, Training
+from cinn_app.recipes import Recipe, Training
+from cinn_app.registry import systems
 from cinn_app.training.averaging import MovingAverage
 from cinn_app.training.bar import TrainingBar
-from cinn_app.training.colorization import prepare_colorization
-from cinn_app.training.digits import prepare_digits
 from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
-from cinn_app.training.job import Job
-from cinn_app.training.sheets import SampleSheets
+from cinn_app.training.module import TrainingModule
+from cinn_app.training.pictures import TrainingPictures
+from cinn_app.training.trainable import Setup, Trainable
 
 __all__ = ["train"]
 
@@ -37,6 +38,7 @@ def train(
     run: Path,
     cache: Path,
     device: str = "auto",
+    precision: str = "auto",
     resume: bool = False,
     start_from: Sequence[str | Path] = (),
     max_minutes: float | None = None,
@@ -52,7 +54,8 @@ def train(
         run: folder for logs, sample sheets and the state from which to resume.
         cache: folder for packed pictures and features.
         device: a name for :func:`cinn_app.devices.choose_device`.
-        resume: go on from the state in `run`.
+        precision: a name for :func:`cinn_app.devices.resolve_precision`.
+        resume: continue from the state in `run`.
         start_from: checkpoints, by path or name; a new training begins with the average of their weights.
         max_minutes: stop after so long; the schedule then ends with them.
         progress: shows how packing and caching get on.
@@ -66,68 +69,63 @@ def train(
     chosen = choose_device(device)
     state = run / "state.ckpt"
     if resume and not state.is_file():
-        raise TrainingError(f"There is no state to resume in {run}: start without --resume.")
+        raise TrainingError("There is no state to resume in {run}: start without --resume.", run=run)
     if state.is_file() and not resume:
         raise TrainingError(
-            f"A training was begun in {run} already: go on with --resume, or give another folder with --run."
+            "A training has already started in {run}: continue it with --resume, or give another folder with --run.",
+            run=run,
         )
     pl.seed_everything(recipe.training.seed, verbose=False)
     limit = TimeLimit(max_minutes)
-    start = _step_of(state) if resume else 0
-    job = _prepare(recipe, sources, cache, chosen, start_from, limit, start, progress)
-    trainer = _trainer(recipe.training, run, chosen, limit, job)
-    checks = _loader(job.checks)
+    setup = Setup(
+        sources=sources,
+        cache=cache,
+        device=chosen,
+        precision=resolve_precision(precision, chosen),
+        step=_step_of(state) if resume else 0,
+        progress=progress,
+    )
+    trainable = _prepare(recipe, setup, start_from)
+    module = TrainingModule(trainable, recipe.training, limit)
+    trainer = _trainer(recipe.training, run, setup, limit, trainable)
+    checks = _loader(trainable.held_out)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and loggers, not for users
         trainer.fit(
-            job.module,
-            _loader(job.batches),
-            checks,
-            ckpt_path=str(state) if resume else None,
-            weights_only=True,
+            module, _loader(trainable.batches), checks, ckpt_path=str(state) if resume else None, weights_only=True
         )
-        measured = trainer.validate(job.module, checks, verbose=False)[0]
-    job.module.eval()
-    details = job.finish()
+        measured = trainer.validate(module, checks, verbose=False)[0]
+    module.eval()
+    details = trainable.details()
     checkpoint = Checkpoint(
         recipe,
-        dict(job.module.model.state_dict()),
+        dict(trainable.model.state_dict()),
         {
             "steps": trainer.global_step,
             "views_seen": trainer.global_step * recipe.training.batch_size,
-            "pictures": job.pictures,
-            **{name: round(measured[logged], 4) for logged, name in job.figures.items()},
+            "pictures": trainable.pictures,
+            **{name: round(measured[logged], 4) for logged, name in trainable.figures.items()},
         },
-        job.data,
+        list(trainable.data),
         details,
     )
     save_checkpoint(output, checkpoint)
     return checkpoint
 
 
-def _prepare(
-    recipe: Recipe,
-    sources: Sequence[Path],
-    cache: Path,
-    device: torch.device,
-    start_from: Sequence[str | Path],
-    limit: TimeLimit,
-    start: int,
-    progress: Progress,
-) -> Job:
+def _prepare(recipe: Recipe, setup: Setup, start_from: Sequence[str | Path]) -> Trainable:
     """Let the recipe's system set up its training."""
     paths = [find_checkpoint(name) for name in start_from]
+    prepare: Callable[[Recipe, Setup], Trainable] = systems()[recipe.system].load("training")
     try:
         weights = _average([load_checkpoint(path).weights for path in paths]) if paths else None
-        if isinstance(recipe, ColorizationRecipe):
-            return prepare_colorization(recipe, sources, cache, device, weights, limit, start, progress)
-        return prepare_digits(recipe, sources, cache, weights, limit, start, progress)
+        return prepare(recipe, dataclasses.replace(setup, weights=weights))
     except RuntimeError as error:  # what strict loading raises
         if not paths:
             raise
-        named = " and ".join(map(str, paths))
         raise CheckpointError(
-            f"The weights in {named} do not fit this recipe: start from checkpoints of the same architecture."
+            "The weights in {paths} do not fit this recipe: start from checkpoints of the same architecture.",
+            paths=" and ".join(map(str, paths)),
         ) from error
 
 
@@ -146,13 +144,13 @@ def _average(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return averaged
 
 
-def _trainer(training: Training, run: Path, device: torch.device, limit: TimeLimit, job: Job) -> pl.Trainer:
+def _trainer(training: Training, run: Path, setup: Setup, limit: TimeLimit, trainable: Trainable) -> pl.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return pl.Trainer(
         max_steps=training.steps,
-        accelerator=device.type,
-        devices=1 if device.type != "cuda" else "auto",
-        precision="bf16-mixed" if faster_autocast_dtype(device) else "32-true",
+        accelerator=setup.device.type,
+        devices=1,  # the batches' stream does not know its rank: several would train on the same ones
+        precision="bf16-mixed" if setup.precision is torch.bfloat16 else "32-true",
         gradient_clip_val=training.gradient_clip,
         val_check_interval=STEPS_BETWEEN_CHECKS,
         check_val_every_n_epoch=None,
@@ -169,9 +167,9 @@ def _trainer(training: Training, run: Path, device: torch.device, limit: TimeLim
             limit,
             DivergenceGuard(),
             MovingAverage(training.ema_decay),
-            SampleSheets(job.sheet, run / "sheets"),
+            TrainingPictures(trainable.picture, run / "sheets"),
             StateSaver(run / "state.ckpt"),
-            TrainingBar(limit, training.batch_size, list(job.figures)),
+            TrainingBar(limit, training.batch_size, list(trainable.watched), list(trainable.figures)),
         ],
     )
 
@@ -181,7 +179,7 @@ def _step_of(state: Path) -> int:
         return int(torch.load(state, map_location="cpu", weights_only=True, mmap=True)["global_step"])
     except Exception as error:  # whatever a damaged archive raises
         raise TrainingError(
-            f"The training state {state} is damaged ({error}): start again without --resume."
+            "The training state {state} is damaged ({error}): start again without --resume.", state=state, error=error
         ) from error
 
 

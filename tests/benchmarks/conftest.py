@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cinn_app.data.packed import ColourBatch
+from cinn_app.systems.colorization.data import ColourBatch
 
 
 @pytest.fixture

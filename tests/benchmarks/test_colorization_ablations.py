@@ -16,12 +16,13 @@ from colorization.training import train_baseline
 from colorization_ablations import parse, run
 from torch import Tensor
 
-from cinn_app.data.packed import ColourBatch
 from cinn_app.flows import AffineCoupling, ConditionalAffine, OrthogonalMixing, Squeeze
 from cinn_app.imaging import read_photograph
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe, parse_recipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.recipes import parse_recipe
+from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import normalise
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 
 Variant = Callable[[str], Flow]
 

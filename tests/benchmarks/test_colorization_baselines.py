@@ -13,10 +13,11 @@ from colorization import training
 from colorization.regression import Regression
 from colorization_baselines import parse, run
 
-from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import RecipeError, TrainingError
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe, parse_recipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.recipes import parse_recipe
+from cinn_app.systems.colorization.data import ColourBatch
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 
 
 class Views:

@@ -16,10 +16,11 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from cinn_app.imaging import Photograph, read_photograph
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.recipes import ColorizationRecipe, parse_recipe
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.model import normalise
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 
 Family = Callable[[str], Baseline]
 

@@ -150,7 +150,7 @@ def test_separate_files_are_gray_and_the_same_as_on_the_sheet(digits: Callable, 
 def test_several_batches_are_one_series(
     digits: Callable, generator: DigitGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cinn_app.cli.digits.BATCH", 4)
+    monkeypatch.setattr("cinn_app.systems.digits.commands.BATCH", 4)
     assert digits("--separate", "--label", 5, "--count", 10, "-o", "set").out == "Wrote 10 pictures into set.\n"
     assert [path.name for path in sorted(Path("set/5").iterdir())] == [f"{number:04}.png" for number in range(10)]
     assert np.abs(pixels("set/5/0009.png").astype(int) - generator.sample([5], 10)[0, 9].numpy()).max() <= 1
@@ -198,7 +198,7 @@ def test_axes_within_a_digit_are_listed(cinn: Callable, tmp_path: Path, tiny_dig
 
 
 def test_restyle_shows_the_picture_and_ten_digits(digits: Callable, generator: DigitGenerator) -> None:
-    from cinn_app.imaging import read_digit
+    from cinn_app.systems.digits.images import read_digit
 
     image = four("four.png")
     before = image.read_bytes()
@@ -229,7 +229,7 @@ def test_restyle_tells_how_sure_it_is_of_a_digit_that_it_knows(cinn: Callable) -
 
 
 def test_restyle_believes_the_label(digits: Callable, generator: DigitGenerator) -> None:
-    from cinn_app.imaging import read_digit
+    from cinn_app.systems.digits.images import read_digit
 
     result = digits("restyle", four("four.png", "RGB"), "--label", 8, "-o", "ten.png")
     assert result.code == 0
@@ -330,10 +330,10 @@ def test_wrong_usage_is_2(cinn: Callable, arguments: str, sentence: str) -> None
 
 
 def test_ranges_are_those_of_the_model() -> None:
-    from cinn_app.cli.digits import MAX_STEP
     from cinn_app.cli.options import MAX_TEMPERATURE
     from cinn_app.systems.colorization import colorizer
     from cinn_app.systems.digits import handwritings
+    from cinn_app.systems.digits.commands import MAX_STEP
 
     assert (MAX_STEP, MAX_TEMPERATURE) == (handwritings.MAX_STEP, handwritings.MAX_TEMPERATURE)
     assert colorizer.MAX_TEMPERATURE == MAX_TEMPERATURE

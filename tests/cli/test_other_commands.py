@@ -14,8 +14,8 @@ from torchvision.datasets import MNIST
 
 from cinn_app import DigitGenerator, checkpoints
 from cinn_app.cli import console
-from cinn_app.data.mnist import FILES
-from cinn_app.systems.evaluation import Evaluation
+from cinn_app.evaluation import Evaluation
+from cinn_app.systems.digits.data import FILES
 
 
 @pytest.fixture(autouse=True)

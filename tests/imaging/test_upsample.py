@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from cinn_app.imaging import lightness_and_ab_to_rgb8, upsample_chroma
-from cinn_app.imaging.bands import row_bands
+from cinn_app.imaging.tiles import row_bands
 
 
 def two_fields(height: int = 128, width: int = 192, border: int = 101) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,11 +11,11 @@ from PIL import Image
 from cinn_app import DigitGenerator, __version__
 from cinn_app.errors import CinnError
 from cinn_app.imaging import read_mark
-from cinn_app.studio.digits.pictures import FRAMES, Setting, between, draw, film_file, film_name
-from cinn_app.studio.digits.planes import COUNT, REACH, Plane
-from cinn_app.studio.digits.reading import reading
-from cinn_app.studio.digits.styles import KEPT, STEPS, neighbours
 from cinn_app.systems.digits.generator import Restyled
+from cinn_app.systems.digits.studio.pictures import FRAMES, Setting, between, draw, film_file, film_name
+from cinn_app.systems.digits.studio.planes import COUNT, REACH, Plane
+from cinn_app.systems.digits.studio.reading import reading
+from cinn_app.systems.digits.studio.styles import KEPT, STEPS, neighbours
 
 MARKED = {"seed": 4, "temperature": 0.7, "axes": {"slant": 1.5}, "frames": FRAMES}
 

@@ -12,7 +12,8 @@ from digit_page import changed, decode, pictures
 from playwright.sync_api import Locator, Page, expect  # after the check that it is there
 from studio_page import stroke
 
-from cinn_app.imaging import read_digit, read_mark
+from cinn_app.imaging import read_mark
+from cinn_app.systems.digits.images import read_digit
 
 GRID, WRITTEN, BESIDE = "#grid img", "#written .row-of-digits img", "#style-grid .hand"
 

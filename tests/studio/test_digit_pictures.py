@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from cinn_app import DigitGenerator
 from cinn_app.errors import ImageError
-from cinn_app.studio.digits.markup import png
-from cinn_app.studio.digits.pictures import (
+from cinn_app.systems.digits.studio.markup import png
+from cinn_app.systems.digits.studio.pictures import (
     BETWEEN,
     Setting,
     along_axes,

@@ -12,12 +12,12 @@ from PIL import Image
 from cinn_app import Colorizer, Hints, Palette, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_mark, save_picture
-from cinn_app.studio.colorize.controls import ControlRanges, Controls
-from cinn_app.studio.colorize.history import MAX_TRIES, Album, Moment, close_album, new_sheet, open_album
-from cinn_app.studio.colorize.opening import begin, go_on
-from cinn_app.studio.colorize.packing import pack
-from cinn_app.studio.colorize.pictures import export, paint
-from cinn_app.studio.colorize.visits import Reference, Visit, draw, open_visit, wake_visit
+from cinn_app.systems.colorization.studio.controls import ControlRanges, Controls
+from cinn_app.systems.colorization.studio.history import MAX_TRIES, Album, Moment, close_album, new_sheet, open_album
+from cinn_app.systems.colorization.studio.opening import begin, go_on
+from cinn_app.systems.colorization.studio.packing import pack
+from cinn_app.systems.colorization.studio.pictures import export, paint
+from cinn_app.systems.colorization.studio.visits import Reference, Visit, draw, open_visit, wake_visit
 
 CONTROLS = Controls(0.8, 1.0, 0)
 

@@ -10,8 +10,8 @@ import pytest
 
 from cinn_app import Colorizer
 from cinn_app.errors import CheckpointError
-from cinn_app.recipes import ColorizationRecipe
 from cinn_app.studio.server.loading import Deferred, load_deferred
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
 
 
 def test_the_recipe_is_there_at_once_and_the_rest_when_it_is_asked_for(tiny_checkpoint: Path) -> None:

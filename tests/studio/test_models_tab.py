@@ -9,9 +9,9 @@ from PIL import Image
 from cinn_app import checkpoints
 from cinn_app.checkpoints import installed_models
 from cinn_app.studio.api.endpoints import describe
-from cinn_app.studio.digits.endpoints import DigitsApi
 from cinn_app.studio.models.endpoints import ModelsApi
 from cinn_app.studio.models.tab import card_text, facts, reference
+from cinn_app.systems.digits.studio.endpoints import DigitsApi
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from PIL import Image
 from cinn_app import Colorizer, Hints, Palette, Steering
 from cinn_app.errors import CinnError
 from cinn_app.imaging import read_mark, rgb_to_lab
-from cinn_app.studio.colorize.hint_pad import HintPad, marks
-from cinn_app.studio.colorize.pictures import differences, export, paint
-from cinn_app.studio.colorize.visits import Reference, Visit, draw, open_visit, same_draw
+from cinn_app.systems.colorization.studio.hint_pad import HintPad, marks
+from cinn_app.systems.colorization.studio.pictures import differences, export, paint
+from cinn_app.systems.colorization.studio.visits import Reference, Visit, draw, open_visit, same_draw
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from PIL import Image
 
 from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
-from cinn_app.studio.colorize.pictures import describe, export, gray, paint
-from cinn_app.studio.colorize.visits import SAMPLES, Visit, close_visit, draw, open_visit
+from cinn_app.systems.colorization.studio.pictures import describe, export, gray, paint
+from cinn_app.systems.colorization.studio.visits import SAMPLES, Visit, close_visit, draw, open_visit
 
 
 @pytest.fixture(scope="module")

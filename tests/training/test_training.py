@@ -21,7 +21,7 @@ from cinn_app.errors import CheckpointError, DataError, DeviceError, TrainingErr
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.model import ColorizationModel
-from cinn_app.training.colorization import ColorizationTraining
+from cinn_app.systems.colorization.training import ColorizationTraining
 from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
 from cinn_app.training.run import _average, train
 

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.checkpoints import InstalledModel, installed_models
-from cinn_app.metrics.words import label, value
+from cinn_app.metrics.labels import label, value
 from cinn_app.studio.api.endpoints import Endpoint, Value, describe
 from cinn_app.studio.language import later, listed, retell, tr
 

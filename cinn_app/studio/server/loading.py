@@ -7,7 +7,7 @@ from typing import Any
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
 from cinn_app.errors import CinnError
-from cinn_app.systems.loading import KnownRecipe, require_recipe
+from cinn_app.recipes import Recipe
 
 __all__ = ["Deferred", "load_deferred"]
 
@@ -18,7 +18,7 @@ class Deferred:
     Args:
         load: loads the system by the name.
         name: of a shipped model, or the path of a checkpoint.
-        kind: the recipe that it must have.
+        check_recipe: refuses the recipe of another system.
         known: what else is there at once, by its name: how it is found in the checkpoint.
 
     Raises:
@@ -29,11 +29,11 @@ class Deferred:
         self,
         load: Callable[[str], Any],
         name: str,
-        kind: type[KnownRecipe],
+        check_recipe: Callable[[Recipe], Any],
         known: Mapping[str, Callable[[Checkpoint], Any]] = MappingProxyType({}),
     ) -> None:
         checkpoint = load_checkpoint(find_checkpoint(name))
-        self.recipe: Any = require_recipe(checkpoint, kind)
+        self.recipe: Any = check_recipe(checkpoint.recipe)
         for wanted, find in known.items():
             setattr(self, wanted, find(checkpoint))
         self._load, self._name = load, name

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from cinn_app.registry import room_folders
+
 __all__ = ["HEAD", "styles", "theme"]
 
 # Named, never fetched: the first that the visitor's computer has.
@@ -20,7 +22,8 @@ HEAD = [HERE / "head.html", HERE / "access.html"]
 
 def styles() -> list[Path]:
     """Find the style sheets: the whole page's, then those of the rooms."""
-    return [HERE / "theme.css", *sorted(HERE.parent.glob("*/tab.css"))]
+    folders = [HERE.parent / "models", *room_folders()]
+    return [HERE / "theme.css", *(folder / "tab.css" for folder in folders if (folder / "tab.css").is_file())]
 
 
 def theme() -> gr.themes.Base:

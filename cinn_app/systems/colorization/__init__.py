@@ -1,5 +1,31 @@
-"""Colourings of gray photographs.
+"""Diverse colorization of photographs by a conditional flow over their chroma."""
 
-Read first `model` (the flow and its likelihood), then `colorizer` (what people hold); every other file is one thing
-that a colouring can be asked for.
-"""
+from cinn_app.registry import Command, System
+
+__all__ = ["SYSTEM"]
+
+SYSTEM = System(
+    name="colorization",
+    recipe=f"{__name__}.recipe:ColorizationRecipe",
+    trained_model=f"{__name__}.colorizer:Colorizer",
+    training=f"{__name__}.training:prepare_training",
+    evaluation=f"{__name__}.evaluation:evaluate_colorizer",
+    room=f"{__name__}.studio.room:ROOM",
+    commands=(
+        Command(
+            "colorize",
+            f"{__name__}.commands.colorize:colorize",
+            "Colour photographs, in one plausible way or in several.",
+        ),
+    ),
+    exports={
+        "Colorizer": f"{__name__}.colorizer:Colorizer",
+        "Colouring": f"{__name__}.colouring:Colouring",
+        "Hints": f"{__name__}.hints:Hints",
+        "Palette": f"{__name__}.reference:Palette",
+        "Steering": f"{__name__}.steering:Steering",
+    },
+    default_model="colorize",
+    primary_figure="held_out_bits_per_dim",
+    order=10,
+)

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cinn_app.data.packed import ColourBatch
+from cinn_app.axes import find_axes
 from cinn_app.errors import CinnError
 from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.axes import find_axes
+from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import ColorizationModel
 
 __all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "find_colour_axes", "sum_of_steps"]

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.model import SIZE_MULTIPLE
+from cinn_app.systems.colorization.pack import TARGET_STRIDE
 
 __all__ = ["Canvas"]
 

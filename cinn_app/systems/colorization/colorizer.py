@@ -13,7 +13,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,10 @@ import torch
 from torch import Tensor
 
 from cinn_app.checkpoints import Checkpoint
-from cinn_app.data.packed import ColourBatch
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.progress import Progress, no_progress
-from cinn_app.recipes import ColorizationRecipe
-from cinn_app.systems.arc import arc
+from cinn_app.slerp import arc
 from cinn_app.systems.colorization.axes import (
     ColourAxis,
     axes_from_details,
@@ -35,12 +32,14 @@ from cinn_app.systems.colorization.axes import (
     sum_of_steps,
 )
 from cinn_app.systems.colorization.colouring import Colouring
-from cinn_app.systems.colorization.kept import Kept
+from cinn_app.systems.colorization.data import ColourBatch
+from cinn_app.systems.colorization.encoded import Reading
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
-from cinn_app.systems.colorization.reading import Reading
+from cinn_app.systems.colorization.recipe import ColorizationRecipe
+from cinn_app.systems.colorization.region import Kept
 from cinn_app.systems.colorization.sampling import draw_chroma, draw_from_density, generator_of
 from cinn_app.systems.colorization.steering import Steering
-from cinn_app.systems.loading import load_system, require_recipe
+from cinn_app.trained_model import TrainedModel
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
 
@@ -52,28 +51,16 @@ DIGEST_DIGITS = 12
 UNSTEERED = Steering()
 
 
-class Colorizer:
-    """A trained colorization model, ready for photographs of any size and shape.
+class Colorizer(TrainedModel[ColorizationRecipe]):
+    """A trained colorization model, ready for photographs of any size and shape."""
 
-    Args:
-        checkpoint: weights and recipe.
-        device: where to compute.
+    recipe_type, default_model = ColorizationRecipe, "colorize"
+    model: ColorizationModel
 
-    Raises:
-        CheckpointError: if the checkpoint is of another system.
-    """
-
-    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        self.recipe = require_recipe(checkpoint, ColorizationRecipe)
-        self.checkpoint, self.device = checkpoint, device
-        self.model = ColorizationModel(self.recipe.architecture)
-        self.model.load_state_dict(checkpoint.weights)
-        self.model.to(device).eval()
-
-    @classmethod
-    def load(cls, name: str | Path = "colorize", device: str = "auto") -> "Colorizer":
-        """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
-        return load_system(cls, name, device)
+    @staticmethod
+    def build(recipe: ColorizationRecipe) -> ColorizationModel:
+        """Build the network that a recipe describes."""
+        return ColorizationModel(recipe.architecture)
 
     @property
     def axes(self) -> tuple[ColourAxis, ...]:

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from cinn_app.imaging import Photograph, lightness_and_ab_to_rgb8, rgb_to_lab
 from cinn_app.metrics.calibration import rank_shares
-from cinn_app.metrics.colour import (
+from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.metrics import (
     best_of,
     colourfulness,
     deviation,
@@ -20,7 +21,6 @@ from cinn_app.metrics.colour import (
     picture_rmse,
     variance,
 )
-from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 
 __all__ = ["Comparison", "Painter", "compare"]
 

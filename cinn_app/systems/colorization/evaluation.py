@@ -9,13 +9,13 @@ import numpy as np
 
 from cinn_app.data.sources import iterate_images
 from cinn_app.errors import DataError, ImageError, RecipeError
+from cinn_app.evaluation import Evaluation, evenly_spread
 from cinn_app.imaging import read_photograph
 from cinn_app.metrics.calibration import calibration_error, coverage
-from cinn_app.networks.judge import load_judge
+from cinn_app.nn.classifier import load_judge
 from cinn_app.progress import Progress, no_progress
+from cinn_app.systems.colorization.classification import Judging
 from cinn_app.systems.colorization.comparison import Comparison, Painter, compare
-from cinn_app.systems.colorization.judging import Judging
-from cinn_app.systems.evaluation import Evaluation, evenly_spread
 
 __all__ = ["evaluate_colorizer"]
 
@@ -25,7 +25,9 @@ LEVELS = (0.5, 0.9)
 
 def evaluate_colorizer(
     colorizer: Painter,
-    sources: Sequence[Path],
+    data: Sequence[Path],
+    *,
+    cache: Path = Path("cache"),
     samples: int = 8,
     limit: int | None = None,
     temperature: float | Sequence[float] | None = None,
@@ -56,7 +58,8 @@ def evaluate_colorizer(
 
     Args:
         colorizer: what to measure.
-        sources: folders, tar archives and pictures, held out from training.
+        data: folders, tar archives and pictures, held out from training.
+        cache: unused.
         samples: how many to draw per picture.
         limit: measure only so many pictures, spread evenly.
         temperature: as for :meth:`Colorizer.temperatures`.
@@ -65,13 +68,13 @@ def evaluate_colorizer(
     Raises:
         DataError: if a source is missing, or holds no colour photograph.
     """
-    names = [image.name for image in iterate_images(sources)]
+    names = [image.name for image in iterate_images(data)]
     kept = set(evenly_spread(len(names), limit))
     compared: list[Comparison] = []
     problems: list[str] = []
     judging, notes = _judging(colorizer)
     with progress("Colouring and comparing", len(kept)) as advance:
-        for number, image in enumerate(iterate_images(sources)):
+        for number, image in enumerate(iterate_images(data)):
             if number not in kept:
                 continue
             try:

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.flows import (
     AffineCoupling,
     Bijection,
@@ -29,10 +28,11 @@ from cinn_app.flows import (
     OrthogonalMixing,
     standard_normal_log_prob,
 )
-from cinn_app.networks.encoder import ImageEncoder
-from cinn_app.networks.pyramid import ColourPyramid
-from cinn_app.networks.subnets import conv_subnet
-from cinn_app.recipes import ColorizationArchitecture, ColorizationObjective
+from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.subnets import conv_subnet
+from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.pyramid import ColourPyramid
+from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
 
 __all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Guidance", "Losses", "denormalise", "normalise"]
 

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.data.pack import TARGET_STRIDE
 from cinn_app.errors import CinnError
 from cinn_app.flows.mixing import random_orthogonal
-from cinn_app.recipes import ColorizationSampling
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
+from cinn_app.systems.colorization.constraints import keep_region, meet_hints, meet_palette
+from cinn_app.systems.colorization.encoded import Reading
 from cinn_app.systems.colorization.model import ColorizationModel
-from cinn_app.systems.colorization.reading import Reading
+from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.recipe import ColorizationSampling
 from cinn_app.systems.colorization.steering import Steering
-from cinn_app.systems.colorization.wishes import keep_region, meet_hints, meet_palette
 
 __all__ = ["draw_chroma", "draw_from_density", "generator_of"]
 

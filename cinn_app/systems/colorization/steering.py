@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.kept import Kept
 from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.region import Kept
 
 __all__ = ["Steering"]
 

@@ -1,1 +1,26 @@
-"""Handwritten digits. Read first `model` (the flow and its likelihood), then `generator` (what people hold)."""
+"""Handwritten digits: a flow that is conditional on the label, and the axes of its handwritings."""
+
+from cinn_app.registry import Command, System
+
+__all__ = ["SYSTEM"]
+
+SYSTEM = System(
+    name="digits",
+    recipe=f"{__name__}.recipe:DigitsRecipe",
+    trained_model=f"{__name__}.generator:DigitGenerator",
+    training=f"{__name__}.training:prepare_training",
+    evaluation=f"{__name__}.evaluation:evaluate_digits",
+    room=f"{__name__}.studio.room:ROOM",
+    commands=(
+        Command(
+            "digits",
+            f"{__name__}.commands:digits",
+            "Write digits by hand: all ten of them, or one in many handwritings.",
+        ),
+    ),
+    exports={"DigitGenerator": f"{__name__}.generator:DigitGenerator"},
+    default_model="digits",
+    needs_data=False,
+    primary_figure="held_out_bits_per_dim",
+    order=20,
+)

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.data.mnist import Digits
-from cinn_app.metrics.strokes import measure_strokes
 from cinn_app.progress import Progress, no_progress
+from cinn_app.systems.digits.data import Digits
+from cinn_app.systems.digits.digit_shape import measure_strokes
 from cinn_app.systems.digits.model import AXES, CLASSES, COARSE_DIMS, DIMS, DigitModel, dequantise, quantise
 
 __all__ = ["FoundAxes", "find_axes", "varimax"]

@@ -1,15 +1,17 @@
 """Measuring a generator of digits on MNIST's test set."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from cinn_app.data.mnist import load_mnist
+from cinn_app.errors import DataError
+from cinn_app.evaluation import Evaluation, evenly_spread
 from cinn_app.progress import Progress, no_progress
+from cinn_app.systems.digits.data import load_mnist, require_mnist
 from cinn_app.systems.digits.generator import DigitGenerator
 from cinn_app.systems.digits.model import bits_per_dim, dequantise
-from cinn_app.systems.evaluation import Evaluation, evenly_spread
 
 __all__ = ["evaluate_digits"]
 
@@ -18,7 +20,12 @@ BATCH = 250
 
 @torch.inference_mode()
 def evaluate_digits(
-    generator: DigitGenerator, folder: Path, limit: int | None = None, progress: Progress = no_progress
+    generator: DigitGenerator,
+    data: Sequence[Path] = (),
+    *,
+    cache: Path = Path("cache"),
+    limit: int | None = None,
+    progress: Progress = no_progress,
 ) -> Evaluation:
     """Measure likelihood, classification and invertibility on the 10,000 test digits.
 
@@ -31,14 +38,19 @@ def evaluate_digits(
 
     Args:
         generator: what to measure.
-        folder: that holds ``MNIST/raw``, or is to; see :func:`cinn_app.data.mnist.load_mnist`.
+        data: the folder that holds ``MNIST/raw``; nothing downloads MNIST into the cache.
+        cache: folder for downloads.
         limit: measure only so many pictures, spread evenly.
         progress: shows how it gets on.
 
     Raises:
         DataError: if MNIST is damaged, or is missing and cannot be downloaded.
     """
-    test = load_mnist(folder, train=False)
+    if len(data) > 1:
+        raise DataError("Digits are measured on MNIST alone: give one --data, the folder of MNIST/raw.")
+    if data:
+        require_mnist(data[0])
+    test = load_mnist(data[0] if data else cache, train=False)
     images, labels = test.batch(np.array(evenly_spread(len(test.labels), limit)))
     noise = torch.Generator().manual_seed(0)
     model, device = generator.model, generator.device

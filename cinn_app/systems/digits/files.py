@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from cinn_app import __version__
-from cinn_app.imaging import MADE_WHOLE, PictureMetadata, digit_sheet, encode_film, save_picture
+from cinn_app.imaging import MADE_WHOLE, PictureMetadata, encode_film, save_picture
+from cinn_app.systems.digits.images import digit_sheet
 
 __all__ = ["digit_film", "save_digits"]
 

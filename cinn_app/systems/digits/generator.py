@@ -7,21 +7,19 @@ torch.Size([2, 5, 28, 28])
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
-from cinn_app.imaging import DIGIT_SIDE
-from cinn_app.recipes import DigitsRecipe
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.handwritings import Axis, Handwritings
+from cinn_app.systems.digits.images import DIGIT_SIDE
 from cinn_app.systems.digits.inputs import DigitImage, DigitImages, Labels, Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, dequantise, quantise
-from cinn_app.systems.loading import load_system, require_recipe
+from cinn_app.systems.digits.recipe import DigitsRecipe
+from cinn_app.trained_model import TrainedModel
 
 __all__ = ["Axis", "DigitGenerator", "Restyled"]
 
@@ -50,7 +48,7 @@ class Restyled(NamedTuple):
     doubtful: bool
 
 
-class DigitGenerator(Handwritings):
+class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
     """A trained flow of handwritten digits.
 
     A latent ``(784,)`` is a handwriting, whatever the digit: the same latent under another label is that digit in the
@@ -58,26 +56,15 @@ class DigitGenerator(Handwritings):
 
     Digits may be given as tensors or arrays of that form, and as paths or Pillow pictures of drawings, which
     :func:`cinn_app.imaging.read_digit` brings to it. What does not fit is refused with a CinnError.
-
-    Args:
-        checkpoint: weights and recipe.
-        device: where to compute.
-
-    Raises:
-        CheckpointError: if the checkpoint is of another system.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
-        self.recipe = require_recipe(checkpoint, DigitsRecipe)
-        self.checkpoint, self.device = checkpoint, device
-        self.model = DigitModel(self.recipe.architecture)
-        self.model.load_state_dict(checkpoint.weights)
-        self.model.to(device).eval()
+    recipe_type, default_model = DigitsRecipe, "digits"
+    model: DigitModel
 
-    @classmethod
-    def load(cls, name: str | Path = "digits", device: str = "auto") -> "DigitGenerator":
-        """Load a shipped model by its name, or any checkpoint by its path, as :func:`load_system` does."""
-        return load_system(cls, name, device)
+    @staticmethod
+    def build(recipe: DigitsRecipe) -> DigitModel:
+        """Build the network that a recipe describes."""
+        return DigitModel(recipe.architecture)
 
     def all_ten(self, latents: Latents) -> Tensor:
         """Write all ten digits in each handwriting, ``(count, 784)``: uint8, ``(count, 10, 28, 28)``."""

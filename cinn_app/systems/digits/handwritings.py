@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from cinn_app.axes import find_axes, find_axis
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
-from cinn_app.recipes import DigitsRecipe
-from cinn_app.systems.arc import arc
-from cinn_app.systems.axes import find_axes, find_axis
+from cinn_app.slerp import arc
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.inputs import Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, WHOLE_DIMS, DigitModel
+from cinn_app.systems.digits.recipe import DigitsRecipe
 
 __all__ = ["Axis", "Handwritings"]
 

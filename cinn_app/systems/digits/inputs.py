@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import DIGIT_SIDE, ImageSource, read_digit
+from cinn_app.imaging import ImageSource
+from cinn_app.systems.digits.images import DIGIT_SIDE, read_digit
 from cinn_app.systems.digits.model import CLASSES, DIMS
 
 __all__ = [

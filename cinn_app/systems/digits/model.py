@@ -26,10 +26,10 @@ from cinn_app.flows import (
     Triangular,
     standard_normal_log_prob,
 )
-from cinn_app.imaging import DIGIT_SIDE
-from cinn_app.networks.residual import ResidualBlock
-from cinn_app.networks.subnets import conv_subnet, dense_subnet, start_at_zero
-from cinn_app.recipes import DigitsArchitecture
+from cinn_app.nn.residual import ResidualBlock
+from cinn_app.nn.subnets import conv_subnet, dense_subnet, start_at_zero
+from cinn_app.systems.digits.images import DIGIT_SIDE
+from cinn_app.systems.digits.recipe import DigitsArchitecture
 
 __all__ = ["AXES", "CLASSES", "DIMS", "DigitModel", "bits_per_dim", "dequantise", "quantise"]
 

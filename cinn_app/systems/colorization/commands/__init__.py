@@ -1,0 +1,1 @@
+"""The command `cinn colorize`."""

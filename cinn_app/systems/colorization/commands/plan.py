@@ -1,0 +1,166 @@
+"""Which files a run of `cinn colorize` writes: named before it begins, each by one picture. Knows paths only."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cinn_app.cli.destinations import KEPT_SUFFIXES
+from cinn_app.cli.inputs import STREAM, Picture, identity
+from cinn_app.errors import ImageError
+
+__all__ = ["Claims", "Extras", "Job", "Plan", "make_plan", "output_names"]
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is written beside the colourings: a contact sheet, a map of where they differ."""
+
+    sheet: bool = False
+    uncertainty: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture, and all that is made of it.
+
+    Attributes:
+        source: the picture's file, or `STREAM`.
+        targets: the colourings' files, one per sample; `STREAM` for standard output.
+        sheet: the contact sheet's file.
+        uncertainty: the file of the map of where the samples differ.
+    """
+
+    source: Path
+    targets: tuple[Path, ...]
+    sheet: Path | None = None
+    uncertainty: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is written."""
+        return (*self.targets, *(path for path in (self.sheet, self.uncertainty) if path))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a run.
+
+    Attributes:
+        jobs: in the order of the pictures.
+        problems: a sentence per picture that is left out.
+        nested: whether outputs lie under the names of the folders given, since they would clash otherwise.
+    """
+
+    jobs: tuple[Job, ...]
+    problems: tuple[str, ...] = ()
+    nested: bool = False
+
+
+def make_plan(pictures: Sequence[Picture], output: Path, chosen: str, samples: int, extras: Extras) -> Plan:
+    """Name every output, so that no two pictures share one.
+
+    Pictures of different folders that would share a name are nested under the folders' names, and `a.gif` beside
+    `a.png` becomes `a.gif.png`. What still clashes is left out with a sentence.
+    """
+
+    def job_of(picture: Picture) -> Job:
+        return _job(picture, output, chosen, samples, extras)
+
+    nested = any(len({picture.root for picture in group}) > 1 for group in _by_name(pictures, job_of).values())
+    if nested:
+        pictures = _nest(pictures)
+    groups = _by_name(pictures, job_of)
+    jobs, problems = [], []
+    makers: dict[Path, Path] = {}
+    for picture in pictures:
+        job = job_of(picture)
+        suffix = job.targets[0].suffix
+        if len(groups[_key(job.targets[0])]) > 1 and suffix != picture.place.suffix:
+            job = job_of(replace(picture, place=picture.place.with_name(f"{picture.place.name}{suffix}")))
+        taken = next((file for file in job.files if file in makers), None)
+        if taken is not None and identity(makers[taken]) == identity(job.source):
+            continue  # named twice
+        if taken is not None:
+            problems.append(
+                f"{job.source} was left out, since {taken} will be made from {makers[taken]}: "
+                "colour it into another folder, or with another --format."
+            )
+            continue
+        makers |= dict.fromkeys(job.files, job.source)
+        jobs.append(job)
+    return Plan(tuple(jobs), tuple(problems), nested)
+
+
+def output_names(place: Path, chosen: str, samples: int) -> list[Path]:
+    """Name a picture's colourings, relative to the output folder.
+
+    >>> [name.as_posix() for name in output_names(Path("1950/aunt.JPG"), "keep", 2)]
+    ['1950/aunt-1.JPG', '1950/aunt-2.JPG']
+    >>> [name.as_posix() for name in output_names(Path("uncle.gif"), "keep", 1)]
+    ['uncle.png']
+    """
+    if chosen != "keep":
+        suffix = f".{chosen}"
+    else:
+        suffix = place.suffix if place.suffix.lower() in KEPT_SUFFIXES else ".png"
+    numbers = [""] if samples == 1 else [f"-{number}" for number in range(1, samples + 1)]
+    return [place.with_name(f"{place.stem}{number}{suffix}") for number in numbers]
+
+
+class Claims:
+    """The files that a run must not replace: its inputs.
+
+    Files are known by their identity on the disk, so that links and spellings in other letter cases do not deceive.
+    """
+
+    def __init__(self, pictures: Iterable[Picture]) -> None:
+        self._inputs = {known for picture in pictures if (known := identity(picture.source))}
+
+    def check(self, job: Job) -> None:
+        """Refuse to write where an input is.
+
+        Raises:
+            ImageError: if a file of the job is an input of this run.
+        """
+        for target in job.files:
+            if identity(target) in self._inputs:
+                raise ImageError(
+                    f"{job.source} was left out, since {target} is an input and is not overwritten: "
+                    "choose another output folder or --format."
+                )
+
+
+def _job(picture: Picture, output: Path, chosen: str, samples: int, extras: Extras) -> Job:
+    if output == STREAM:
+        return Job(picture.source, (STREAM,) * samples)
+    place = picture.place
+    return Job(
+        picture.source,
+        tuple(output / name for name in output_names(place, chosen, samples)),
+        output / place.with_name(f"{place.stem}-sheet.jpg") if extras.sheet else None,
+        output / place.with_name(f"{place.stem}-uncertainty.png") if extras.uncertainty else None,
+    )
+
+
+def _by_name(pictures: Sequence[Picture], job_of: Callable[[Picture], Job]) -> dict[str, list[Picture]]:
+    groups: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        groups.setdefault(_key(job_of(picture).targets[0]), []).append(picture)
+    return groups
+
+
+def _nest(pictures: Sequence[Picture]) -> list[Picture]:
+    """Put each picture under its folder's name; under more of the path where two folders are called the same."""
+    roots = {picture.root: Path(os.path.abspath(picture.root)) for picture in pictures}  # noqa: PTH100, minds no links
+    try:
+        common = Path(os.path.commonpath(list(roots.values())))
+    except ValueError:  # on different drives
+        return [replace(picture, place=picture.root.name / picture.place) for picture in pictures]
+    return [replace(picture, place=roots[picture.root].relative_to(common) / picture.place) for picture in pictures]
+
+
+def _key(path: Path) -> str:
+    """Give names that some file systems take for one the same key."""
+    return unicodedata.normalize("NFC", str(path)).casefold()

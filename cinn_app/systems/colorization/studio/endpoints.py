@@ -1,0 +1,250 @@
+"""What the colorize tab does, for programs: each call has all that it needs and leaves nothing behind but files."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from cinn_app.imaging import format_like, read_photograph
+from cinn_app.studio.api.results import new_folder
+from cinn_app.studio.api.types import Axes, File, Line, Picture, Seed, Strength, Temperature
+from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.selection import DRAWN_FOR_EACH, keep_diverse
+from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.summaries import save_sheet, save_uncertainty
+
+__all__ = ["ColorizeApi"]
+
+Samples = Annotated[int, Field(ge=1, le=16)]
+SeveralSamples = Annotated[int, Field(ge=2, le=16)]
+
+
+class ColorizeApi:
+    """The endpoints of a colorizer, which all clients and the page share.
+
+    Docstrings are what clients read, one line for each parameter.
+    """
+
+    def __init__(self, colorizer: Colorizer) -> None:
+        self.colorizer = colorizer
+        self.endpoints = (self.colorize, self.hint, self.reference, self.redraw, self.interpolate, self.uncertainty)
+
+    def axes(self) -> list[str]:
+        """Name the axes of colour, the strongest first."""
+        return [axis.name for axis in self.colorizer.axes]
+
+    def colorize(
+        self,
+        picture: Picture,
+        samples: Samples = 1,
+        temperature: Temperature = None,
+        strength: Strength = 1.0,
+        seed: Seed = 0,
+        axes: Axes = None,
+        diverse: bool = False,
+    ) -> tuple[list[File], File, list[Line]]:
+        """Colour a photograph in one plausible way or in several.
+
+        Args:
+            picture: The photograph, of any size and format; only its light and shade are used.
+            samples: How many colourings to make, 1 to 16.
+            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            strength: How strong colours are, 0 (gray) to 2; 1 is as the model imagines them.
+            seed: The same seed gives the same colours, another one others.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+            diverse: Draw four times as many, and keep those that differ most.
+
+        Returns:
+            pictures: The colourings at full resolution, in the photograph's format, with settings in the metadata.
+            sheet: A small picture of the original and all colourings side by side.
+            report: For each colouring its file, all settings, its log-likelihood, seconds and warnings.
+        """
+        start = time.perf_counter()
+        drawn = self.colorizer.colorize(
+            picture, samples * (DRAWN_FOR_EACH if diverse else 1), temperature, seed, Steering(axes or {})
+        )
+        colourings = keep_diverse(drawn, samples) if diverse else drawn
+        files, report = _save(picture, colourings, strength, start)
+        sheet = files[0].with_name(f"{picture.stem}-sheet.jpg")
+        save_sheet(sheet, colourings, strength, picture)
+        return files, sheet, report
+
+    def hint(
+        self,
+        picture: Picture,
+        hints: str | dict[str, Any],
+        temperature: Temperature = None,
+        strength: Strength = 1.0,
+        seed: Seed = 0,
+        axes: Axes = None,
+    ) -> tuple[File, Line]:
+        """Colour a photograph so that places have the colours you say; they spread to where they belong.
+
+        Args:
+            picture: The photograph, of any size and format.
+            hints: Points as "X,Y=#RRGGBB", several apart by blanks, or the JSON of a hint file, with strokes and masks.
+            temperature: How boldly the other colours vary, 0 to 2; by default as the model was tuned.
+            strength: How strong colours are, 0 (gray) to 2; 1 meets the hints.
+            seed: Another seed gives other colours where no hint is.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+
+        Returns:
+            picture: The colouring at full resolution.
+            report: Its file, all settings, its log-likelihood, seconds and warnings.
+        """
+        return self._steered(picture, Steering(axes or {}, Hints.read(hints)), temperature, strength, seed)
+
+    def reference(
+        self,
+        picture: Picture,
+        reference: Picture,
+        temperature: Temperature = None,
+        strength: Strength = 1.0,
+        seed: Seed = 0,
+        axes: Axes = None,
+    ) -> tuple[File, Line]:
+        """Colour a photograph in the colours of another picture, as far as they are plausible there.
+
+        Args:
+            picture: The photograph, of any size and format.
+            reference: The picture in colour.
+            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            strength: How strong colours are, 0 (gray) to 2.
+            seed: Another seed lays the colours out otherwise.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+
+        Returns:
+            picture: The colouring at full resolution.
+            report: Its file, all settings, its log-likelihood, seconds and warnings.
+        """
+        steering = Steering(axes or {}, reference=Palette.of(reference))
+        return self._steered(picture, steering, temperature, strength, seed)
+
+    def redraw(
+        self,
+        picture: Picture,
+        keep: Picture,
+        seed: Seed = 0,
+        other_seed: Seed = 1,
+        temperature: Temperature = None,
+        strength: Strength = 1.0,
+        axes: Axes = None,
+    ) -> tuple[File, Line]:
+        """Keep the colours of a region of one colouring, and draw the rest anew.
+
+        Args:
+            picture: The photograph, of any size and format.
+            keep: A picture of the same size, white where colours stay and black where they are drawn anew.
+            seed: Of the colouring whose colours stay, as given to /colorize.
+            other_seed: Of the colours around them.
+            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            strength: How strong colours are, 0 (gray) to 2.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+
+        Returns:
+            picture: The colouring at full resolution.
+            report: Its file, all settings, its log-likelihood, seconds and warnings.
+        """
+        start = time.perf_counter()
+        staying = read_photograph(keep).lightness[0].numpy() > 50
+        (first,) = self.colorizer.colorize(picture, 1, temperature, seed, Steering(axes or {}))
+        redrawn = self.colorizer.redraw(first, staying, other_seed)
+        files, report = _save(picture, [redrawn], strength, start, {"kept_seed": seed, "seed": other_seed})
+        return files[0], report[0]
+
+    def interpolate(
+        self,
+        picture: Picture,
+        seed: Seed = 0,
+        other_seed: Seed = 1,
+        count: SeveralSamples = 8,
+        temperature: Temperature = None,
+        strength: Strength = 1.0,
+        axes: Axes = None,
+    ) -> tuple[list[File], list[Line]]:
+        """Go from one colouring of a photograph to another in even steps.
+
+        Args:
+            picture: The photograph, of any size and format.
+            seed: Of the colouring to begin with, as given to /colorize.
+            other_seed: Of the colouring to end with.
+            count: How many colourings to make, both ends included, 2 to 16.
+            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            strength: How strong colours are, 0 (gray) to 2.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+
+        Returns:
+            pictures: The colourings at full resolution, from the first to the last.
+            report: For each colouring its file, the seeds of both ends, its log-likelihood, seconds and warnings.
+        """
+        start = time.perf_counter()
+        reading = self.colorizer.read(picture)
+        first, last = (
+            self.colorizer.colorize(reading, 1, temperature, end, Steering(axes or {}))[0] for end in (seed, other_seed)
+        )
+        way = self.colorizer.interpolate(first, last, count)
+        return _save(picture, way, strength, start, {"seeds": [seed, other_seed]})
+
+    def uncertainty(
+        self,
+        picture: Picture,
+        samples: SeveralSamples = 8,
+        temperature: Temperature = None,
+        seed: Seed = 0,
+        axes: Axes = None,
+    ) -> File:
+        """Show where colourings of a photograph disagree.
+
+        Args:
+            picture: The photograph, of any size and format.
+            samples: How many colourings to compare, 2 to 16.
+            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            seed: Of the colourings.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+
+        Returns:
+            map: A gray picture of the photograph's size, black where colourings agree and white from 16 Lab units on.
+        """
+        colourings = self.colorizer.colorize(picture, samples, temperature, seed, Steering(axes or {}))
+        path = new_folder() / f"{picture.stem}-uncertainty.png"
+        save_uncertainty(path, colourings, picture)
+        return path
+
+    def _steered(
+        self, picture: Path, steering: Steering, temperature: float | None, strength: float, seed: int
+    ) -> tuple[Path, Line]:
+        start = time.perf_counter()
+        colourings = self.colorizer.colorize(picture, 1, temperature, seed, steering)
+        files, report = _save(picture, colourings, strength, start)
+        return files[0], report[0]
+
+
+def _save(
+    picture: Path, colourings: Sequence[Colouring], strength: float, start: float, more: Mapping[str, Any] | None = None
+) -> tuple[list[Path], list[Line]]:
+    """Write colourings at full resolution, and report on each as `cinn colorize --report` does."""
+    folder, photograph = new_folder(), colourings[0].photograph
+    suffix = format_like(photograph.metadata)
+    files = [folder / f"{picture.stem}-colourised-{number}.{suffix}" for number in range(1, len(colourings) + 1)]
+    for file, colouring in zip(files, colourings, strict=True):
+        colouring.save(file, strength, picture)
+    seconds = round((time.perf_counter() - start) / len(files), 3)
+    report = [
+        {
+            "input": picture.name,
+            "output": file.name,
+            **colouring.settings,
+            **(more or {}),
+            "strength": strength,
+            "log_likelihood": colouring.log_prob,
+            "bits_per_dim": colouring.bits_per_dim,
+            "seconds": seconds,
+            "warnings": list(colouring.warnings),
+        }
+        for file, colouring in zip(files, colourings, strict=True)
+    ]
+    return files, report

@@ -1,0 +1,157 @@
+"""The picture that visitors point at: wanted colours as points and strokes, and what is to be kept.
+
+What visitors draw comes as ``{"hints": [{"colour", "points", "radius"}], "keep": [{"points", "radius"}]}``, all in
+pixels of the upright photograph, however large it is shown. The page alone changes it, undoes and redoes; the server
+gives the picture to show, and hints from a file.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from pydantic import TypeAdapter, ValidationError
+
+from cinn_app.errors import CinnError
+from cinn_app.studio.language import later, tr
+from cinn_app.studio.widgets.shared import served
+from cinn_app.systems.colorization.hints import Hint, Hints
+from cinn_app.systems.colorization.strokes import Stroke
+from cinn_app.systems.colorization.studio.pictures import gray
+from cinn_app.systems.colorization.studio.visits import Visit
+
+__all__ = ["Drawn", "HintPad", "marks"]
+
+BOARD = later(
+    "The photograph. Arrow keys move a cursor, Enter puts a mark there. Tab goes to the marks, which arrow keys move "
+    "and Delete removes."
+)
+POINTING = later(
+    "Choose a colour, then click a thing or draw a short stroke on it. Only hue and vividness count: light and shade "
+    "stay the photograph's."
+)
+KEEPING = later("Paint over what is right, then draw the rest anew.")
+DIFFERING = later("Bright where the four disagree most: there the photograph leaves the colour open, and a hint helps.")
+HERE = Path(__file__).parent
+DAMAGED = later("What was drawn on the picture cannot be read: clear it, and point once more.")
+
+
+class Drawn(NamedTuple):
+    """What a visitor has drawn on a photograph.
+
+    Attributes:
+        hints: wanted colours, laid on the photograph, if any.
+        strokes: over what is to be kept.
+    """
+
+    hints: Hints | None = None
+    strokes: tuple[Stroke, ...] = ()
+
+
+class _Payload(NamedTuple):
+    hints: tuple[Hint, ...] = ()
+    keep: tuple[Stroke, ...] = ()
+
+
+class HintPad:
+    """Lays the pad out in the page that is being built."""
+
+    def __init__(self) -> None:
+        self.board = gr.HTML(
+            None,
+            html_template=_markup(),
+            css_template=(HERE / "hint_pad.css").read_text("utf-8"),
+            js_on_load=(HERE / "hint_pad.js").read_text("utf-8"),
+            elem_id="hint-pad",
+            padding=False,
+            apply_default_css=False,
+            scene=None,
+        )
+
+    def read(self, payload: Any, size: tuple[int, int]) -> Drawn:
+        """Read what the page has sent for a photograph of height and width `size`.
+
+        Raises:
+            CinnError: if that is damaged, or lies outside the photograph.
+        """
+        if not payload:
+            return Drawn()
+        try:
+            hints, strokes = TypeAdapter(_Payload).validate_python(payload)
+        except (ValidationError, TypeError) as error:
+            raise CinnError(tr(DAMAGED)) from error
+        return Drawn(Hints(hints).on(size) if hints else None, strokes)
+
+    def show(self, visit: Visit, picture: Path, differences: Path | None = None, **value: Any) -> gr.HTML:
+        """Show a picture of the visitor's photograph; marks stay, unless the photograph is another one.
+
+        Args:
+            visit: its photograph is told by its folder.
+            picture: to show.
+            differences: the map that is shown on demand.
+            value: ``value=None`` forgets all that was drawn, and anything else takes its place.
+        """
+        height, width = visit.size
+        scene = {
+            "photograph": visit.folder.name,
+            "width": width,
+            "height": height,
+            "picture": served(picture),
+            "gray": served(gray(visit)),
+            "map": differences and served(differences),
+            "drawn": value.get("value"),
+        }
+        return gr.HTML(scene=scene, **value)
+
+
+def marks(hints: Hints, drawn: Any = None) -> dict[str, Any]:
+    """Give what the page shows for hints, as the pad's value; of what is drawn there, the kept part stays."""
+    dumped = TypeAdapter(Hints).dump_python(hints, mode="json", exclude_defaults=True)
+    return {"hints": dumped["hints"], "keep": (drawn or {}).get("keep", [])}
+
+
+def _markup() -> str:
+    return f"""
+<div class="tools" role="toolbar" aria-label="{tr("Tools")}">
+  <div class="modes" role="radiogroup" aria-label="{tr("What the pointer does")}">
+    <button type="button" role="radio" data-mode="hint" aria-checked="true">{tr("Point at colours")}</button>
+    <button type="button" role="radio" data-mode="keep" aria-checked="false">{tr("Keep a part")}</button>
+  </div>
+  <div class="hint-tools">
+    <input type="color" class="colour" value="#b0412e" aria-label="{tr("Wanted colour")}" title="{tr("Wanted colour")}">
+    <input type="text" class="hex" value="#b0412e" maxlength="7" spellcheck="false"
+      aria-label="{tr("Wanted colour as #RRGGBB")}">
+    <button type="button" class="dropper" title="{tr("Take a colour from the picture or the screen")}">
+      {tr("Eyedropper")}</button>
+  </div>
+  <div class="keep-tools" hidden>
+    <label>{tr("Brush")}
+      <input type="range" class="brush" min="1" max="20" value="6" aria-label="{tr("Size of the brush")}"></label>
+    <button type="button" class="redraw" disabled>{tr("Draw the rest anew")}</button>
+  </div>
+  <div class="history">
+    <button type="button" class="undo" title="{tr("Undo (Ctrl+Z)")}"
+      aria-label="{tr("Undo")}" disabled>&#8630;</button>
+    <button type="button" class="redo" title="{tr("Redo (Ctrl+Shift+Z)")}"
+      aria-label="{tr("Redo")}" disabled>&#8631;</button>
+    <button type="button" class="remove" title="{tr("Remove the chosen mark (Delete)")}"
+      disabled>{tr("Remove")}</button>
+    <button type="button" class="clear" disabled>{tr("Clear")}</button>
+  </div>
+</div>
+<div class="board" tabindex="0" role="application"
+  aria-label="{tr(BOARD)}">
+  <img class="picture" alt="{tr("The chosen colouring")}" draggable="false">
+  <img class="over gray" alt="{tr("The photograph as it was")}" draggable="false" hidden>
+  <img class="over map" alt="{tr("Where the four differ")}" draggable="false" hidden>
+  <svg aria-hidden="true"></svg>
+  <div class="marks"></div>
+  <div class="cursor" hidden></div>
+</div>
+<div class="below">
+  <p class="hint-tools">{tr(POINTING)}</p>
+  <p class="keep-tools" hidden>{tr(KEEPING)}</p>
+  <button type="button" class="shows" data-over="gray" aria-pressed="false">{tr("Show it as it was")}</button>
+  <button type="button" class="shows" data-over="map" aria-pressed="false">{tr("Show where the four differ")}</button>
+  <p class="differing" hidden>{tr(DIFFERING)}</p>
+</div>
+"""

