@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.devices import faster_autocast_dtype
+from cinn_app.devices import resolve_precision
 from cinn_app.files import atomic_write
 from cinn_app.systems.digits.data import Digits
 from cinn_app.systems.digits.model import CLASSES
@@ -90,13 +90,13 @@ def train_judge(judge: Judge, train: Digits, device: torch.device) -> None:
     steps = EPOCHS * (len(images) // BATCH)
     optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    dtype = faster_autocast_dtype(device)
+    dtype = resolve_precision("auto", device)
     judge.train()
     with rich_progress("Training the judge", steps) as advance:
         for _ in range(EPOCHS):
             for rows in torch.randperm(len(images), device=device).split(BATCH)[: len(images) // BATCH]:
                 x = augment(images[rows].float().unsqueeze(1) / 255)
-                with torch.autocast(device.type, dtype, enabled=dtype is not None):
+                with torch.autocast(device.type, dtype, enabled=dtype is torch.bfloat16):
                     scores = judge(x)[1]
                 optimizer.zero_grad()
                 functional.cross_entropy(scores.float(), labels[rows]).backward()

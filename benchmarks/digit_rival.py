@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.devices import faster_autocast_dtype
+from cinn_app.devices import resolve_precision
 from cinn_app.flows import standard_normal_log_prob
 from cinn_app.systems.digits.data import Digits
 from cinn_app.systems.digits.images import DIGIT_SIDE
@@ -45,8 +45,8 @@ class Subnet(nn.Sequential):
         super().__init__(nn.Linear(in_features, WIDTH), nn.ReLU(), nn.Linear(WIDTH, out_features))
 
     def forward(self, x: Tensor) -> Tensor:
-        dtype = faster_autocast_dtype(x.device)
-        with torch.autocast(x.device.type, dtype, enabled=self.training and dtype is not None):
+        dtype = resolve_precision("auto", x.device)
+        with torch.autocast(x.device.type, dtype, enabled=self.training and dtype is torch.bfloat16):
             return super().forward(x).float()
 
 

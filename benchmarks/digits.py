@@ -26,7 +26,7 @@ from torch import Tensor
 
 from cinn_app import DigitGenerator
 from cinn_app.cli.bars import rich_progress
-from cinn_app.devices import choose_device, faster_autocast_dtype
+from cinn_app.devices import choose_device, resolve_precision
 from cinn_app.files import atomic_write
 from cinn_app.recipes import load_recipe
 from cinn_app.systems.digits.data import Digits, load_mnist
@@ -181,7 +181,7 @@ def main() -> None:
     report: Figures = {
         "device": str(device),
         "threads": torch.get_num_threads(),
-        "training_precision": str(faster_autocast_dtype(device) or torch.float32),
+        "training_precision": str(resolve_precision("auto", device)),
         "samples_per_class": options.samples,
         "minutes": options.minutes,
         "judge_accuracy": (judge_digits(judge, test.images).read == test.labels).float().mean().item(),

@@ -16,6 +16,7 @@ class Evaluation:
         pictures: how many were measured.
         problems: a sentence per picture that was not.
         notes: a sentence per kind of figure that could not be had.
+        data: names of the sources.
         ranks: how often the truth takes which place among the samples, below all to above all, for pixels and pictures
             and each channel.
     """
@@ -24,6 +25,7 @@ class Evaluation:
     pictures: int
     problems: list[str]
     notes: list[str] = dataclasses.field(default_factory=list)
+    data: list[str] = dataclasses.field(default_factory=list)
     ranks: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
 

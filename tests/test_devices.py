@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from cinn_app.devices import choose_device, faster_autocast_dtype
+from cinn_app.devices import choose_device, resolve_precision
 from cinn_app.errors import DeviceError
 
 
 def test_auto_takes_a_device_that_computes() -> None:
     assert torch.ones(2, device=choose_device("auto")).sum() == 2
-    assert faster_autocast_dtype(choose_device("cpu")) in (torch.bfloat16, None)
+    assert resolve_precision("auto", choose_device("cpu")) in (torch.bfloat16, torch.float32)
 
 
 def test_unknown_and_absent_devices_are_refused() -> None:

@@ -65,7 +65,7 @@ def test_a_wrong_command_line_is_noticed() -> None:
 def test_the_readme_shows_every_command_and_the_pages_name_only_targets_that_exist() -> None:
     shown = {arguments[0] for arguments in command_lines(ROOT / "README.md", "cinn")}
     commands: Any = typer.main.get_command(cinn)
-    assert shown == set(commands.commands)
+    assert shown == set(commands.list_commands(None))
     targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
         text = page.read_text(encoding="utf-8")

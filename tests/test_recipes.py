@@ -30,7 +30,7 @@ def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"training": {"learning_rat": 1e-3}}, ["training.learning_rat is no known key"]),
+        ({"training": {"learning_rat": 1e-3}}, ["training.learning_rat is not a known key"]),
         ({"training": {"steps": -1}}, ["training.steps is -1"]),
         ({"data": {"size": 100}}, ["data.size is 100", "multiple of 64"]),
         ({"architecture": {"couplings": [2, 2]}}, ["architecture.couplings is [2, 2]", "at least 4"]),
@@ -57,7 +57,7 @@ def test_a_recipe_is_checked_as_its_own_system_wants_it(
     assert parse_recipe(tiny_digits_recipe, "here").system == "digits"
     with pytest.raises(RecipeError, match=r"architecture\.bins is 1"):
         parse_recipe(tiny_digits_recipe | {"architecture": tiny_digits_recipe["architecture"] | {"bins": 1}}, "here")
-    with pytest.raises(RecipeError, match=r"architecture\.encoder is no known key"):
+    with pytest.raises(RecipeError, match=r"architecture\.encoder is not a known key"):
         parse_recipe(tiny_recipe | {"system": "digits"}, "here")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cinn_app.devices import faster_autocast_dtype
+from cinn_app.devices import resolve_precision
 from cinn_app.nn.encoder import ImageEncoder
 from cinn_app.nn.residual import ResidualBlock
 from cinn_app.systems.colorization.comparison import Painter
@@ -119,8 +119,8 @@ class Baseline(nn.Module):
 
     def autocast(self) -> torch.autocast:
         """Compute in half precision where that is faster, as our training does."""
-        dtype = faster_autocast_dtype(self.device)
-        return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
+        dtype = resolve_precision("auto", self.device)
+        return torch.autocast(self.device.type, dtype, enabled=dtype is torch.bfloat16)
 
 
 class LatentDecoder(nn.Module):

@@ -86,7 +86,8 @@ def evaluate(
             raise WrongUsage(f"--{name} does not apply to {recipe.system}: leave it out.", context)
     chosen = {name: value for name, value in options.items() if value is not None}
     evaluation = measure(model, data or [], cache=CACHE, limit=limit, progress=rich_progress, **chosen)
-    about: dict[str, Any] = {"recipe": recipe.name, "data": [source.name for source in data or []], **chosen}
+    used = {name: chosen.get(name, known[name].default) for name in options if name in known}
+    about: dict[str, Any] = {"recipe": recipe.name, **used}
     for problem in evaluation.problems[:PROBLEMS_TOLD]:
         say_warning(problem)
     if len(evaluation.problems) > PROBLEMS_TOLD:

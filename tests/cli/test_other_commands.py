@@ -115,10 +115,12 @@ def test_evaluate_measures_digits_on_mnist(
 ) -> None:
     told: list[tuple[object, ...]] = []
 
-    def evaluate_digits(generator: DigitGenerator, *settings: object) -> Evaluation:
-        told.append((generator.recipe.name, *settings[:-1]))
+    def evaluate_digits(
+        generator: DigitGenerator, data: list[Path], *, cache: Path, limit: int | None, progress: object
+    ) -> Evaluation:
+        told.append((generator.recipe.name, data, cache, limit))
         figures = {"bits_per_dim": 1.25, "bayes_accuracy": 0.98765, "round_trip_error": 2e-6}
-        return Evaluation(figures, 10_000, [])
+        return Evaluation(figures, 10_000, [], data=["MNIST"])
 
     stand_in(monkeypatch, "cinn_app.systems.digits.evaluation", evaluate_digits=evaluate_digits)
     result = cinn("evaluate", tiny_digits_checkpoint, "--json", "figures.json")
@@ -129,8 +131,8 @@ def test_evaluate_measures_digits_on_mnist(
     assert (written["recipe"], written["data"], written["pictures"]) == ("tiny-digits", ["MNIST"], 10_000)
     assert written["figures"]["bits_per_dim"] == 1.25 and "samples" not in written
     assert cinn("evaluate", tiny_digits_checkpoint, "--data", drawn_mnist, "--limit", 9).code == 0
-    assert told == [("tiny-digits", Path("cache"), None), ("tiny-digits", drawn_mnist, 9)]
-    for arguments in (["--samples", 8], ["--temperature", 1], ["--data", "x", "--data", "y"]):
+    assert told == [("tiny-digits", [], Path("cache"), None), ("tiny-digits", [drawn_mnist], Path("cache"), 9)]
+    for arguments in (["--samples", 8], ["--temperature", 1]):
         assert cinn("evaluate", tiny_digits_checkpoint, *arguments).code == 2
 
 
@@ -226,7 +228,7 @@ def test_train_passes_on_what_it_is_told(cinn: Callable, monkeypatch: pytest.Mon
         "",
     )
     defaults = [Path("checkpoints/colorize.safetensors"), Path("runs/colorize"), Path("cache")]
-    assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", True, ["a", "b"], 3.0]
+    assert told[1:-1] == [[Path("x.tar"), Path("y")], *defaults, "auto", "auto", True, ["a", "b"], 3.0]
 
 
 def test_train_gets_the_digits_itself(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -20,9 +21,8 @@ from cinn_app.checkpoints import load_checkpoint
 from cinn_app.errors import CheckpointError, DataError, DeviceError, TrainingError
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.model import ColorizationModel
-from cinn_app.systems.colorization.training import ColorizationTraining
 from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
+from cinn_app.training.module import TrainingModule
 from cinn_app.training.run import _average, train
 
 
@@ -145,7 +145,7 @@ def test_a_killed_training_goes_on_where_it_was(
 
     told = subprocess.run([*command, "--max-minutes", "0.1"], capture_output=True, text=True, check=False)
     assert told.returncode == 1
-    assert "go on with --resume" in told.stderr
+    assert "continue it with --resume" in told.stderr
     told = subprocess.run([*command, "--resume", "--max-minutes", "0.02"], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     assert load_checkpoint(tmp_path / "t.safetensors").figures["steps"] > saved
@@ -187,7 +187,7 @@ def test_weights_of_several_beginnings_are_averaged() -> None:
 
 def test_a_schedule_goes_on_where_it_was_and_begins_anew_once_it_has_ended(tiny_recipe: dict[str, Any]) -> None:
     recipe = parse_recipe(tiny_recipe, "here")
-    module = ColorizationTraining(ColorizationModel(recipe.architecture), recipe, TimeLimit(None))
+    module = TrainingModule(SimpleNamespace(model=torch.nn.Linear(1, 1)), recipe.training, TimeLimit(None))
     module.on_load_checkpoint({"progress": 0.7})
     assert module._progress(step=0) == 0.7
     module.on_load_checkpoint({"progress": 1.0})

@@ -98,7 +98,7 @@ def evaluate_colorizer(
     by_channel = {
         f"{level}_{ab}": rank.tolist() for level in ranks for ab, rank in zip("ab", ranks[level], strict=True)
     }
-    return Evaluation(figures, len(compared), problems, notes, by_channel)
+    return Evaluation(figures, len(compared), problems, notes, [source.name for source in data], by_channel)
 
 
 def _judging(colorizer: Painter) -> tuple[Judging | None, list[str]]:

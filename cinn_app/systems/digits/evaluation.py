@@ -68,4 +68,4 @@ def evaluate_digits(
         "bayes_accuracy": right / len(labels),
         "round_trip_error": error,
     }
-    return Evaluation(figures, len(labels), [])
+    return Evaluation(figures, len(labels), [], data=["MNIST"])

@@ -23,7 +23,7 @@ def test_training_learns_finds_axes_and_goes_on(
     checkpoint = train(recipe, [drawn_mnist], output, run, tmp_path / "cache", "cpu")
     assert checkpoint.figures["pictures"] == 400 - recipe.data.held_out
     generator = DigitGenerator.load(output, "cpu")
-    measured = evaluate_digits(generator, drawn_mnist)
+    measured = evaluate_digits(generator, [drawn_mnist])
     assert measured.pictures == 60
     assert measured.figures["bits_per_dim"] < 6  # untrained about 8
     assert measured.figures["bits_per_dim"] == pytest.approx(checkpoint.figures["held_out_bits_per_dim"], abs=0.5)
