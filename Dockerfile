@@ -16,7 +16,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY models ./models
 COPY checkpoints ./checkpoints
 COPY cinn_app ./cinn_app
-RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt .
+RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt '.[studio]'
 
 FROM python:3.13-slim
 # Of another number than the users of the machine have, and without a home.

@@ -1,6 +1,8 @@
 """The wheel holds everything, and an installed copy works with the network cut: no socket but loopback."""
 
 import contextlib
+import email
+import importlib.metadata
 import json
 import os
 import re
@@ -19,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 from cinn_app.imaging import sample_photographs
@@ -64,21 +68,33 @@ REFERENCES = (
 class Installed:
     """A virtual environment into which only the wheel was installed.
 
+    Args:
+        folder: where to make it.
+        wheel: the file to install.
+        bare: see only the packages that the wheel cannot do without; otherwise all those of the running environment.
+
     Attributes:
         python: its interpreter.
         outside: where processes note the foreign addresses that they asked for.
         environment: variables under which the guard runs.
     """
 
-    def __init__(self, folder: Path, wheel: Path) -> None:
+    def __init__(self, folder: Path, wheel: Path, bare: bool = False) -> None:
         self.folder, self.python, self.outside = folder, folder / "bin" / "python", folder / "outside.txt"
         venv.create(folder, symlinks=True)
         pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet"]
         subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)
         site = next(folder.glob("lib/python*/site-packages"))
-        # The dependencies of the environment that runs the tests: but not its checkout, whose own .pth is not followed.
-        # Only now, lest pip take the checkout's installation for the one to replace.
-        (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        if bare:
+            for name in dependencies(wheel):
+                for file in importlib.metadata.files(name) or ():
+                    place = site / file.parts[0]
+                    if file.parts[0] != ".." and not place.is_symlink():
+                        place.symlink_to(Path(sysconfig.get_path("purelib")) / file.parts[0])
+        else:
+            # The packages of the environment that runs the tests, but not its checkout, whose .pth is not followed.
+            # After the installation, in which pip would take the checkout's for the one to replace.
+            (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
         guard = folder / "guard"
         guard.mkdir()
         (guard / "sitecustomize.py").write_text(GUARD)
@@ -107,6 +123,21 @@ class Installed:
         )
 
 
+def dependencies(wheel: Path) -> set[str]:
+    """Return the distributions that an installation without extras brings, itself not included."""
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        waiting = email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist", [])
+    found: set[str] = set()
+    while waiting:
+        needed = Requirement(waiting.pop())
+        name = canonicalize_name(needed.name)
+        if name not in found and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+            found.add(name)
+            waiting += importlib.metadata.requires(name) or []
+    return found
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
@@ -118,6 +149,28 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return Installed(tmp_path_factory.mktemp("installed"), wheel)
+
+
+def test_without_extras_python_has_flows_and_models_and_the_command_line_names_what_is_missing(
+    wheel: Path, tmp_path: Path
+) -> None:
+    bare = Installed(tmp_path / "bare", wheel, bare=True)
+    absent = ("gradio", "lightning", "tensorboard", "pandas", "skimage", "matplotlib")
+    statement = f"""
+import importlib.util
+assert not [name for name in {absent} if importlib.util.find_spec(name)]
+import numpy as np
+import cinn_app.checkpoints, cinn_app.flows, cinn_app.recipes
+from cinn_app import Colorizer, DigitGenerator
+gray = np.tile(np.arange(64, dtype=np.uint8), (48, 1))
+print(Colorizer.load().colorize(gray)[0].render().shape, DigitGenerator.load().sample([7]).shape)
+"""
+    assert bare.run(bare.python, "-c", statement) == "(48, 64, 3) torch.Size([1, 1, 28, 28])\n"
+    assert "cinn colorize" in bare.run(bare.python, "-m", "cinn_app", "colorize", "--help")
+    for arguments, extra in ((["app"], "studio"), (["train", str(ROOT / "models" / "digits.toml")], "train")):
+        with bare.start(bare.python, "-m", "cinn_app", *arguments) as process:
+            output, errors = process.communicate()
+        assert (process.returncode, output) == (1, "") and f"run pip install 'cinn-app[{extra}]'." in errors
 
 
 def names_below(folder: str, *patterns: str) -> set[str]:

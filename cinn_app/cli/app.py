@@ -42,7 +42,9 @@ def app(
     Nothing leaves this machine: the page, its fonts and the model are all on it.
     """
     from cinn_app.cli.console import err
+    from cinn_app.extras import require_extra
 
+    require_extra("studio", "The studio")
     login = _login(auth) if auth else None
     with err.status("Starting the studio"):
         from cinn_app.studio.serving import serve

@@ -75,6 +75,7 @@ def train(
     Stopped at any moment, even by a power cut, it goes on with --resume and loses at most a minute of work.
     """
     from cinn_app.cli.bars import rich_progress
+    from cinn_app.extras import require_extra
     from cinn_app.metrics.labels import value_list
     from cinn_app.recipes import load_recipe
     from cinn_app.registry import systems
@@ -84,6 +85,7 @@ def train(
         raise WrongUsage("--data is missing: give folders or tar archives of pictures to learn from.", context)
     target = output or Path("checkpoints") / f"{checked.name}.safetensors"
     folder = run or Path("runs") / checked.name
+    require_extra("train", "Training")
     with err.status("Loading the libraries"):
         from cinn_app.training.run import train as run_training
     try:

@@ -16,7 +16,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.api.mcp import mend_tools, require_mcp
+from cinn_app.extras import require_extra
+from cinn_app.studio.api.mcp import mend_tools
 from cinn_app.studio.api.results import delete_results
 from cinn_app.studio.language import Listener
 from cinn_app.studio.page import build, load_systems, missing_words
@@ -63,7 +64,7 @@ def serve(
         CinnError: if the address cannot be listened on, the model cannot be loaded, or a package is missing.
     """
     if mcp:
-        require_mcp()
+        require_extra("mcp", "The MCP server")
     _check_address(host, port)
     systems = load_systems(model)
     _avoid_proxies(host)

@@ -2,12 +2,18 @@
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import cinn_app
+from cinn_app.extras import EXTRAS
 
+ROOT = Path(__file__).parents[2]
+DIGITS = str(ROOT / "models" / "digits.toml")
+NEEDED = [(extra, module) for extra, modules in EXTRAS.items() for module in modules]
 HEAVY = ("torch", "gradio", "lightning", "numpy", "PIL")
 
 
@@ -31,6 +37,30 @@ def test_every_command_explains_itself(cinn: Callable, command: str) -> None:
 @pytest.mark.parametrize("arguments", [[], ["paint"], ["--loud"]], ids=str)
 def test_wrong_usage_is_2(cinn: Callable, arguments: list[str]) -> None:
     assert cinn(*arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module", "sentence"),
+    [
+        (["app"], "gradio", "The studio needs gradio: run pip install 'cinn-app[studio]'."),
+        (["app", "--mcp"], "mcp", "The MCP server needs mcp: run pip install 'cinn-app[mcp]'."),
+        (["train", DIGITS], "lightning", "Training needs lightning: run pip install 'cinn-app[train]'."),
+    ],
+    ids=["studio", "mcp", "train"],
+)
+def test_a_missing_extra_is_named(
+    cinn: Callable, monkeypatch: pytest.MonkeyPatch, arguments: list[str], module: str, sentence: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    result = cinn(*arguments)
+    assert (result.code, result.out) == (1, "")
+    assert f"Error: {sentence}\n" in result.err
+    assert cinn(arguments[0], "--help").code == 0
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert all(any(needed.startswith(module) for needed in offered[extra]) for extra, module in NEEDED)
 
 
 def test_ctrl_c_and_surprises_in_any_command(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ its own computer, where uploads are; several results were one text, unless a cli
 were sent at full size, for which a conversation has no use: their addresses stand beside them.
 """
 
-import importlib.util
 from typing import Any
 
 import gradio as gr
@@ -14,20 +13,10 @@ from PIL import Image
 
 from cinn_app.errors import CinnError
 
-__all__ = ["mend_tools", "require_mcp"]
+__all__ = ["mend_tools"]
 
 #: Longer side in pixels of the pictures that are sent.
 PREVIEW = 1024
-
-
-def require_mcp() -> None:
-    """Refuse to go on without the package that the server needs.
-
-    Raises:
-        CinnError: saying how to install it.
-    """
-    if importlib.util.find_spec("mcp") is None:
-        raise CinnError("The MCP server needs the package mcp: install it with pip install 'cinn-app[mcp]'.")
 
 
 def mend_tools(studio: gr.Blocks) -> None:
