@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from cinn_app.training.likelihood import warmup_cosine
+from cinn_app.training.module import warmup_cosine
 from torch import Tensor
 
 from cinn_app.cli.bars import rich_progress
