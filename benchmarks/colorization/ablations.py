@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from cinn_app.flows import AffineCoupling, Bijection, Chain, ConditionalAffine, HaarPyramid, OrthogonalMixing, Squeeze
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.flow import Flow
 
@@ -33,8 +33,8 @@ class UntrainedEncoder(ImageEncoder):
         nn.Module.train(self, mode)
         return self
 
-    def forward(self, lightness: Tensor, seen: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Compute features as the pretrained one does, but pass over `seen`, which is of its stem."""
+    def forward(self, lightness: Tensor, stem_features: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Compute features as the pretrained one does, but pass over `stem_features`, which is of its stem."""
         return super().forward(lightness)
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cinn_app.devices import resolve_precision
-from cinn_app.nn.encoder import ImageEncoder
-from cinn_app.nn.residual import ResidualBlock
+from cinn_app.nn.blocks import ResidualBlock
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.comparison import Painter
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.pyramid import ColourPyramid, PyramidOutput
@@ -108,9 +108,9 @@ class Baseline(nn.Module):
         groups = weights_by_pace(self.parameters(), self.encoder, training.encoder_pace * training.learning_rate)
         return torch.optim.AdamW(groups, training.learning_rate, weight_decay=training.weight_decay)
 
-    def read(self, lightness: Tensor, seen: Tensor | None = None) -> PyramidOutput:
+    def read(self, lightness: Tensor, stem_features: Tensor | None = None) -> PyramidOutput:
         """Let encoder and pyramid read photographs; the head's output stands where the pyramid's mean does."""
-        return self.pyramid(self.encoder(lightness, seen), lightness)
+        return self.pyramid(self.encoder(lightness, stem_features), lightness)
 
     @property
     def device(self) -> torch.device:

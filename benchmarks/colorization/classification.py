@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.imaging import rgb_to_lab
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.baseline import Baseline
@@ -95,7 +95,7 @@ class SoftClassification(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the weighed cross entropy of a pixel."""
-        scores = self.read(batch.lightness, batch.seen).mean.float()
+        scores = self.read(batch.lightness, batch.stem_features).mean.float()
         nearest, shares = soft_encode(batch.ab, self.bins)
         entropy = -(shares * functional.log_softmax(scores, dim=1).gather(1, nearest)).sum(1)
         return (self.weights[nearest[:, 0]] * entropy).mean()

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cinn_app import Colorizer
 from cinn_app.checkpoints import Checkpoint
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details, find_colour_axes
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import ColorizationModel

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
 from cinn_app.systems.colorization.pack import TARGET_STRIDE
@@ -65,7 +65,7 @@ class ConditionalGAN(Baseline):
 
     def generate(self, batch: ColourBatch) -> Tensor:
         """Draw one normalised colouring of each photograph."""
-        features = self.read(batch.lightness, batch.seen).mean
+        features = self.read(batch.lightness, batch.stem_features).mean
         return self.decoder(features, torch.randn(len(features), LATENT, device=features.device))
 
     def judge(self, lightness: Tensor, ab: Tensor) -> Tensor:

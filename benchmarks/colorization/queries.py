@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
 from cinn_app.systems.colorization.pack import TARGET_STRIDE
@@ -43,9 +43,9 @@ class ColourQueries(Baseline):
         )
         self.out = nn.Conv2d(QUERIES + 1, 2, 1)
 
-    def paint(self, lightness: Tensor, seen: Tensor | None = None) -> Tensor:
+    def paint(self, lightness: Tensor, stem_features: Tensor | None = None) -> Tensor:
         """Foretell normalised chroma, ``(batch, 2, height / 4, width / 4)``."""
-        pixels, conditions = self.read(lightness, seen)
+        pixels, conditions = self.read(lightness, stem_features)
         levels = [view(level).flatten(2).mT for view, level in zip(self.views, conditions[:SCALES], strict=True)]
         colours = self.queries.expand(len(pixels), -1, -1)
         with sdpa_kernel(SDPBackend.MATH):  # on CPUs the fused kernel's backward pass is slower
@@ -57,7 +57,7 @@ class ColourQueries(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the absolute error, normalised."""
-        return (self.paint(batch.lightness, batch.seen) - normalise(batch.ab)).abs().mean()
+        return (self.paint(batch.lightness, batch.stem_features) - normalise(batch.ab)).abs().mean()
 
     def centre(self, lightness: Tensor) -> Tensor:
         """Return what is painted."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
@@ -32,7 +32,7 @@ class Regression(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the squared error, normalised."""
-        mean = self.read(batch.lightness, batch.seen).mean.float()
+        mean = self.read(batch.lightness, batch.stem_features).mean.float()
         return (mean - normalise(batch.ab)).square().mean()
 
     def centre(self, lightness: Tensor) -> Tensor:

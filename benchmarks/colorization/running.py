@@ -17,7 +17,7 @@ from cinn_app.cli.bars import rich_progress
 from cinn_app.devices import choose_device
 from cinn_app.errors import RecipeError
 from cinn_app.files import atomic_write
-from cinn_app.nn.encoder import ImageEncoder, load_pretrained_encoder
+from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
 from cinn_app.recipes import load_recipe
 from cinn_app.systems.colorization.comparison import Painter
 from cinn_app.systems.colorization.data import split_held_out

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from cinn_app.training.module import warmup_cosine
 from torch import Tensor
 
 from cinn_app.cli.bars import rich_progress
@@ -15,6 +14,7 @@ from cinn_app.errors import TrainingError
 from cinn_app.files import atomic_write
 from cinn_app.systems.colorization.data import PackedViews
 from cinn_app.training.averaging import ramped_decay
+from cinn_app.training.module import warmup_cosine
 from colorization.baseline import Baseline
 
 #: A training killed at any moment loses at most so many seconds.

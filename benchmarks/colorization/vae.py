@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
 
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import denormalise, normalise
 from cinn_app.systems.colorization.pyramid import PyramidOutput
@@ -52,7 +52,7 @@ class ConditionalVAE(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the negative evidence lower bound per dimension of ab, up to a constant."""
-        seen = self.read(batch.lightness, batch.seen)
+        seen = self.read(batch.lightness, batch.stem_features)
         target = normalise(batch.ab)
         posterior = normal(self.reader(torch.cat([target, seen.mean], 1)).float())
         z = posterior.rsample()

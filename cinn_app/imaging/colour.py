@@ -1,17 +1,26 @@
-"""Between sRGB and CIE Lab, with a lightness that stays where it is.
+"""Working through a large picture a band of rows at a time."""
 
-Every tensor has its channels in dimension -3, so `(3, height, width)` and `(batch, 3, height, width)` both
-fit. RGB is gamma-encoded sRGB in 0..1. Lab is CIE 1976 with the D65 white point and the 2 degree observer: L
-in 0..100, and for colours inside sRGB a in -86..98 and b in -108..94. Chroma is the length of (a, b), hue its
-angle.
-"""
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from cinn_app.imaging.tiles import row_bands
+__all__ = ["lab_to_rgb", "lightness_and_ab_to_rgb8", "rgb_to_lab", "row_tiles", "shrink_into_gamut"]
 
-__all__ = ["lab_to_rgb", "lightness_and_ab_to_rgb8", "rgb_to_lab", "shrink_into_gamut"]
+# Half a megapixel: the intermediates of a conversion to Lab stay near 50 MB, whatever the picture's size.
+PIXELS_PER_TILE = 1 << 19
+
+
+def row_tiles(height: int, width: int, pixels: int = PIXELS_PER_TILE) -> Iterator[slice]:
+    """Yield slices that cover the rows once, from the top, each of about `pixels` pixels, at least one row.
+
+    >>> list(row_tiles(5, 10, pixels=20))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    rows = max(1, pixels // max(1, width))
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
 
 # How far outside 0..1 a channel may lie and still count as inside: a quarter of a step of 8 bits.
 GAMUT_TOLERANCE = 1e-3
@@ -84,7 +93,7 @@ def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor) -> Tensor:
     lightness, ab = _broadcast(lightness, ab)
     height, width = ab.shape[-2:]
     rgb8 = torch.empty((*ab.shape[:-3], height, width, 3), dtype=torch.uint8, device=ab.device)
-    for rows in row_bands(height, width * max(1, ab.shape[:-3].numel())):
+    for rows in row_tiles(height, width * max(1, ab.shape[:-3].numel())):
         band_lightness, band_ab = lightness[..., rows, :], ab[..., rows, :]
         lab = torch.cat([band_lightness, shrink_into_gamut(band_lightness, band_ab)], dim=-3)
         rgb = lab_to_rgb(lab).clamp(0, 1).mul(255).round()

@@ -2,20 +2,30 @@
 
 import errno
 import io
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from cinn_app.errors import DiskFullError, ImageError
 from cinn_app.files import atomic_write
-from cinn_app.imaging.icc import SRGB_PROFILE
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
+from cinn_app.imaging.pixels import SRGB_PROFILE
+from cinn_app.imaging.provenance import GENERATED_XMP, with_provenance
 
-__all__ = ["OUTPUT_FORMATS", "encode_picture", "format_like", "save_picture"]
+__all__ = [
+    "FILM_FORMATS",
+    "OUTPUT_FORMATS",
+    "contact_sheet",
+    "encode_film",
+    "encode_picture",
+    "format_like",
+    "save_picture",
+]
 
 OUTPUT_FORMATS = ("png", "jpg", "webp", "tiff")
 # The last is a limit on the size of files, which a quota may set.
@@ -39,7 +49,7 @@ def save_picture(
     alpha: np.ndarray | None = None,
     format: str | None = None,
     source: str | os.PathLike[str] | None = None,
-    mark: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
     quality: int | None = None,
 ) -> Path:
     """Save a picture; on any failure nothing is left behind and a file that was there before still is.
@@ -53,7 +63,7 @@ def save_picture(
         alpha: uint8 `(height, width)`, 255 opaque.
         format: one of `OUTPUT_FORMATS`; by default the path's suffix says it.
         source: the file the picture was read from, which is never overwritten.
-        mark: what the file says of how its colours came about; `read_mark` reads it back.
+        provenance: what the file says of how its colours came about; `read_provenance` reads it back.
         quality: of JPEG and WebP, 1 to 100; 95 by default.
 
     Returns:
@@ -67,7 +77,7 @@ def save_picture(
     chosen = _format(path, format)
     if _is_source(path, source):
         raise ImageError(f"{path} is the input picture and is not overwritten: choose another name or folder.")
-    encoded = encode_picture(rgb8, chosen, metadata, alpha, mark, quality, str(path))
+    encoded = encode_picture(rgb8, chosen, metadata, alpha, provenance, quality, str(path))
     try:
         with atomic_write(path) as file:
             file.write(encoded)
@@ -82,7 +92,7 @@ def encode_picture(
     format: str,
     metadata: PictureMetadata | None = None,
     alpha: np.ndarray | None = None,
-    mark: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
     quality: int | None = None,
     name: str = "The picture",
 ) -> bytes:
@@ -112,7 +122,7 @@ def encode_picture(
     for kept in (metadata or PictureMetadata(), PictureMetadata()):
         buffer = io.BytesIO()
         try:
-            picture.save(buffer, encoder, **options, **options_to_save(kept, encoder, mark))
+            picture.save(buffer, encoder, **options, **options_to_save(kept, encoder, provenance))
             break
         except MemoryError:
             raise
@@ -159,3 +169,78 @@ def _refusal(path: Path, error: OSError) -> str:
             return f"{path} is a folder: name a file inside it."
         case _:
             return f"{path} cannot be saved ({error.strerror or error}): choose another name or folder."
+
+
+FILM_FORMATS = ("gif", "webp")
+WEBP_QUALITY = 90
+
+
+def encode_film(
+    frames: np.ndarray,
+    seconds: Sequence[float],
+    format: str,
+    scale: int = 1,
+    provenance: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Encode a film that a model made from nothing, and that loops for ever, as the bytes of a file.
+
+    Args:
+        frames: uint8 gray, `(count, height, width)`.
+        seconds: that each is shown; a GIF has hundredths.
+        format: one of `FILM_FORMATS`.
+        scale: pixels of the film per pixel, smooth.
+        provenance: a record of how the film was made; `read_provenance` reads it back. Pillow writes no XMP into a GIF,
+            so there the record is the comment.
+
+    Raises:
+        ImageError: if the format is unknown.
+    """
+    height, width = frames.shape[1:]
+    size = (scale * width, scale * height)
+    first, *others = (Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC) for frame in frames)
+    match format:
+        case "gif":
+            options: dict[str, Any] = {"comment": json.dumps(provenance) if provenance else None}
+        case "webp":
+            options = {
+                "quality": WEBP_QUALITY,
+                "xmp": with_provenance(GENERATED_XMP, provenance) if provenance else b"",
+            }
+        case _:
+            raise ImageError(f"Films cannot be {format!r}: choose one of {', '.join(FILM_FORMATS)}.")
+    buffer = io.BytesIO()
+    durations = [round(1000 * each) for each in seconds]
+    first.save(buffer, format, save_all=True, append_images=others, duration=durations, loop=0, **options)
+    return buffer.getvalue()
+
+
+MARGIN, LINE, TEXT = 12, 26, 16  # pixels: around the pictures, for the line below, and the height of its letters
+PAPER, INK = "white", "black"
+
+
+def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], columns: int | None = None) -> np.ndarray:
+    """Lay pictures of one size on a sheet, row by row.
+
+    Args:
+        pictures: uint8 `(height, width, 3)` each.
+        captions: one per picture; what is wider than its picture is cut.
+        columns: by default as many as make the sheet about square.
+
+    Returns:
+        uint8 `(sheet_height, sheet_width, 3)`.
+    """
+    height, width = pictures[0].shape[:2]
+    across, down = width + MARGIN, height + LINE + MARGIN
+    if columns is None:
+        columns = max(1, round((len(pictures) * down / across) ** 0.5))
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (MARGIN + columns * across, MARGIN + rows * down), PAPER)
+    font = ImageFont.load_default(TEXT)
+    for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left, top = MARGIN + number % columns * across, MARGIN + number // columns * down
+        sheet.paste(Image.fromarray(picture), (left, top))
+        line = Image.new("RGB", (width, LINE), PAPER)
+        ImageDraw.Draw(line).text((0, 4), caption, INK, font)
+        sheet.paste(line, (left, top + height))
+    return np.asarray(sheet)

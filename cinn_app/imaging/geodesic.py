@@ -21,7 +21,7 @@ from torch.nn import functional
 from cinn_app.imaging.colour import shrink_into_gamut
 from cinn_app.imaging.upsample import blend_grid
 
-__all__ = ["blend_by_distance", "edge_distances", "put_colours"]
+__all__ = ["blend_by_distance", "geodesic_distances", "put_colours"]
 
 # The grid that ways lead over has no more cells than this: 181 x 181 for a square picture.
 GRID_CELLS = 1 << 15
@@ -33,7 +33,7 @@ FARTHEST = 3.7
 ROUNDS = 3
 
 
-def edge_distances(lightness: Tensor, places: Sequence[Tensor]) -> Tensor:
+def geodesic_distances(lightness: Tensor, places: Sequence[Tensor]) -> Tensor:
     """Measure on a grid how far each cell is from each of several places.
 
     Args:
@@ -59,7 +59,7 @@ def blend_by_distance(distances: Tensor, values: Tensor, width: float = 1.0) -> 
     """Blend values given at several places over the grid.
 
     Args:
-        distances: from :func:`edge_distances`.
+        distances: from :func:`geodesic_distances`.
         values: one row per place, ``(places, channels)``.
         width: the distance at which a weight falls to 1/e.
 
@@ -85,7 +85,7 @@ def put_colours(ab: Tensor, lightness: Tensor, places: Sequence[Tensor], wanted:
     Returns:
         ab of the same shape.
     """
-    distances = edge_distances(lightness, places)
+    distances = geodesic_distances(lightness, places)
     targets = [_shown(lightness, place, colour[:, None]) for place, colour in zip(places, wanted, strict=True)]
     for _ in range(ROUNDS):
         missing = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
-from cinn_app.imaging.provenance import with_mark
+from cinn_app.imaging.provenance import with_provenance
 
 __all__ = ["PictureMetadata", "options_to_save", "read_metadata"]
 
@@ -77,20 +77,20 @@ def read_metadata(image: Image.Image) -> PictureMetadata:
 
 
 def options_to_save(
-    metadata: PictureMetadata, file_format: str, mark: Mapping[str, Any] | None = None
+    metadata: PictureMetadata, file_format: str, provenance: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Say to Pillow's `save` how to write the metadata in a format, "JPEG", "PNG", "TIFF" or "WEBP".
 
-    What the format has no place for is left out, such as a block longer than a JPEG segment. A mark goes into the XMP
-    packet (`with_mark`).
+    What the format has no place for is left out, such as a block longer than a JPEG segment. A provenance record
+    goes into the XMP packet (`with_provenance`).
     """
-    xmp = metadata.xmp if mark is None else with_mark(metadata.xmp, mark)
+    xmp = metadata.xmp if provenance is None else with_provenance(metadata.xmp, provenance)
     options: dict[str, Any] = {"dpi": metadata.dpi, "exif": metadata.exif, "xmp": xmp}
     match file_format:
         case "JPEG":
             options |= {"comment": metadata.comment, "extra": metadata.iptc and _photoshop_segment(metadata.iptc)}
-            if xmp and len(xmp) > JPEG_SEGMENT and mark is not None:
-                options["xmp"] = with_mark(None, mark)
+            if xmp and len(xmp) > JPEG_SEGMENT and provenance is not None:
+                options["xmp"] = with_provenance(None, provenance)
             for block in ("exif", "xmp", "comment", "extra"):
                 if options[block] and len(options[block]) > JPEG_SEGMENT:
                     options[block] = None

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.imaging.tiles import PIXELS_PER_BAND, row_bands
+from cinn_app.imaging.colour import PIXELS_PER_TILE, row_tiles
 
 __all__ = ["blend_grid", "upsample_chroma"]
 
@@ -40,14 +40,14 @@ INERTIA = 0.1
 LEAST_TIE = 1e-3
 
 
-def upsample_chroma(ab: Tensor, lightness: Tensor, pixels_per_band: int = PIXELS_PER_BAND) -> Tensor:
+def upsample_chroma(ab: Tensor, lightness: Tensor, pixels_per_tile: int = PIXELS_PER_TILE) -> Tensor:
     """Bring a small picture's colours to the size of its lightness.
 
     Args:
         ab: `(..., 2, small_height, small_width)` of the same field as the lightness; many colourings may come
             at once.
         lightness: `(1, height, width)`, L in 0..100, of any size.
-        pixels_per_band: how many pixels to work on at a time in the full picture; bounds the memory and does
+        pixels_per_tile: how many pixels to work on at a time in the full picture; bounds the memory and does
             not change the result.
 
     Returns:
@@ -56,7 +56,7 @@ def upsample_chroma(ab: Tensor, lightness: Tensor, pixels_per_band: int = PIXELS
     lightness = lightness.float()
     colours = ab.float().flatten(end_dim=-3)  # (channels of all colourings, small_height, small_width)
     grid = _diffuse_on_growing_grids(colours, lightness)
-    return blend_grid(grid, lightness, pixels_per_band).unflatten(0, ab.shape[:-2])
+    return blend_grid(grid, lightness, pixels_per_tile).unflatten(0, ab.shape[:-2])
 
 
 def _diffuse_on_growing_grids(cells: Tensor, lightness: Tensor) -> Tensor:
@@ -94,13 +94,13 @@ def _diffuse(colours: Tensor, cells: Tensor, guide: Tensor) -> Tensor:
     return colours
 
 
-def blend_grid(grid: Tensor, lightness: Tensor, pixels_per_band: int = PIXELS_PER_BAND) -> Tensor:
+def blend_grid(grid: Tensor, lightness: Tensor, pixels_per_tile: int = PIXELS_PER_TILE) -> Tensor:
     """Blend for each pixel the four grid cells around it, by nearness and by likeness of lightness.
 
     Args:
         grid: `(channels, grid_height, grid_width)`, no side longer than the lightness's.
         lightness: `(1, height, width)`, L in 0..100.
-        pixels_per_band: as in `upsample_chroma`.
+        pixels_per_tile: as in `upsample_chroma`.
 
     Returns:
         `(channels, height, width)`.
@@ -112,7 +112,7 @@ def blend_grid(grid: Tensor, lightness: Tensor, pixels_per_band: int = PIXELS_PE
     upper, lower, down = _bracket(grid.shape[-2], height, grid.device)
     left, right, across = _bracket(grid.shape[-1], width, grid.device)
     colours = grid.new_empty(len(grid), height, width)
-    for rows in row_bands(height, width, pixels_per_band):
+    for rows in row_tiles(height, width, pixels_per_tile):
         blend = grid.new_zeros(len(grid), rows.stop - rows.start, width)
         total = grid.new_zeros(1, rows.stop - rows.start, width)
         for row, nearness_down in ((upper[rows], 1 - down[rows]), (lower[rows], down[rows])):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from cinn_app.flows import AffineCoupling, ConditionalAffine, OrthogonalMixing, Squeeze
 from cinn_app.imaging import read_photograph
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import normalise
@@ -88,7 +88,7 @@ def test_the_encoder_from_scratch_has_nothing_of_the_pretrained_one(variant: Var
     assert all(a.shape == b.shape and not (a.dim() == 4 and torch.equal(a, b)) for (_, a), (_, b) in same)
     batch = views()
     with torch.inference_mode():
-        blind, seeing = scratch.eval()(batch.lightness), scratch.eval()(batch.lightness, batch.seen)
+        blind, seeing = scratch.eval()(batch.lightness), scratch.eval()(batch.lightness, batch.stem_features)
     assert all(torch.equal(a, b) for a, b in zip(blind, seeing, strict=True))  # the cache is of another stem
 
 

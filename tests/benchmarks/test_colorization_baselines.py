@@ -14,7 +14,7 @@ from colorization.regression import Regression
 from colorization_baselines import parse, run
 
 from cinn_app.errors import RecipeError, TrainingError
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.recipe import ColorizationRecipe

@@ -16,7 +16,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from cinn_app.imaging import Photograph, read_photograph
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.model import normalise

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 
 
 def state(folder: str | Path) -> dict[Path, tuple[str, int]]:
@@ -121,7 +121,7 @@ def test_two_pictures_of_one_name_are_not_made_into_one(colorize: Callable, draw
     draw("in/a.png")
     assert colorize("in", "-o", "out", "--format", "png") == (0, "Coloured 2 pictures into out.\n", "")
     assert names("out") == {"a.jpg.png", "a.png"}
-    assert read_mark("out/a.jpg.png")["source"] == "a.jpg"
+    assert read_provenance("out/a.jpg.png")["source"] == "a.jpg"
     draw("in/a.jpg.png")
     result = colorize("in", "-o", "again", "--format", "png")
     assert (result.code, result.out) == (1, "Coloured 2 pictures into again; 1 failed.\n")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cinn_app.cli.pipeline import in_stages
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 
 SIZES = [(24, 16), (64, 48), (16, 90), (200, 150), (31, 17), (48, 64)]
 
@@ -103,7 +103,7 @@ def test_a_changed_input_and_a_foreign_file_are_not_overwritten(colorize: Callab
 def test_no_mark_no_word(colorize: Callable, draw: Callable) -> None:
     draw("a.png")
     assert colorize("a.png", "-o", "out", "--no-mark").code == 0
-    assert read_mark("out/a.png") is None
+    assert read_provenance("out/a.png") is None
     assert "does not say how it was made" in colorize("a.png", "-o", "out", "--no-mark").err
 
 
@@ -115,7 +115,7 @@ def test_the_mark_makes_the_same_colouring_again(
 
     source = draw("a.png")
     assert colorize(source, "-o", "out", "--samples", 3, "--seed", 9, "--format", chosen).code == 0
-    mark = read_mark(f"out/a-3.{chosen}")
+    mark = read_provenance(f"out/a-3.{chosen}")
     assert mark["program"] == f"cinn_app {__version__}" and mark["model"] == "tiny" and mark["source"] == "a.png"
     colorizer = Colorizer.load(tiny_checkpoint, "cpu")
     again = colorizer.colorize(source, mark["sample"] + 1, mark["temperature"], mark["seed"])[mark["sample"]]
@@ -178,7 +178,7 @@ def test_the_sheet_shows_the_original_and_every_colouring(colorize: Callable, dr
     assert width > 2 * 60 and height > 2 * 40  # four pictures, two by two
     first, second = sheet[12:52, 12:72], sheet[12:52, 84:144]
     assert np.ptp(first, axis=-1).mean() < 5 < np.ptp(second, axis=-1).mean()  # gray, and in colour
-    assert read_mark("out/a-sheet.jpg")["samples"] == 3
+    assert read_provenance("out/a-sheet.jpg")["samples"] == 3
 
 
 def test_quality_makes_smaller_files(colorize: Callable, draw: Callable) -> None:

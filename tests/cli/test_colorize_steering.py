@@ -11,7 +11,7 @@ from PIL import Image
 
 from cinn_app import Colorizer, Hints
 from cinn_app.checkpoints import load_checkpoint, save_checkpoint
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details
 from cinn_app.systems.colorization.selection import by_likelihood
 
@@ -38,7 +38,7 @@ def test_a_hint_puts_its_colour_there(colorize: Callable, draw: Callable) -> Non
         assert colorize("a.png", "-o", folder, "--hint", hint).code == 0
     red, blue = colours("red/a.png")[30, 40], colours("blue/a.png")[30, 40]
     assert red[0] > red[2] + 20 and blue[2] > blue[0] + 20
-    assert read_mark("red/a.png")["hints"][0]["colour"] == "#d02020"
+    assert read_provenance("red/a.png")["hints"][0]["colour"] == "#d02020"
 
 
 def test_changed_wishes_are_told(colorize: Callable, draw: Callable) -> None:
@@ -70,7 +70,7 @@ def test_an_axis_moves_colours_both_ways(cinn: Callable, draw: Callable, with_ax
         assert cinn("colorize", "a.png", "-o", folder, *options).code == 0
     back, stay, on = (colours(f"{folder}/a.png") for folder in ("back", "stay", "on"))
     assert np.abs(on - back).mean() > np.abs(on - stay).mean() > 0
-    assert read_mark("on/a.png")["axes"] == {"warmer": 2.0}
+    assert read_provenance("on/a.png")["axes"] == {"warmer": 2.0}
     result = cinn("colorize", "a.png", "-o", "out", "--model", with_axes, "--axis", "sweeter=1")
     assert (result.code, len(result.err.splitlines())) == (1, 1) and "1 warmer" in result.err
 
@@ -93,7 +93,7 @@ def test_hints_of_a_file_are_met_beside_typed_ones(colorize: Callable, draw: Cal
     draw("a.png", size=(64, 48))
     Hints.parse(["10,10=#40a040"]).on((48, 64)).save(Path("mine.json"))
     assert colorize("a.png", "-o", "out", "--hint", "mine.json", "--hint", "50,40=#4040c0").code == 0
-    assert [hint["colour"] for hint in read_mark("out/a.png")["hints"]] == ["#40a040", "#4040c0"]
+    assert [hint["colour"] for hint in read_provenance("out/a.png")["hints"]] == ["#40a040", "#4040c0"]
     draw("b.png", size=(48, 64))
     other = colorize("b.png", "-o", "out", "--hint", "mine.json")
     assert (other.code, len(other.err.splitlines())) == (1, 1)
@@ -110,7 +110,7 @@ def test_diverse_keeps_those_of_many_that_differ_most(
 ) -> None:
     source = draw("a.png", size=(64, 48))
     assert colorize(source, "-o", "out", "--samples", 2, "--diverse", "--temperature", 1).code == 0
-    marks = [read_mark(f"out/a-{number}.png") for number in (1, 2)]
+    marks = [read_provenance(f"out/a-{number}.png") for number in (1, 2)]
     assert {mark["chosen_of"] for mark in marks} == {8}
     drawn = Colorizer.load(tiny_checkpoint, "cpu").colorize(source, 8, 1.0)
     first, second = (drawn[mark["sample"]] for mark in marks)

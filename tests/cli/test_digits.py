@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from cinn_app import DigitGenerator, __version__
 from cinn_app.checkpoints import load_checkpoint, save_checkpoint
 from cinn_app.cli import console
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 
 #: Sheet pixels from one digit to the next: 28 times 3, and a gap of 2 on both sides.
 TILE = 88
@@ -99,7 +99,7 @@ def test_axes_within_a_digit_are_its_own(digits: Callable, generator: DigitGener
     assert digits(*options, "--within", 7, "--separate", "-o", "set").code == 0
     expected = generator.sample([7], 2, steps={"slant": 3}, within=7)[0, 1].numpy()
     assert (tile(pixels("own.png"), 0, 1) == expected).all() and (pixels("set/7/0001.png") == expected).all()
-    assert read_mark("own.png")["axes_within"] == read_mark("set/7/0001.png")["axes_within"] == 7
+    assert read_provenance("own.png")["axes_within"] == read_provenance("set/7/0001.png")["axes_within"] == 7
     assert digits(*options, "-o", "all.png").code == 0
     assert (pixels("all.png") != pixels("own.png")).any()
 
@@ -108,7 +108,7 @@ def test_axes_within_a_digit_are_its_own(digits: Callable, generator: DigitGener
 def test_a_sheet_says_how_it_was_made(digits: Callable, generator: DigitGenerator, name: str) -> None:
     options = ("--label", 7, "--count", 2, "--seed", 4, "--temperature", 0.5, "--axis", "2=1.5")
     assert digits(*options, "-o", name).code == 0
-    assert read_mark(name) == {
+    assert read_provenance(name) == {
         "program": f"cinn_app {__version__}",
         "model": "tiny-digits",
         "weights": generator.checkpoint.digest[:12],
@@ -119,20 +119,20 @@ def test_a_sheet_says_how_it_was_made(digits: Callable, generator: DigitGenerato
         "samples": 2,
     }
     assert digits(*options, "--no-mark", "-o", name).code == 0
-    assert read_mark(name) is None
+    assert read_provenance(name) is None
 
 
 def test_separate_files_and_restyled_ones_say_how_they_were_made(digits: Callable) -> None:
     assert digits("--separate", "--count", 2, "-o", "set").code == 0
-    mark = read_mark("set/4/0001.png")
+    mark = read_provenance("set/4/0001.png")
     assert (mark["model"], mark["label"], mark["sample"], mark["seed"]) == ("tiny-digits", 4, 1, 0)
     assert (mark["temperature"], "axes" in mark) == (0.8, False)
     assert digits("restyle", four("four.png"), "--label", 4, "-o", "ten.png").code == 0
-    mark = read_mark("ten.png")
+    mark = read_provenance("ten.png")
     assert (mark["model"], mark["label"], mark["source"]) == ("tiny-digits", 4, "four.png")
     assert digits("restyle", "four.png", "--no-mark", "-o", "ten.png").code == 0
     assert digits("--separate", "--count", 2, "--no-mark", "-o", "set").code == 0
-    assert read_mark("ten.png") is None and read_mark("set/4/0001.png") is None
+    assert read_provenance("ten.png") is None and read_provenance("set/4/0001.png") is None
 
 
 def test_separate_files_are_gray_and_the_same_as_on_the_sheet(digits: Callable, generator: DigitGenerator) -> None:

@@ -118,6 +118,6 @@ def test_bands_do_not_show(monkeypatch):
     lightness, ab = lightness.reshape(1, 32, -1), ab.reshape(2, 32, -1)
     whole = lightness_and_ab_to_rgb8(lightness, ab)
     monkeypatch.setattr(
-        "cinn_app.imaging.colour.row_bands", lambda height, width: (slice(i, i + 1) for i in range(height))
+        "cinn_app.imaging.colour.row_tiles", lambda height, width: (slice(i, i + 1) for i in range(height))
     )
     assert torch.equal(lightness_and_ab_to_rgb8(lightness, ab), whole)

@@ -16,8 +16,8 @@ from cinn_app.imaging import (
     PictureMetadata,
     encode_film,
     encode_picture,
-    read_mark,
     read_photograph,
+    read_provenance,
     save_picture,
 )
 
@@ -121,8 +121,8 @@ MARK = {"program": "cinn_app 0.1.0", "seed": 7, "temperature": [0.5, 0.85], "not
 @pytest.mark.parametrize("xmp", [None, REAL_XMP, XMP], ids=["alone", "beside the photograph's", "on a broken packet"])
 def test_the_mark_is_read_back(tmp_path, file_format, xmp):
     metadata = PictureMetadata(exif=exif_block(), xmp=xmp)
-    path = save_picture(tmp_path / f"out.{file_format}", RGB, metadata, mark=MARK)
-    assert read_mark(path) == MARK
+    path = save_picture(tmp_path / f"out.{file_format}", RGB, metadata, provenance=MARK)
+    assert read_provenance(path) == MARK
     packet = read_photograph(path).metadata.xmp
     ElementTree.fromstring(packet)  # is well-formed
     assert packet.count(b"compositeWithTrainedAlgorithmicMedia") == 1
@@ -132,11 +132,11 @@ def test_the_mark_is_read_back(tmp_path, file_format, xmp):
 
 @pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
 def test_a_colouring_coloured_again_has_one_mark(tmp_path, file_format):
-    first = save_picture(tmp_path / f"first.{file_format}", RGB, PictureMetadata(xmp=REAL_XMP), mark=MARK)
+    first = save_picture(tmp_path / f"first.{file_format}", RGB, PictureMetadata(xmp=REAL_XMP), provenance=MARK)
     again = save_picture(
-        tmp_path / f"again.{file_format}", RGB, read_photograph(first).metadata, mark={**MARK, "seed": 8}
+        tmp_path / f"again.{file_format}", RGB, read_photograph(first).metadata, provenance={**MARK, "seed": 8}
     )
-    assert read_mark(again)["seed"] == 8
+    assert read_provenance(again)["seed"] == 8
     packet = read_photograph(again).metadata.xmp
     assert packet.count(b"<cinn:colouring>") == packet.count(b"compositeWithTrainedAlgorithmicMedia") == 1
 
@@ -144,23 +144,23 @@ def test_a_colouring_coloured_again_has_one_mark(tmp_path, file_format):
 @pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
 def test_no_mark_unless_given(tmp_path, file_format):
     path = save_picture(tmp_path / f"out.{file_format}", RGB, PictureMetadata(xmp=REAL_XMP))
-    assert read_mark(path) is None
+    assert read_provenance(path) is None
     assert read_photograph(path).metadata.xmp == REAL_XMP
 
 
 def test_the_mark_outlives_metadata_that_do_not_fit(tmp_path):
     long = PictureMetadata(xmp=REAL_XMP.replace(b"On the porch", b"x" * 70_000), exif=b"Exif\0\0not a block")
     for file_format in OUTPUT_FORMATS:
-        assert read_mark(save_picture(tmp_path / f"out.{file_format}", RGB, long, mark=MARK)) == MARK
+        assert read_provenance(save_picture(tmp_path / f"out.{file_format}", RGB, long, provenance=MARK)) == MARK
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null"])
 def test_a_mangled_mark_is_none(tmp_path, content):
-    path = save_picture(tmp_path / "out.png", RGB, mark=MARK)
+    path = save_picture(tmp_path / "out.png", RGB, provenance=MARK)
     packet = read_photograph(path).metadata.xmp
     start, end = packet.index(b"<cinn:colouring>") + 16, packet.index(b"</cinn:colouring>")
     mangled = PictureMetadata(xmp=packet[:start] + content + packet[end:])
-    assert read_mark(save_picture(tmp_path / "mangled.png", RGB, mangled)) is None
+    assert read_provenance(save_picture(tmp_path / "mangled.png", RGB, mangled)) is None
 
 
 def test_a_mark_turned_into_an_attribute_is_read(tmp_path):
@@ -168,7 +168,7 @@ def test_a_mark_turned_into_an_attribute_is_read(tmp_path):
     packet = REAL_XMP.replace(
         b'rdf:about=""', b'rdf:about="" xmlns:c="urn:cinn-app:1.0/" c:colouring="{&quot;seed&quot;: 7}"'
     )
-    assert read_mark(save_picture(tmp_path / "out.png", RGB, PictureMetadata(xmp=packet))) == {"seed": 7}
+    assert read_provenance(save_picture(tmp_path / "out.png", RGB, PictureMetadata(xmp=packet))) == {"seed": 7}
 
 
 def test_broken_metadata_do_not_cost_the_picture(tmp_path):
@@ -272,12 +272,12 @@ def test_a_full_disk_leaves_nothing(tmp_path):
 def test_a_comment_in_a_gif_is_no_mark_unless_it_is_ours():
     frames, seconds = np.zeros((2, 4, 6), np.uint8), [0.1, 0.2]
     frames[1, :2] = 255
-    assert read_mark(io.BytesIO(encode_film(frames, seconds, "gif", mark=MARK))) == MARK
-    assert read_mark(io.BytesIO(encode_film(frames, seconds, "gif"))) is None
+    assert read_provenance(io.BytesIO(encode_film(frames, seconds, "gif", provenance=MARK))) == MARK
+    assert read_provenance(io.BytesIO(encode_film(frames, seconds, "gif"))) is None
     for comment in (b"made by hand", b"[1, 2]", b'{"seed": 7}', b"\xff\xfe"):
         buffer = io.BytesIO()
         Image.fromarray(frames[0]).save(buffer, "GIF", comment=comment)
-        assert read_mark(buffer) is None
+        assert read_provenance(buffer) is None
 
 
 @pytest.mark.parametrize("film_format", FILM_FORMATS)

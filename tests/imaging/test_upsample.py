@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from cinn_app.imaging import lightness_and_ab_to_rgb8, upsample_chroma
-from cinn_app.imaging.tiles import row_bands
+from cinn_app.imaging.colour import row_tiles
 
 
 def two_fields(height: int = 128, width: int = 192, border: int = 101) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,8 +45,8 @@ def test_one_colour_stays_one_colour():
 @pytest.mark.parametrize("size", [(500, 700), (700, 500)])  # beyond the largest grid
 def test_bands_leave_no_seams(size):
     ab, lightness = 20 * noise(2, 16, 24), 50 + 20 * noise(1, *size)
-    whole = upsample_chroma(ab, lightness, pixels_per_band=10**9)
-    bands = upsample_chroma(ab, lightness, pixels_per_band=3000)
+    whole = upsample_chroma(ab, lightness, pixels_per_tile=10**9)
+    bands = upsample_chroma(ab, lightness, pixels_per_tile=3000)
     assert (whole - bands).abs().max() <= 1e-3
 
 
@@ -82,7 +82,7 @@ def test_texture_of_lightness_does_not_become_texture_of_colour():
 
 def test_tiled_and_whole_pictures_agree_within_one_step():
     ab, lightness = 20 * noise(2, 16, 24), (50 + 20 * noise(1, 700, 900)).clamp(0, 100)
-    whole = lightness_and_ab_to_rgb8(lightness, upsample_chroma(ab, lightness, pixels_per_band=10**9)).int()
-    tiled = upsample_chroma(ab, lightness, pixels_per_band=5000)
-    tiles = [lightness_and_ab_to_rgb8(lightness[:, rows], tiled[:, rows]) for rows in row_bands(700, 900, 7000)]
+    whole = lightness_and_ab_to_rgb8(lightness, upsample_chroma(ab, lightness, pixels_per_tile=10**9)).int()
+    tiled = upsample_chroma(ab, lightness, pixels_per_tile=5000)
+    tiles = [lightness_and_ab_to_rgb8(lightness[:, rows], tiled[:, rows]) for rows in row_tiles(700, 900, 7000)]
     assert (torch.cat(tiles).int() - whole).abs().max() <= 1

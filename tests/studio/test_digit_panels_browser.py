@@ -12,7 +12,7 @@ from digit_page import changed, decode, pictures
 from playwright.sync_api import Locator, Page, expect  # after the check that it is there
 from studio_page import stroke
 
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 from cinn_app.systems.digits.images import read_digit
 
 GRID, WRITTEN, BESIDE = "#grid img", "#written .row-of-digits img", "#style-grid .hand"
@@ -98,7 +98,7 @@ def test_the_film_is_kept_with_what_made_it(open_digits, tmp_path: Path, button:
     caught.value.save_as(tmp_path / f"film.{suffix}")
     with Image.open(tmp_path / f"film.{suffix}") as film:
         assert (film.format, film.info["loop"], film.is_animated) == (suffix.upper(), 0, True)
-    mark = read_mark(tmp_path / f"film.{suffix}")
+    mark = read_provenance(tmp_path / f"film.{suffix}")
     assert mark is not None and (mark["seed"], mark["frames"], mark["to"]) == (5, 25, {"label": 9, "sample": 5})
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cinn_app import Colorizer, Hints, Palette, Steering
 from cinn_app.errors import CinnError, ImageError
-from cinn_app.imaging import read_mark, save_picture
+from cinn_app.imaging import read_provenance, save_picture
 from cinn_app.systems.colorization.studio.controls import ControlRanges, Controls
 from cinn_app.systems.colorization.studio.history import MAX_TRIES, Album, Moment, close_album, new_sheet, open_album
 from cinn_app.systems.colorization.studio.opening import begin, go_on
@@ -155,10 +155,10 @@ def test_what_a_mark_names_but_does_not_hold_is_said(
 ) -> None:
     palette = Palette.of(visit.colourings[1])
     there = draw(visit, colorizer, 0.8, 0, Steering(reference=palette))
-    mark = {**read_mark(export(there, 1.0)), "weights": "another", "kept": "0123", "axes": {"bluer": 1.0}}
+    mark = {**read_provenance(export(there, 1.0)), "weights": "another", "kept": "0123", "axes": {"bluer": 1.0}}
     mark |= {"strength": 1.9, "hints": [{"colour": "#102030", "points": [[5000, 5]]}]}
     file = tmp_path / "marked.png"
-    save_picture(file, np.full((40, 60, 3), 90, np.uint8), mark=mark)
+    save_picture(file, np.full((40, 60, 3), 90, np.uint8), provenance=mark)
     opened = begin(file, album, None, CONTROLS, colorizer)
     assert set(opened.lacking) == {"reference", "weights", "kept", "axes", "hints", "range"}
     assert opened.controls.vividness == 1.5
@@ -174,7 +174,7 @@ def test_other_marks_leave_the_picture_a_photograph(
 ) -> None:
     file = tmp_path / "marked.png"
     made = {**visit.colourings[0].mark(), **mark}
-    save_picture(file, np.full((40, 60, 3), 90, np.uint8), mark=made)
+    save_picture(file, np.full((40, 60, 3), 90, np.uint8), provenance=made)
     opened = begin(file, album, None, CONTROLS, colorizer)
     assert (opened.lacking, opened.controls) == (None, CONTROLS)
 
@@ -214,7 +214,7 @@ def test_a_reference_holds_for_all_photographs_of_the_file(
     album = album.with_moment(Moment.of(visit, CONTROLS))
     *_, last = pack(album, colorizer, CONTROLS, reference, wish)
     with zipfile.ZipFile(last.path) as archive:
-        marks = [read_mark(archive.read(name)) for name in archive.namelist()]
+        marks = [read_provenance(archive.read(name)) for name in archive.namelist()]
     assert ["reference" in mark for mark in marks] == [False, True]  # the photograph it is from stays as it was
 
 

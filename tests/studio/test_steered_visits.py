@@ -10,7 +10,7 @@ from PIL import Image
 
 from cinn_app import Colorizer, Hints, Palette, Steering
 from cinn_app.errors import CinnError
-from cinn_app.imaging import read_mark, rgb_to_lab
+from cinn_app.imaging import read_provenance, rgb_to_lab
 from cinn_app.systems.colorization.studio.hint_pad import HintPad, marks
 from cinn_app.systems.colorization.studio.pictures import differences, export, paint
 from cinn_app.systems.colorization.studio.visits import Reference, Visit, draw, open_visit, same_draw
@@ -61,7 +61,7 @@ def test_a_large_photograph_is_hinted_in_its_own_pixels(colorizer: Colorizer, tm
     with Image.open(path) as picture:
         rgb = torch.from_numpy(np.asarray(picture)[555, 2100] / 255).float()[:, None, None]
     assert (rgb_to_lab(rgb)[1:, 0, 0] - hints.ab[0]).norm() < 3
-    assert read_mark(path)["hints"] == [{"colour": "#2f6f9f", "points": [[2100, 555]]}]
+    assert read_provenance(path)["hints"] == [{"colour": "#2f6f9f", "points": [[2100, 555]]}]
 
 
 def test_the_colours_of_a_colouring_go_to_the_next_photographs_only(visit: Visit, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip in
 from playwright.sync_api import Locator, Page, expect  # after the check that it is there
 
 from cinn_app import Hints
-from cinn_app.imaging import read_mark, rgb_to_lab
+from cinn_app.imaging import read_provenance, rgb_to_lab
 
 THUMBNAILS = "#colourings .thumbnail-item img"
 
@@ -146,7 +146,7 @@ def test_a_hint_colours_the_download_where_it_was_put(open_studio: Callable[...,
         assert picture.size == (1400, 900)
     wanted = Hints.parse(["0,0=#2f6f9f"]).ab[0].numpy()
     assert np.linalg.norm(ab_at(kept, 350, 675) - wanted) < 4
-    assert read_mark(kept)["hints"][0]["points"] == [[350, 675]]
+    assert read_provenance(kept)["hints"][0]["points"] == [[350, 675]]
 
 
 def test_a_hint_that_can_hardly_be_seen_is_told_of_once(open_studio: Callable[..., Page], tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_axes_move_all_four_and_reset_brings_them_back(
     steered = pictures(page, before)
     expect(page.locator("#heading")).to_contain_text("No. 3")
     assert np.abs(pixels(page, steered[2]) - pixels(page, before[2])).mean() > 1
-    mark = read_mark(saved(page, page.locator("#download"), tmp_path))
+    mark = read_provenance(saved(page, page.locator("#download"), tmp_path))
     assert list(mark["axes"].values()) == [2.0] and mark["sample"] == 2
     page.locator("#more summary").click()
     expect(page.locator("#more table")).to_contain_text("+2")
@@ -293,7 +293,7 @@ def test_colours_are_taken_from_another_picture_and_from_a_chosen_colouring(
     assert_shown(page, before)
     page.locator("#samples button").nth(1).click()
     pictures(page, before)
-    assert "reference" in read_mark(saved(page, page.locator("#download"), tmp_path))
+    assert "reference" in read_provenance(saved(page, page.locator("#download"), tmp_path))
 
 
 def test_a_part_is_kept_while_the_rest_is_drawn_anew(
@@ -312,7 +312,7 @@ def test_a_part_is_kept_while_the_rest_is_drawn_anew(
     gone = np.abs(one - other).mean(-1)
     assert gone[100:140, 46:86].mean() < 4
     assert gone[:, 220:].mean() > 3 * gone[100:140, 46:86].mean()
-    mark = read_mark(saved(page, page.locator("#download"), tmp_path))
+    mark = read_provenance(saved(page, page.locator("#download"), tmp_path))
     assert mark["kept"] and mark["seed"] == int(page.locator("#seed input").input_value())
 
 

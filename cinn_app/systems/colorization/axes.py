@@ -127,7 +127,7 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
 def _effects_of_steps(model: ColorizationModel, example: ColourBatch) -> Tensor:
     """Return how a step of 1 in each channel changes each measure, ``(batch, channels, measures)``."""
     device = next(model.parameters()).device
-    guidance = model.guide(example.lightness.to(device), example.seen.to(device))
+    guidance = model.guide(example.lightness.to(device), example.stem_features.to(device))
     latents, _ = model.encode(example.ab.to(device), guidance)
     changes = []
     for channel in range(latents[-1].shape[1]):

@@ -1,4 +1,4 @@
-"""What a judge of pictures says of colourings, beside the truth and beside gray."""
+"""How real colourings look to an image classifier, compared with the true colours and with gray."""
 
 from collections.abc import Mapping
 
@@ -6,57 +6,59 @@ import torch
 from torch import Tensor
 
 from cinn_app.metrics.frechet import frechet_distance
-from cinn_app.nn.classifier import Judge, imagenet_class
+from cinn_app.nn.efficientnet import Classifier, imagenet_class
 
-__all__ = ["Judging"]
+__all__ = ["ClassifierMetrics"]
 
-#: A class counts as recognised among so many guesses.
-GUESSES = 5
+#: A class counts as recognised if it is among this many most probable ones.
+TOP = 5
 
 
-class Judging:
-    """Shows the judge every picture in several ways, and sums up.
+class ClassifierMetrics:
+    """Classifies several versions of each picture, and summarises the predictions.
 
     Args:
-        judge: from :func:`cinn_app.nn.classifier.load_judge`.
+        classifier: from :func:`cinn_app.nn.efficientnet.load_classifier`.
     """
 
-    def __init__(self, judge: Judge) -> None:
-        self.judge = judge
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
         self._features: dict[str, list[Tensor]] = {}
         self._recognised: dict[str, list[bool]] = {}
 
-    def look(self, name: str, pictures: Mapping[str, Tensor]) -> None:
-        """Show the judge one picture in several ways.
+    def update(self, name: str, versions: Mapping[str, Tensor]) -> None:
+        """Classify the versions of one picture.
 
         Args:
-            name: the picture's, in which its class may stand: see :func:`imagenet_class`.
-            pictures: uint8 ``(height, width, 3)``, all of one size: ``"truth"``, ``"gray"`` and others.
+            name: the picture's, which may contain its class: see :func:`imagenet_class`.
+            versions: uint8 ``(height, width, 3)``, all of one size: ``"truth"``, ``"gray"`` and others.
         """
-        features, scores = self.judge(torch.stack(list(pictures.values())))
-        shown = imagenet_class(name)
-        for way, feature, guesses in zip(pictures, features, scores.topk(GUESSES).indices, strict=True):
-            self._features.setdefault(way, []).append(feature)
-            if shown is not None:
-                self._recognised.setdefault(way, []).append(shown in guesses.tolist())
+        features, logits = self.classifier(torch.stack(list(versions.values())))
+        true_class = imagenet_class(name)
+        for version, feature, top in zip(versions, features, logits.topk(TOP).indices, strict=True):
+            self._features.setdefault(version, []).append(feature)
+            if true_class is not None:
+                self._recognised.setdefault(version, []).append(true_class in top.tolist())
 
-    def figures(self) -> dict[str, float]:
-        """Sum up; figures that the pictures do not suffice for are left out.
+    def compute(self) -> dict[str, float]:
+        """Return the figures for which there are enough pictures.
 
-        * ``frechet_...``: Fréchet distance of the judge's features from those of the same pictures in truth;
-        * ``top5_...``: share of the pictures of a known class that the judge recognises among its first five guesses;
-        * ``top5_gap_...``: how much of what gray loses by that comes back, (x - gray) / (truth - gray);
-        * ``pictures_of_known_class``: how many those are.
+        * ``frechet_...``: Fréchet distance of the classifier's features from those of the true pictures;
+        * ``top5_...``: top-5 accuracy, over the pictures of a known class;
+        * ``top5_gap_...``: the share of the accuracy lost by gray that is regained, (x - gray) / (truth - gray);
+        * ``pictures_of_known_class``: the number of those pictures.
         """
-        features = {way: torch.stack(seen) for way, seen in self._features.items()}
+        features = {version: torch.stack(rows) for version, rows in self._features.items()}
         truth = features.pop("truth", torch.empty(0))
-        found = {f"frechet_{way}": frechet_distance(seen, truth) for way, seen in features.items() if len(truth) > 1}
+        figures = {
+            f"frechet_{version}": frechet_distance(x, truth) for version, x in features.items() if len(truth) > 1
+        }
         if not self._recognised:
-            return found
-        top5 = {way: sum(hits) / len(hits) for way, hits in self._recognised.items()}
-        found |= {f"top5_{way}": share for way, share in top5.items()}
-        gray, lost = top5["gray"], top5["truth"] - top5["gray"]
-        if lost > 0:
-            answers = top5.keys() - {"truth", "gray"}
-            found |= {f"top5_gap_{way}": (top5[way] - gray) / lost for way in top5 if way in answers}
-        return found | {"pictures_of_known_class": len(self._recognised["truth"])}
+            return figures
+        top5 = {version: sum(hits) / len(hits) for version, hits in self._recognised.items()}
+        figures |= {f"top5_{version}": accuracy for version, accuracy in top5.items()}
+        gap = top5["truth"] - top5["gray"]
+        if gap > 0:
+            others = [version for version in top5 if version not in ("truth", "gray")]
+            figures |= {f"top5_gap_{version}": (top5[version] - top5["gray"]) / gap for version in others}
+        return figures | {"pictures_of_known_class": len(self._recognised["truth"])}

@@ -23,7 +23,7 @@ from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.progress import Progress, no_progress
-from cinn_app.slerp import arc
+from cinn_app.slerp import slerp
 from cinn_app.systems.colorization.axes import (
     ColourAxis,
     axes_from_details,
@@ -85,8 +85,8 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
             if photograph.ab is not None:
                 reading = self.read(photograph)
-                seen = self.model.encoder.look(reading.lightness)
-                examples.append(ColourBatch(reading.lightness, reading.canvas.chroma(photograph.ab), seen))
+                stem_features = self.model.encoder.stem_features(reading.lightness)
+                examples.append(ColourBatch(reading.lightness, reading.canvas.chroma(photograph.ab), stem_features))
         if not examples:
             raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
         details = axes_to_details(find_colour_axes(self.model, examples, progress))
@@ -253,7 +253,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             raise CinnError("These colourings are of different photographs: give two of one.")
         reading = self._read_again(first).repeat(count)
         start, end = (torch.cat([z.flatten() for z in colouring.latents]) for colouring in (first, second))
-        way = arc(start, end, torch.linspace(0, 1, count)[:, None]).to(self.device)
+        way = slerp(start, end, torch.linspace(0, 1, count)[:, None]).to(self.device)
         sizes = [z.shape for z in first.latents]
         scales = way.split([size.numel() for size in sizes], 1)
         latents = [scale.unflatten(1, size) for scale, size in zip(scales, sizes, strict=True)]

@@ -103,7 +103,7 @@ class Colouring:
             path: where to; the photograph's own file is refused.
             strength: as in :meth:`render`.
             source: the photograph's file, where it is known.
-            mark: let the metadata say how the colours came about (:meth:`mark`); `imaging.read_mark` reads it back.
+            mark: let the metadata say how the colours came about (:meth:`mark`); `imaging.read_provenance` reads it.
             quality: of JPEG and WebP, 1 to 100; 95 by default.
 
         Raises:
@@ -117,7 +117,7 @@ class Colouring:
             photograph.metadata,
             photograph.alpha,
             source=source,
-            mark=made,
+            provenance=made,
             quality=quality,
         )
 

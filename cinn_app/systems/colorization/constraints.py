@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.imaging import Photograph, blend_by_distance, edge_distances
+from cinn_app.imaging import Photograph, blend_by_distance, geodesic_distances
 from cinn_app.systems.colorization.encoded import Reading
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.model import ColorizationModel
@@ -47,7 +47,7 @@ def meet_hints(model: ColorizationModel, reading: Reading, ab: Tensor, hints: Hi
         Chroma of the samples' shape.
     """
     photograph = reading.photograph
-    distances = edge_distances(photograph.lightness, hints.places(photograph.size))
+    distances = geodesic_distances(photograph.lightness, hints.places(photograph.size))
     near, wanted = blend_by_distance(distances, hints.ab)
     around, _ = blend_by_distance(distances, hints.ab, ANSWER_WIDTH)
     weight, total, answering = (
@@ -114,7 +114,7 @@ def fading_region(keep: np.ndarray, photograph: Photograph, field: Sequence[int]
     region = torch.from_numpy(keep.astype(np.float32))[None]
     if not keep.any():
         return torch.zeros(1, *field)
-    distances = edge_distances(photograph.lightness, [torch.from_numpy(np.stack(keep.nonzero()))])
+    distances = geodesic_distances(photograph.lightness, [torch.from_numpy(np.stack(keep.nonzero()))])
     fading, _ = blend_by_distance(distances, torch.ones(1, 1), FADING_WIDTH)
     size = field[0], field[1]
     inside = functional.max_pool2d(functional.adaptive_max_pool2d(region, size), 3, 1, 1)

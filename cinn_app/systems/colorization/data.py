@@ -20,12 +20,12 @@ class ColourBatch(NamedTuple):
     Attributes:
         lightness: L* in 0..100, ``(batch, 1, size, size)``.
         ab: Lab units, ``(batch, 2, size / 4, size / 4)``.
-        seen: by the encoder's stem, float16, ``(batch, channels, size / 8, size / 8)``.
+        stem_features: by the encoder's stem, float16, ``(batch, channels, size / 8, size / 8)``.
     """
 
     lightness: Tensor
     ab: Tensor
-    seen: Tensor
+    stem_features: Tensor
 
 
 class PackedViews:
@@ -56,8 +56,8 @@ class PackedViews:
         """Gather views by their numbers."""
         rows = [(self._shards[self._shard_of[i]], self._row_of[i]) for i in indices]
         columns = [np.stack([arrays[column][row] for arrays, row in rows]) for column in range(len(rows[0][0]))]
-        lightness, ab, seen = (torch.from_numpy(column) for column in columns)
-        return ColourBatch(lightness.float() / 2.55, ab.float(), seen)
+        lightness, ab, stem_features = (torch.from_numpy(column) for column in columns)
+        return ColourBatch(lightness.float() / 2.55, ab.float(), stem_features)
 
 
 def split_held_out(groups: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,9 +12,9 @@ from cinn_app.errors import DataError, ImageError, RecipeError
 from cinn_app.evaluation import Evaluation, evenly_spread
 from cinn_app.imaging import read_photograph
 from cinn_app.metrics.calibration import calibration_error, coverage
-from cinn_app.nn.classifier import load_judge
+from cinn_app.nn.efficientnet import load_classifier
 from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.colorization.classification import Judging
+from cinn_app.systems.colorization.classification import ClassifierMetrics
 from cinn_app.systems.colorization.comparison import Comparison, Painter, compare
 
 __all__ = ["evaluate_colorizer"]
@@ -48,7 +48,7 @@ def evaluate_colorizer(
     * ``deviation``, ``variance``, ``pairwise_distance``: how the samples differ in ab, and ``variance_rgb`` in RGB of
       0..1, as the paper has it; if there are at least two;
     * ``colourfulness`` and ``colourfulness_truth``: Hasler and Suesstrunk's, of the first sample and of the truth;
-    * ``frechet_...``, ``top5_...``: what a judge says, see :meth:`Judging.figures`; if its weights are installed;
+    * ``frechet_...``, ``top5_...``: see :meth:`ClassifierMetrics.compute`; if the classifier's weights are installed;
     * ``coverage_50_...``, ``coverage_90_...``, ``calibration_error_...``: where the true a and b fall among at least 39
       samples at the network's size, of ``pixels`` and of ``pictures``, that is their averages over all pixels, both
       channels averaged; see :mod:`cinn_app.metrics.calibration`; and among samples of the density as it was learnt, of
@@ -72,7 +72,7 @@ def evaluate_colorizer(
     kept = set(evenly_spread(len(names), limit))
     compared: list[Comparison] = []
     problems: list[str] = []
-    judging, notes = _judging(colorizer)
+    classifier, notes = _classifier(colorizer)
     with progress("Colouring and comparing", len(kept)) as advance:
         for number, image in enumerate(iterate_images(data)):
             if number not in kept:
@@ -87,24 +87,26 @@ def evaluate_colorizer(
                 else:
                     # With one seed for all, their samples would err alike.
                     comparison = compare(colorizer, photograph, samples, temperature, seed=number)
-                    if judging:
-                        judging.look(image.name, comparison.pictures)
+                    if classifier:
+                        classifier.update(image.name, comparison.pictures)
                     compared.append(comparison._replace(pictures={}))  # a thousand of them would fill the memory
             advance(1)
     if not compared:
         raise DataError("There was no colour photograph to measure: give data that hold some with --data.")
     ranks = {level: np.mean([one.ranks[level] for one in compared], axis=0) for level in compared[0].ranks}
-    figures = _averages(compared) | (judging.figures() if judging else {}) | _calibration(ranks) | _craft(compared)
+    figures = (
+        _averages(compared) | (classifier.compute() if classifier else {}) | _calibration(ranks) | _craft(compared)
+    )
     by_channel = {
         f"{level}_{ab}": rank.tolist() for level in ranks for ab, rank in zip("ab", ranks[level], strict=True)
     }
     return Evaluation(figures, len(compared), problems, notes, [source.name for source in data], by_channel)
 
 
-def _judging(colorizer: Painter) -> tuple[Judging | None, list[str]]:
-    """Have a judge, or a sentence that says how to get one."""
+def _classifier(colorizer: Painter) -> tuple[ClassifierMetrics | None, list[str]]:
+    """Load the classifier, or return a sentence that says how to install it."""
     try:
-        return Judging(load_judge(colorizer.device)), []
+        return ClassifierMetrics(load_classifier(colorizer.device)), []
     except RecipeError as error:
         return None, [str(error)]
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cinn_app.files import atomic_write
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.pack import shards_of
 
 __all__ = ["cache_features", "feature_file"]
@@ -63,7 +63,7 @@ def _features_of(
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, precision is torch.bfloat16):
         for start in range(0, len(lightness), batch_size):
             batch = torch.from_numpy(np.array(lightness[start : start + batch_size])).to(device) / 2.55
-            batches.append(encoder.look(batch).to("cpu", torch.float16).contiguous())
+            batches.append(encoder.stem_features(batch).to("cpu", torch.float16).contiguous())
     return torch.cat(batches).numpy()
 
 

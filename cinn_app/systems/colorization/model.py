@@ -28,8 +28,8 @@ from cinn_app.flows import (
     OrthogonalMixing,
     standard_normal_log_prob,
 )
-from cinn_app.nn.encoder import ImageEncoder
-from cinn_app.nn.subnets import conv_subnet
+from cinn_app.nn.blocks import conv_subnet
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.pack import TARGET_STRIDE
 from cinn_app.systems.colorization.pyramid import ColourPyramid
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
@@ -114,14 +114,14 @@ class ColorizationModel(nn.Module):
         self.flow = _build_flow(architecture)
         self.haar = HaarDownsampling()
 
-    def guide(self, lightness: Tensor, seen: Tensor | None = None) -> Guidance:
+    def guide(self, lightness: Tensor, stem_features: Tensor | None = None) -> Guidance:
         """Read a batch of photographs.
 
         Args:
             lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 64.
-            seen: what the encoder's stem makes of it, where that has been computed before.
+            stem_features: what the encoder's stem makes of it, where that has been computed before.
         """
-        output = self.pyramid(self.encoder(lightness, seen), lightness)
+        output = self.pyramid(self.encoder(lightness, stem_features), lightness)
         mean = output.mean.float()
         # Each scale sees the foretold colours at its own stride, as they are and as the bands they would give. What
         # the flow wants of them must not bend the mean: that is the squared error's.
@@ -186,7 +186,7 @@ class ColorizationModel(nn.Module):
         self,
         lightness: Tensor,
         ab: Tensor,
-        seen: Tensor | None,
+        stem_features: Tensor | None,
         objective: ColorizationObjective,
         flow_share: float = 1.0,
     ) -> Losses:
@@ -202,12 +202,12 @@ class ColorizationModel(nn.Module):
         Args:
             lightness: L* in 0..100, ``(batch, 1, height, width)``.
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
-            seen: what the encoder's stem makes of the lightness, or ``None`` to compute it.
+            stem_features: what the encoder's stem makes of the lightness, or ``None`` to compute it.
             objective: the recipe's.
             flow_share: of the batch, the first views, from which the likelihood's mean is estimated. The flow takes
                 most of the time, and the mean, which decides what is sky and what is skin, most pictures.
         """
-        guidance = self.guide(lightness, seen)
+        guidance = self.guide(lightness, stem_features)
         target = normalise(ab)
         error = (target - guidance.mean).square()
         few = math.ceil(flow_share * len(ab))

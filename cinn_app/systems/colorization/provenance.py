@@ -67,7 +67,7 @@ class _Mark(BaseModel):
 
 
 def read_making(mark: Mapping[str, Any] | None, colorizer: Colorizer, size: tuple[int, int]) -> Making | None:
-    """Read the mark of a picture of height and width `size`, as `imaging.read_mark` gives it.
+    """Read the mark of a picture of height and width `size`, as `imaging.read_provenance` gives it.
 
     Returns:
         How its colours came about; or None where there is no mark, or one that is not that of a single drawn colouring,

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cinn_app.nn.residual import ResidualBlock
-from cinn_app.nn.subnets import start_at_zero
+from cinn_app.nn.blocks import ResidualBlock, zero_init
 
 __all__ = ["ColourPyramid", "PyramidOutput"]
 
@@ -77,7 +76,7 @@ class ColourPyramid(nn.Module):
         self.level16 = _residual_blocks(w16, blocks[2])
         self.level8 = _residual_blocks(w8, blocks[1])
         self.level4 = _residual_blocks(w4, blocks[0])
-        self.mean = start_at_zero(nn.Conv2d(w4, 2, 3, padding=1))
+        self.mean = zero_init(nn.Conv2d(w4, 2, 3, padding=1))
         self.to_condition = nn.ModuleList(
             nn.Conv2d(width, channels, 1) for width, channels in zip(widths[1:], condition_channels, strict=True)
         )

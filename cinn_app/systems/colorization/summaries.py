@@ -43,7 +43,7 @@ def save_sheet(
         ImageError: if the file cannot be written.
     """
     made = _mark(colourings, source) | {"strength": strength} if mark else None
-    save_picture(path, sheet_of(colourings, strength), source=source, mark=made)
+    save_picture(path, sheet_of(colourings, strength), source=source, provenance=made)
 
 
 def save_uncertainty(
@@ -64,7 +64,7 @@ def save_uncertainty(
     deviation = uncertainty(colourings)
     least, most = (0.0, white) if white is not None else (float(deviation.min()), float(deviation.max()))
     gray = ((deviation - least) * (255 / max(most - least, 1e-6))).round().clamp(0, 255).byte().numpy()
-    save_picture(path, gray, source=source, mark=_mark(colourings, source) if mark else None)
+    save_picture(path, gray, source=source, provenance=_mark(colourings, source) if mark else None)
 
 
 def _mark(colourings: Sequence[Colouring], source: Path | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torchvision.utils import make_grid
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
-from cinn_app.nn.encoder import ImageEncoder, load_pretrained_encoder
+from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
 from cinn_app.systems.colorization.axes import axes_to_details, find_colour_axes
 from cinn_app.systems.colorization.data import ColourBatch, PackedViews, split_held_out
 from cinn_app.systems.colorization.features import cache_features
@@ -163,7 +163,7 @@ def _sample_sheet(
 ) -> Image.Image:
     """Draw one row per view: gray, true colours, the mean, and samples."""
     device = next(model.parameters()).device
-    guidance = model.guide(batch.lightness.to(device), batch.seen.to(device))
+    guidance = model.guide(batch.lightness.to(device), batch.stem_features.to(device))
     generator = torch.Generator().manual_seed(0)
     latents = [model.draw(guidance.mean.shape, sampling.temperature, generator) for _ in range(samples)]
     drawn = [model.decode([z.to(guidance.mean) for z in latent], guidance)[0] for latent in latents]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cinn_app import __version__
-from cinn_app.imaging import MADE_WHOLE, PictureMetadata, encode_film, save_picture
+from cinn_app.imaging import GENERATED_XMP, PictureMetadata, encode_film, save_picture
 from cinn_app.systems.digits.images import digit_sheet
 
 __all__ = ["digit_film", "save_digits"]
@@ -27,7 +27,7 @@ def save_digits(
     Args:
         path: where to; the suffix says the format.
         images: uint8, ``(28, 28)``, or ``(rows, columns, 28, 28)`` for a sheet.
-        settings: what made them, for the file's mark (`imaging.read_mark` reads it back); without it there is none.
+        settings: what made them, for the file's mark (`imaging.read_provenance` reads it); without it there is none.
         source: the picture whose handwriting it is and that the sheet shows, too; it is never overwritten.
 
     Raises:
@@ -39,9 +39,9 @@ def save_digits(
         return
     mark = _mark(settings)
     if source is None:
-        save_picture(path, pixels, PictureMetadata(xmp=MADE_WHOLE), mark=mark)
+        save_picture(path, pixels, PictureMetadata(xmp=GENERATED_XMP), provenance=mark)
     else:
-        save_picture(path, pixels, source=source, mark={**mark, "source": source.name})
+        save_picture(path, pixels, source=source, provenance={**mark, "source": source.name})
 
 
 def digit_film(images: Tensor, format: str = "gif", settings: Mapping[str, Any] | None = None) -> bytes:

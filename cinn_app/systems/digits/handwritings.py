@@ -9,7 +9,7 @@ from torch import Tensor
 from cinn_app.axes import find_axes, find_axis
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
-from cinn_app.slerp import arc
+from cinn_app.slerp import slerp
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.inputs import Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, WHOLE_DIMS, DigitModel
@@ -139,7 +139,7 @@ class Handwritings:
     def between(self, first: Latents, second: Latents, count: int = 8) -> Tensor:
         """Lay handwritings out along the arc from one to another: ``(count, 784)``, both included, at least 2."""
         place = torch.linspace(0, 1, inputs.whole_number(count, "number of handwritings", 2))[:, None]
-        return arc(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), place)
+        return slerp(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), place)
 
     def typicality(self, latents: Latents) -> Tensor:
         r"""Tell how usual handwritings are: the share of the model's own digits that are less so.

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.colour import lab_to_rgb
-from cinn_app.imaging.decode import ImageSource, Photograph, read_photograph
+from cinn_app.imaging.photograph import ImageSource, Photograph, read_photograph
 
 __all__ = ["DIGIT_SIDE", "digit_sheet", "read_digit"]
 

@@ -26,8 +26,7 @@ from cinn_app.flows import (
     Triangular,
     standard_normal_log_prob,
 )
-from cinn_app.nn.residual import ResidualBlock
-from cinn_app.nn.subnets import conv_subnet, dense_subnet, start_at_zero
+from cinn_app.nn.blocks import ResidualBlock, conv_subnet, dense_subnet, zero_init
 from cinn_app.systems.digits.images import DIGIT_SIDE
 from cinn_app.systems.digits.recipe import DigitsArchitecture
 
@@ -199,4 +198,4 @@ def _overall(architecture: DigitsArchitecture, shape: tuple[int, int, int], sees
 
 
 def _direct(in_channels: int, out_channels: int) -> nn.Module:
-    return start_at_zero(nn.Conv2d(in_channels, out_channels, 1))
+    return zero_init(nn.Conv2d(in_channels, out_channels, 1))

@@ -97,7 +97,7 @@ def test_cached_features_give_the_same_guidance(model: ColorizationModel) -> Non
     lightness, _ = photographs(1, 64, 128)
     with torch.inference_mode():
         direct = model.guide(lightness)
-        cached = model.guide(lightness, model.encoder.look(lightness))
+        cached = model.guide(lightness, model.encoder.stem_features(lightness))
     torch.testing.assert_close(direct.mean, cached.mean)
 
 

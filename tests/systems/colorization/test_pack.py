@@ -13,7 +13,7 @@ from PIL import Image
 
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
-from cinn_app.nn.encoder import ImageEncoder
+from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import PackedViews, split_held_out
 from cinn_app.systems.colorization.features import cache_features
 from cinn_app.systems.colorization.pack import PackSettings, make_pack, shards_of
@@ -135,7 +135,9 @@ def test_features_are_computed_once_and_read_back(pictures: Path, tmp_path: Path
     batch = views.batch([7, 0])
     assert len(views) == report.views
     encoder.trunk.conv_stem.weight.data -= 1
-    torch.testing.assert_close(batch.seen.float(), encoder.look(batch.lightness), rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(
+        batch.stem_features.float(), encoder.stem_features(batch.lightness), rtol=1e-3, atol=1e-2
+    )
 
 
 def test_a_resumed_stream_goes_on_with_the_same_batches(pictures: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from cinn_app import Colorizer, DigitGenerator
 from cinn_app.errors import CheckpointError, CinnError
 from cinn_app.flows import OrthogonalMixing
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 from cinn_app.systems.digits.files import save_digits
 from cinn_app.systems.digits.images import digit_sheet, read_digit
 from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, bits_per_dim, dequantise, quantise
@@ -491,7 +491,7 @@ def test_files_say_how_much_of_them_a_model_made(generator: DigitGenerator, tmp_
     save_digits(tmp_path / "plain.png", digits[None])
     assert np.array_equal(np.asarray(Image.open(tmp_path / "one.png")), digits[0])
     assert np.array_equal(np.asarray(Image.open(tmp_path / "sheet.png")), digit_sheet(digits[None]))
-    one, sheet = (read_mark(tmp_path / name) for name in ("one.png", "sheet.png"))
+    one, sheet = (read_provenance(tmp_path / name) for name in ("one.png", "sheet.png"))
     assert one is not None and one.keys() == {"program", "seed"}
     assert sheet is not None and sheet["source"] == "mine.png"
     words = b"newscodes/digitalsourcetype/%sAlgorithmicMedia<"

@@ -94,8 +94,8 @@ class _Coloured:
 class Worker:
     """The three stages of one picture; the first and the last may run in any thread.
 
-    A colouring that is there already is known by the mark in its metadata (`imaging.read_mark`): it goes wherever the
-    file goes, cannot disagree with it as a list of files beside it would, and several runs may share a folder.
+    A colouring that is there already is known by the mark in its metadata (`imaging.read_provenance`): it goes wherever
+    the file goes, cannot disagree with it as a list of files beside it would, and several runs may share a folder.
     """
 
     def __init__(self, colorizer: "Colorizer", order: Order, claims: Claims) -> None:
@@ -224,10 +224,10 @@ def is_colouring(path: Path) -> bool:
 
 def _mark(path: Path) -> dict[str, Any] | None:
     """Read the mark of a file that may be anything."""
-    from cinn_app.imaging import read_mark
+    from cinn_app.imaging import read_provenance
 
     try:
-        return read_mark(path)
+        return read_provenance(path)
     except ImageError:
         return None
 

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
-from cinn_app.imaging import read_mark
+from cinn_app.imaging import read_provenance
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.provenance import Making, read_making
 from cinn_app.systems.colorization.studio.controls import ControlRanges, Controls
@@ -49,7 +49,7 @@ def begin(file: Path, album: Album, present: Visit | None, controls: Controls, c
         visit = wake_visit(fresh, present)
     else:
         visit = open_visit(file, album.folder, reference)
-    making = read_making(read_mark(file), colorizer, visit.size)
+    making = read_making(read_provenance(file), colorizer, visit.size)
     if making is None:
         return Opened(visit, controls._replace(drawn=None))
     return _restore(visit, making, ControlRanges(colorizer))
