@@ -1,27 +1,32 @@
-"""Bijections and their algebra; knows torch and nothing else.
+"""Normalizing flows: bijections, their composition, and the distributions they make; depends on torch alone.
 
-Read first :mod:`~cinn_app.flows.base` (the one interface), then :mod:`~cinn_app.flows.chain` and
-:mod:`~cinn_app.flows.coupling`; every other file is one idea more.
+Read :mod:`~cinn_app.flows.base` first, the interface of all blocks, then :mod:`~cinn_app.flows.composition`,
+:mod:`~cinn_app.flows.couplings` and :mod:`~cinn_app.flows.distributions`. The other files are more blocks.
 """
 
-from cinn_app.flows.actnorm import ActNorm
-from cinn_app.flows.base import Bijection, Condition, Latent
-from cinn_app.flows.chain import Chain, Inverse
-from cinn_app.flows.conditional_affine import ConditionalAffine
-from cinn_app.flows.conditioned import Conditioned
-from cinn_app.flows.coupling import AdditiveCoupling, AdditiveCouplingPair, AffineCoupling, AffineCouplingPair
-from cinn_app.flows.factor_out import FactorOut
-from cinn_app.flows.flatten import Flatten
-from cinn_app.flows.flow import NormalizingFlow, Temperature, standard_normal_log_prob
-from cinn_app.flows.haar import HaarDownsampling, Squeeze
-from cinn_app.flows.logit import Logit
-from cinn_app.flows.mixing import InvertibleLinear, OrthogonalMixing, Permutation
+from cinn_app.flows.base import Bijection, Condition, FlowError, Latent, LatentShape, Shape, ShapeError
+from cinn_app.flows.composition import Chain, Conditioned, Inverse, Split, Triangular
+from cinn_app.flows.couplings import (
+    AdditiveCoupling,
+    AdditiveCouplingPair,
+    AffineCoupling,
+    AffineCouplingPair,
+    ConditionalAffine,
+    Coupling,
+    CouplingPair,
+)
+from cinn_app.flows.distributions import (
+    FlowDistribution,
+    NormalizingFlow,
+    Temperature,
+    standard_normal_log_prob,
+)
+from cinn_app.flows.elementwise import ActNorm, Logit
+from cinn_app.flows.linear import LULinear, OrthogonalMixing, Permutation, random_orthogonal
 from cinn_app.flows.numerics import Subnet, soft_clamp
-from cinn_app.flows.padding import ZeroPadding
 from cinn_app.flows.pyramid import HaarPyramid
-from cinn_app.flows.shapes import ShapeError
-from cinn_app.flows.spline import SplineCoupling
-from cinn_app.flows.triangular import Triangular
+from cinn_app.flows.reshaping import Flatten, HaarDownsampling, Squeeze, ZeroPadding
+from cinn_app.flows.splines import SplineCoupling, SplineCouplingPair
 
 __all__ = [
     "ActNorm",
@@ -34,24 +39,32 @@ __all__ = [
     "Condition",
     "ConditionalAffine",
     "Conditioned",
-    "FactorOut",
+    "Coupling",
+    "CouplingPair",
     "Flatten",
+    "FlowDistribution",
+    "FlowError",
     "HaarDownsampling",
     "HaarPyramid",
     "Inverse",
-    "InvertibleLinear",
+    "LULinear",
     "Latent",
+    "LatentShape",
     "Logit",
     "NormalizingFlow",
     "OrthogonalMixing",
     "Permutation",
+    "Shape",
     "ShapeError",
     "SplineCoupling",
+    "SplineCouplingPair",
+    "Split",
     "Squeeze",
     "Subnet",
     "Temperature",
     "Triangular",
     "ZeroPadding",
+    "random_orthogonal",
     "soft_clamp",
     "standard_normal_log_prob",
 ]

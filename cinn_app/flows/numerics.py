@@ -1,4 +1,4 @@
-"""The arithmetic every block shares: full precision, a soft clamp, one sum per sample."""
+"""Arithmetic that all blocks share: precision, a soft clamp, one sum per sample."""
 
 import math
 from collections.abc import Callable
@@ -7,17 +7,14 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from cinn_app.flows.base import Latent
-from cinn_app.flows.shapes import ShapeError
-
 __all__ = [
     "Subnet",
     "full_precision",
-    "log_scale_and_shift",
-    "no_stretch",
+    "run_network",
     "soft_clamp",
     "sum_per_sample",
     "without_autocast",
+    "zero_log_det",
 ]
 
 #: Builds the network inside a block: ``subnet(in_channels, out_channels)``.
@@ -25,25 +22,33 @@ Subnet: TypeAlias = Callable[[int, int], nn.Module]
 
 
 def full_precision(x: Tensor) -> Tensor:
-    """Return ``x`` in float32, or in float64 if it already is: latents never live in half precision."""
+    """Return ``x`` in float32, or in float64 if it already is: data and latents are never in half precision."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def without_autocast(x: Tensor) -> torch.autocast:
-    """Return the context in which a block's own arithmetic runs, so that autocast reaches only its subnet."""
+    """Return the context for a block's own arithmetic, so that autocast affects only its subnet."""
     return torch.autocast(x.device.type, enabled=False)
 
 
+def run_network(network: nn.Module, x: Tensor) -> Tensor:
+    """Run a subnet or a conditioning network in the precision of its weights, so that ``flow.half()`` works."""
+    weight = next((p for p in network.parameters() if p.is_floating_point()), None)
+    if weight is not None and x.is_floating_point():
+        x = x.to(weight.dtype)
+    output: Tensor = network(x)
+    return output
+
+
 def sum_per_sample(x: Tensor) -> Tensor:
-    """Sum ``x`` of shape ``(batch, ...)`` over all but the batch: ``(batch,)``."""
+    """Sum ``x`` of shape ``(batch, ...)`` over all dimensions but the batch: ``(batch,)``."""
     return x.flatten(1).sum(1)
 
 
-def no_stretch(x: Latent) -> Tensor:
-    """Return the log-determinant of a map that keeps volume: ``(batch,)`` zeros, on the device of ``x``."""
-    first = x if isinstance(x, Tensor) else x[0]
-    dtype = torch.float64 if first.dtype == torch.float64 else torch.float32
-    return torch.zeros(first.shape[0], dtype=dtype, device=first.device)
+def zero_log_det(x: Tensor) -> Tensor:
+    """Return the log-determinant of a map that preserves volume: ``(batch,)`` zeros on the device of ``x``."""
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    return torch.zeros(x.shape[0], dtype=dtype, device=x.device)
 
 
 def soft_clamp(raw: Tensor, clamp: float) -> Tensor:
@@ -54,18 +59,3 @@ def soft_clamp(raw: Tensor, clamp: float) -> Tensor:
         tensor([-2.,  0.,  1.])
     """
     return torch.atan(raw) * (clamp * 2 / math.pi)
-
-
-def log_scale_and_shift(output: Tensor, like: Tensor, clamp: float) -> tuple[Tensor, Tensor]:
-    """Read a subnet's output as soft-clamped log-scale and shift, each of the shape and dtype of ``like``.
-
-    Args:
-        output: ``(batch, 2 * channels, ...)``: first all raw log-scales, then all shifts.
-        like: what they will act on, ``(batch, channels, ...)``.
-        clamp: the bound of the log-scale's absolute value.
-    """
-    expected = (like.shape[0], 2 * like.shape[1], *like.shape[2:])
-    if output.shape != expected:
-        raise ShapeError(f"The subnet made {tuple(output.shape)} where {expected} is needed; mend its sizes.")
-    raw, shift = output.to(like.dtype).chunk(2, dim=1)
-    return soft_clamp(raw, clamp), shift
