@@ -50,9 +50,9 @@ class SqueezePyramid(HaarPyramid):
         self.haar = Squeeze()  # in the place of the wavelets
 
     @staticmethod
-    def _steer(condition: Tensor | None, low: Tensor, level: int) -> Tensor:
+    def _joined(condition: Tensor | None, low: Tensor, level: int) -> Tensor:
         """Join the condition and the coarser image, which no low-pass has doubled: it is in the units of the data."""
-        return HaarPyramid._steer(condition, low * 2**level, level)
+        return HaarPyramid._joined(condition, low * 2**level, level)
 
 
 def whole(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:

@@ -169,11 +169,7 @@ def require_condition(condition: Condition, channels: int, like: Tensor) -> Tens
             "No condition was given where one of {channels} channels is needed; pass it.", channels=channels
         )
     if not isinstance(condition, Tensor):
-        raise ShapeError(
-            "A tuple of {count} conditions was given where one tensor is needed; only bijections with several scales, "
-            "such as Split and HaarPyramid, take one condition per scale.",
-            count=len(condition),
-        )
+        raise _one_condition_needed(len(condition))
     expected = (like.shape[0], channels, *like.shape[2:])
     if condition.shape != expected:
         raise ShapeError(
@@ -187,12 +183,23 @@ def require_condition(condition: Condition, channels: int, like: Tensor) -> Tens
 
 def require_condition_count(condition: Condition, count: int) -> None:
     """Refuse a tuple of conditions unless it has ``count``, one per scale."""
-    if condition is not None and not isinstance(condition, Tensor) and len(condition) != count:
-        raise ShapeError(
-            "The number of conditions is {given} where {count} is needed; pass one per scale, fine to coarse.",
-            given=len(condition),
-            count=count,
-        )
+    if condition is None or isinstance(condition, Tensor) or len(condition) == count:
+        return
+    if count == 1:
+        raise _one_condition_needed(len(condition))
+    raise ShapeError(
+        "The number of conditions is {given} where {count} is needed; pass one per scale, fine to coarse.",
+        given=len(condition),
+        count=count,
+    )
+
+
+def _one_condition_needed(given: int) -> ShapeError:
+    return ShapeError(
+        "A tuple of {given} was given where one condition is needed; only bijections with several scales, such as "
+        "Split and HaarPyramid, take one condition per scale.",
+        given=given,
+    )
 
 
 def as_tuple(z: Latent) -> tuple[Tensor, ...]:

@@ -82,7 +82,7 @@ class NormalizingFlow(nn.Module):
         A latent whose two parts have base distributions of their own:
 
         >>> from torch.distributions import Laplace
-        >>> from cinn_app.flows import OrthogonalMixing, Split
+        >>> from cinn_app.flows import Chain, OrthogonalMixing, Split
         >>> parts = Chain([OrthogonalMixing(5, seed=0), Split(2)])
         >>> flow = NormalizingFlow(parts, base=[Laplace(torch.zeros(2), torch.ones(2)), None], event_shape=(5,))
         >>> [tuple(z.shape) for z in flow().sample_latent((8,))]
@@ -237,7 +237,7 @@ class FlowDistribution(Distribution):
         temperatures = _temperatures(temperature, len(self.latent_shapes))
         parts = zip(self.bases, self.latent_shapes, temperatures, strict=True)
         latents = tuple(self._draw(base, (*shape, *size), shape, t, generator) for base, size, t in parts)
-        return latents if len(latents) > 1 or self.bijection.condition_count > 1 else latents[0]
+        return latents if len(latents) > 1 else latents[0]
 
     def rsample_and_log_prob(
         self,

@@ -40,7 +40,7 @@ def subnet_for(shape: tuple[int, ...]):
 
 
 def copy_pair(theirs: nn.Module, ours: Chain, names: tuple[str, str]) -> None:
-    """Copy the subnets, which FrEIA names otherwise, in the order in which they have their turn."""
+    """Copy the subnets, which have other names in FrEIA, in the order in which they are applied."""
     for name, coupling in zip(names, ours, strict=True):
         coupling.subnet.load_state_dict(getattr(theirs, name).state_dict())
 

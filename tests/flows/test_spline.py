@@ -1,4 +1,4 @@
-"""The curve of a spline coupling: against the paper's formula worked out by hand, finite differences and a fit."""
+"""The curve of a spline coupling against the formula of the paper, finite differences and a fit."""
 
 import math
 
@@ -13,27 +13,27 @@ BINS, BOUND, CLAMP = 5, 2.0, 1.5
 
 
 class Always(nn.Module):
-    """A subnet that says the same of whatever it sees, and at first zero."""
+    """A subnet that returns the same for any input, initially zero."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.said = nn.Parameter(torch.zeros(out_channels))
+        self.output = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.said.expand(len(x), -1)
+        return self.output.expand(len(x), -1)
 
 
 def curve(seed: int, steepness: float = 1.5) -> SplineCoupling:
-    """Return a coupling of two values whose second one moves along a random curve."""
+    """Return a coupling of two values which maps the second one along a random curve."""
     coupling = SplineCoupling(2, Always, bins=BINS, bound=BOUND, clamp=CLAMP).double()
     generator = torch.Generator().manual_seed(seed)
     raw = torch.randn(3 * BINS + 1, generator=generator, dtype=torch.float64)
-    coupling.subnet.said.data = torch.cat([raw[:2], steepness * raw[2:]])
+    coupling.subnet.output.data = torch.cat([raw[:2], steepness * raw[2:]])
     return coupling
 
 
 def along(values: Tensor) -> Tensor:
-    """Lay values beside zeros, so that the coupling moves them."""
+    """Put values next to zeros, so that the coupling transforms them."""
     return torch.stack([torch.zeros_like(values), values], dim=1)
 
 
@@ -59,7 +59,7 @@ def by_hand(raw: np.ndarray, x: float) -> float:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_curve_is_the_papers(seed: int) -> None:
     coupling, values = curve(seed), torch.linspace(-5, 5, 301, dtype=torch.float64)
-    expected = [by_hand(coupling.subnet.said.detach().numpy(), value) for value in values.tolist()]
+    expected = [by_hand(coupling.subnet.output.detach().numpy(), value) for value in values.tolist()]
     moved = coupling(along(values))[0][:, 1]
     torch.testing.assert_close(moved, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-12)
 
@@ -76,10 +76,10 @@ def test_the_curve_climbs_and_its_slope_is_that_of_finite_differences(seed: int)
 
 def test_beyond_the_bound_it_only_scales_and_shifts() -> None:
     coupling = curve(0)
-    scale = math.exp(CLAMP * 2 / math.pi * math.atan(coupling.subnet.said[0].item()))
+    scale = math.exp(CLAMP * 2 / math.pi * math.atan(coupling.subnet.output[0].item()))
     # What lands outside -2..2 once scaled and shifted, however far.
     u = torch.tensor([-1e6, -7.0, -BOUND, BOUND, 2.5, 1e6], dtype=torch.float64)
-    z, log_det = coupling(along((u - coupling.subnet.said[1].detach()) / scale))
+    z, log_det = coupling(along((u - coupling.subnet.output[1].detach()) / scale))
     torch.testing.assert_close(z[:, 1], u)
     torch.testing.assert_close(log_det, torch.full_like(u, math.log(scale)))
 
@@ -97,13 +97,13 @@ def test_steep_and_flat_curves_come_back_in_float32() -> None:
     z, log_det = coupling(x)
     assert log_det.max() - log_det.min() > 7  # slopes that differ by a factor of a thousand
     back, log_det_back = coupling.inverse(z)
-    # Where the curve is flat, the last digit of z is worth many of x: the way forth again is what must fit.
+    # Where the curve is flat, one digit of z stands for many of x: compare z after mapping forward again.
     torch.testing.assert_close(coupling(back)[0], z, atol=1e-5, rtol=1e-5)
     assert torch.stack([back, log_det_back.unsqueeze(1).expand(-1, 2)]).isfinite().all()
 
 
 def fit(coupling: Bijection, noise: Tensor) -> Tensor:
-    """Fit the moved half of the coupling to uniform noise and return its nats per value."""
+    """Fit the transformed half of the coupling to uniform noise and return its nats per value."""
     optimiser = torch.optim.Adam(coupling.parameters(), 0.03)
     for _ in range(400):
         z, log_det = coupling(along(noise))
@@ -128,5 +128,5 @@ def test_it_makes_uniform_noise_normal_where_an_affine_coupling_cannot() -> None
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ShapeError, match="at least 2 are needed; add bins"):
         SplineCoupling(4, nn.Linear, bins=1)
-    with pytest.raises(ShapeError, match="mend its sizes"):
+    with pytest.raises(ShapeError, match="correct its output size"):
         SplineCoupling(4, lambda i, o: nn.Linear(i, o + 1))(torch.randn(2, 4))

@@ -265,8 +265,8 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
     def _read_again(self, colouring: Colouring) -> Reading:
         """Read the photograph of a colouring as when it was coloured."""
         reading = self.read(colouring.photograph)
-        shapes = self.model.flow.latent_shapes(reading.guidance.mean.shape)
-        fits = [z.shape for z in colouring.latents] == [shape[1:] for shape in shapes]
+        shapes = self.model.flow.latent_shape(tuple(reading.guidance.mean.shape[1:]))
+        fits = tuple(tuple(z.shape) for z in colouring.latents) == shapes
         if not fits or colouring.ab.shape[1:] != reading.canvas.field:
             raise CinnError("This colouring is of another model or size: give one that this model made.")
         return reading

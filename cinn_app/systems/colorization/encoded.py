@@ -49,8 +49,8 @@ class Reading(NamedTuple):
         mean = read_often(lambda lightness: model.guide(lightness).mean, photograph, size, device)
         mean = mean * (lightness.std() / LEAST_CONTRAST).clamp(max=1)
         guidance = model.guide(lightness)._replace(mean=mean)
-        shapes = model.flow.latent_shapes(mean.shape)
-        centre, _ = model.decode([mean.new_zeros(shape) for shape in shapes], guidance)
+        shapes = model.flow.latent_shape(tuple(mean.shape[1:]))
+        centre, _ = model.decode([mean.new_zeros(len(mean), *shape) for shape in shapes], guidance)
         return cls(photograph, canvas, lightness, guidance, centre - denormalise(mean))
 
     def repeat(self, times: int) -> "Reading":

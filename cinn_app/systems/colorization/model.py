@@ -155,9 +155,9 @@ class ColorizationModel(nn.Module):
             temperature: standard deviation of the latent per scale, fine to coarse.
             generator: makes draws repeatable.
         """
-        shapes = self.flow.latent_shapes(shape)
+        shapes = self.flow.latent_shape(tuple(shape[1:]))
         return tuple(
-            deviation * torch.randn(size, generator=generator)
+            deviation * torch.randn(shape[0], *size, generator=generator)
             for size, deviation in zip(shapes, temperature, strict=True)
         )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.errors import CinnError
-from cinn_app.flows.mixing import random_orthogonal
+from cinn_app.flows import random_orthogonal
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
 from cinn_app.systems.colorization.constraints import keep_region, meet_hints, meet_palette
 from cinn_app.systems.colorization.encoded import Reading
