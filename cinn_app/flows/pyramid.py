@@ -125,7 +125,7 @@ class HaarPyramid(Bijection):
             log_det = log_det + detail_log_det
         return low, log_det
 
-    def latent_shape(self, event_shape: Shape) -> LatentShape:
+    def latent_shape(self, event_shape: Shape) -> tuple[Shape, ...]:
         self._require_sizes(event_shape)
         shapes, low = [], event_shape
         for detail in self.details:
