@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	"$$python" -c '$(FITS)' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app demo test lint wheel browser
+.PHONY: help setup app demo test lint texts wheel browser
 
 help:  ## list these commands
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ lint: $(STAMP)  ## check style, types and floors
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+texts: $(STAMP)  ## bring the catalogues of translated texts up to date with the code
+	@$(BIN)/python -m cinn_app.studio.catalogues
 
 wheel: $(STAMP)  ## build dist/*.whl, with recipes and weights inside
 	@$(BIN)/python -m hatchling build --target wheel

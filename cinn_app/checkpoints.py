@@ -180,7 +180,7 @@ def installed_models(given: str | Path | None = None) -> list[InstalledModel]:
         try:
             header = read_header(file)
         except CheckpointError as error:
-            problem = str(error)
+            problem = error.message
         size = file.stat().st_size
         models.append(InstalledModel(file, file.stem, size, header, problem, card if card.is_file() else None))
     return models

@@ -6,6 +6,8 @@ front ends turn these into exit codes or dialogs; everything below raises them.
 
 from typing import Any
 
+from cinn_app.messages import Message
+
 __all__ = [
     "CheckpointError",
     "CinnError",
@@ -23,10 +25,11 @@ class CinnError(Exception):
 
     Args:
         template: one English sentence that says how, with the names of values in braces.
-        values: what the braces stand for.
+        values: what the braces stand for, see :class:`cinn_app.messages.Message`.
 
     Attributes:
-        template, values: what a front end needs to say the sentence in another language.
+        message: the sentence, with the template and the values that a front end needs to translate it.
+        template, values: those of the message.
 
     >>> error = CinnError("The seed {seed} is negative: give a whole number from 0.", seed=-1)
     >>> str(error)
@@ -34,8 +37,9 @@ class CinnError(Exception):
     """
 
     def __init__(self, template: str, /, **values: Any) -> None:
-        super().__init__(template.format(**values) if values else template)
+        self.message = Message(template, **values)
         self.template, self.values = template, values
+        super().__init__(str(self.message))
 
 
 class ImageError(CinnError):

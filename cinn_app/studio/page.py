@@ -11,7 +11,8 @@ import gradio as gr
 from cinn_app.checkpoints import find_checkpoint, read_header, shipped_checkpoints
 from cinn_app.errors import CinnError
 from cinn_app.studio.api.endpoints import publish
-from cinn_app.studio.language import LANGUAGES, SOURCE, language, speaking, tr
+from cinn_app.studio.catalogues import SOURCE, languages, translations
+from cinn_app.studio.language import language, speaking, tr
 from cinn_app.studio.models.endpoints import ModelsApi
 from cinn_app.studio.models.tab import ModelsTab
 from cinn_app.studio.room import rooms
@@ -35,8 +36,6 @@ element.addEventListener("click", (event) => {
 """
 
 
-#: What gradio calls the languages.
-LOCALES = {"en": "en", "zh": "zh-CN"}
 # Seconds: every hour gradio deletes what is older than a day. Most goes long before: see `serving.py`.
 DELETE_CACHE = (3600, 24 * 3600)
 
@@ -107,8 +106,9 @@ def _lay_out(systems: Mapping[str, Any], shown: str | None, model: str | None) -
 def missing_words() -> gr.I18n:
     """Give gradio the words that are not in its own tables; they are read out to those who cannot see the page."""
     said = {}
-    for one, locale in LOCALES.items():
-        with speaking(one):
+    for code in languages():
+        locale = translations(code).info().get("language", code).replace("_", "-")  # as gradio writes it: zh-CN
+        with speaking(code):
             said[locale] = {"common.complete": tr("Done"), "common.progress": tr("Progress")}
     return gr.I18n(**said)
 
@@ -116,12 +116,12 @@ def missing_words() -> gr.I18n:
 def _lay_out_header() -> None:
     said = tr("Photographs in colour, digits in any hand. Nothing leaves the computer that runs this page.")
     here = language()
-    languages = " / ".join(
+    links = " / ".join(
         f"<b>{name}</b>" if one == here else f'<a href="?lang={one}" hreflang="{one}" lang="{one}">{name}</a>'
-        for one, name in LANGUAGES.items()
+        for one, name in languages().items()
     )
     gr.HTML(
-        f'<h1>cinn</h1><p>{said}</p><nav aria-label="{tr("Language")}">{languages}</nav>',
+        f'<h1>cinn</h1><p>{said}</p><nav aria-label="{tr("Language")}">{links}</nav>',
         js_on_load=CHANGING % json.dumps(here),
         elem_id="header",
     )

@@ -1,84 +1,61 @@
-"""English and Chinese: nothing shown is without its Chinese, and no Chinese without its English."""
+"""English and the other languages: every text that visitors may meet is translated, and no translation is left over."""
 
-import ast
 import string
-import tomllib
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from babel.messages import Catalog
+from babel.messages.pofile import read_po, write_po
 
-import cinn_app
-from cinn_app.studio.language import language, retell, speaking, tr, wanted
+from cinn_app.errors import CinnError, ImageError
+from cinn_app.messages import Message
+from cinn_app.studio import catalogues
+from cinn_app.studio.catalogues import SOURCE, catalogue_files, extracted, languages, translations
+from cinn_app.studio.language import language, listed, ntr, speaking, tr, wanted
+from cinn_app.studio.widgets.naming import naming
 
-PACKAGE = Path(cinn_app.__file__).parent
-STUDIO = PACKAGE / "studio"
-
-
-def key(text: str) -> str:
-    return " ".join(text.split())
-
-
-def said_in(folder: Path) -> Iterator[str]:
-    """Find the texts that are handed to `tr` and `later`."""
-    for file in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("tr", "later"):
-                text = node.args[0]
-                assert not isinstance(text, ast.JoinedStr), f"{file.name}, {text.lineno}: a text without f, please"
-                branches = [text.body, text.orelse] if isinstance(text, ast.IfExp) else [text]
-                yield from (
-                    key(one.value) for one in branches if isinstance(one, ast.Constant) and isinstance(one.value, str)
-                )
+TRANSLATIONS = [code for code in languages() if code != SOURCE]
 
 
-def written_below() -> Iterator[str]:
-    """Find what the floors below the studio, and the recipes, write; "{}" stands for what is put in."""
-    for file in PACKAGE.rglob("*.py"):
-        if file.is_relative_to(STUDIO):
-            continue
-        tree = ast.parse(file.read_text("utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.JoinedStr):
-                yield key("".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield key(node.value)
-    for recipe in (PACKAGE.parent / "models").glob("*.toml"):
-        yield tomllib.loads(recipe.read_text("utf-8"))["description"]
+def catalog(folder: Path, code: str) -> Catalog:
+    with (folder / "locale" / f"{code}.po").open("rb") as stream:
+        return read_po(stream, locale=code, abort_invalid=True)
 
 
-def entries(kind: str) -> list[dict[str, str]]:
-    files = sorted(STUDIO.rglob("zh.toml"))
-    return [entry for file in files for entry in tomllib.loads(file.read_text("utf-8")).get(kind, ())]
-
-
-def blanks(text: str) -> set[str]:
+def braces(text: str) -> set[str]:
     """Find the names in braces, with how each is written."""
     return {f"{name}:{form}" for _, name, form, _ in string.Formatter().parse(text) if name is not None}
 
 
-def test_every_text_has_its_chinese_and_no_chinese_is_left_over() -> None:
-    shown, translated = set(said_in(STUDIO)), {key(entry["en"]) for entry in entries("text")}
-    assert shown - translated == set(), "give these their Chinese in the room's zh.toml"
-    assert translated - shown == set(), "nobody says these any more"
+def forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
 
 
-def test_every_sentence_from_below_is_one_that_is_still_written_there() -> None:
-    below = set(written_below())
-    for entry in entries("told"):
-        parts = string.Formatter().parse(key(entry["en"]))
-        assert "".join(text + "{}" * (name is not None) for text, name, _, _ in parts) in below, entry["en"]
+@pytest.mark.parametrize("code", TRANSLATIONS)
+def test_every_text_is_translated_and_no_translation_is_left_over(code: str) -> None:
+    for folder, template in extracted().items():
+        translated = catalog(folder, code)
+        texts = {message.id for message in template}
+        shown = {message.id for message in template if any("/studio/" in file for file, _ in message.locations)}
+        done = {message.id for message in translated if all(forms(message.string))}
+        fuzzy = {message.id for message in translated if message.fuzzy and message.id}
+        assert shown - done == set(), "run `make texts`, and translate what is empty"
+        assert fuzzy & shown == set(), "compare what is marked fuzzy with its English, and take the mark away"
+        assert {message.id for message in translated} - texts == set(), "run `make texts`: nobody says these"
 
 
-def test_a_translation_has_the_same_blanks() -> None:
-    for entry in entries("text") + entries("told"):
-        assert blanks(entry["en"]) == blanks(entry["zh"]), entry["en"]
+@pytest.mark.parametrize("code", TRANSLATIONS)
+def test_a_translation_has_the_same_braces(code: str) -> None:
+    for folder in extracted():
+        for message in catalog(folder, code):
+            for form in forms(message.string) if message.id and not message.fuzzy else ():
+                assert not form or braces(form) == set().union(*map(braces, forms(message.id))), message.id
 
 
-def test_no_text_is_translated_twice() -> None:
-    twice = Counter(key(entry["en"]) for entry in entries("text") + entries("told"))
-    assert [text for text, count in twice.items() if count > 1] == []
+@pytest.mark.parametrize("code", TRANSLATIONS)
+def test_no_text_is_translated_in_two_rooms(code: str) -> None:
+    texts = [message.id for folder in extracted() for message in catalog(folder, code) if message.id]
+    assert [text for text in texts if texts.count(text) > 1] == []
 
 
 @pytest.mark.parametrize(
@@ -104,17 +81,98 @@ def test_the_address_goes_before_the_browser_and_the_browsers_first_before_its_s
 def test_english_is_the_source_and_stays_as_it_is() -> None:
     assert language() == "en"
     assert tr("Painting No. {number}", number=3) == "Painting No. 3"
-    assert retell("The hints a.json cannot be read (gone): check the path.").startswith("The hints a.json")
+    assert tr(CinnError("{name} is missing.", name="a.json")) == "a.json is missing."
+    assert tr("") == ""
 
 
-def test_what_is_not_known_is_said_in_english() -> None:
+def test_what_no_catalogue_has_is_said_in_english() -> None:
     with speaking("zh"):
         assert tr("Painting No. {number}", number=3) == "正在绘制 3 号"
         assert tr("Nobody says this.") == "Nobody says this."
-        assert retell("Nobody {says} this.") == "Nobody {says} this."
+        assert tr("Nobody {says} this.") == "Nobody {says} this."
 
 
-def test_what_is_put_into_a_sentence_from_below_is_told_too() -> None:
+def test_messages_and_errors_among_the_values_are_translated_and_other_values_are_not() -> None:
+    inner = CinnError("{name}, {width:,} x {height:,} pixels.", name="Clear", width=3000, height=20)
+    outer = Message("No. {number} of {name}", number=Message("Clear"), name=inner)
+    assert outer == "No. Clear of Clear, 3,000 x 20 pixels."
     with speaking("zh"):
-        assert retell("Only the first of 3 pages is used.") == "共 3 页，只使用第一页。"
-        assert retell("{0} is empty (0 bytes): fetch it again from where it came.").startswith("{0} 是空文件")
+        assert tr(outer) == "Clear，3,000 × 20 像素。 的 清除 号"
+
+
+def test_values_with_braces_stay_as_they_are() -> None:
+    error = CinnError("No. {number} of {name}", number=1, name="{number}.jpg")
+    assert str(error) == tr(error) == "No. 1 of {number}.jpg"
+
+
+def test_a_count_takes_its_plural() -> None:
+    assert [ntr("{count} photograph", "{count} photographs", count) for count in (0, 1, 2)] == [
+        "0 photographs",
+        "1 photograph",
+        "2 photographs",
+    ]
+
+
+def test_an_enumeration_has_the_languages_comma() -> None:
+    with speaking("zh"):
+        assert listed(["1", "2"]) == "1、2"
+
+
+def test_a_visitors_file_is_named_without_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "grandma.jpg"
+    with pytest.raises(ImageError, match=r"^No\. 1 of grandma\.jpg$") as caught, naming(file):
+        raise ImageError("No. {number} of {name}", number=1, name=str(file))
+    with speaking("zh"):
+        assert tr(caught.value) == "grandma.jpg 的 1 号"
+
+
+@pytest.fixture
+def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Two folders that stand for the studio's and a room's, found with all their catalogues anew."""
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        (folder / "locale").mkdir(parents=True)
+    monkeypatch.setattr(catalogues, "_folders", lambda: folders)
+    for cached in (languages, translations):
+        cached.cache_clear()
+    yield folders
+    for cached in (languages, translations):
+        cached.cache_clear()
+
+
+def test_a_further_language_needs_only_a_catalogue(rooms: list[Path]) -> None:
+    polish = Catalog("pl")
+    polish.add(("{count} photograph", "{count} photographs"), ("{count} zdjęcie", "{count} zdjęcia", "{count} zdjęć"))
+    polish.add("Digits", "Cyfry", flags={"fuzzy"})
+    with (rooms[1] / "locale" / "pl.po").open("wb") as stream:
+        write_po(stream, polish)
+    assert languages() == {"en": "English", "pl": "polski"}
+    assert wanted({}, {"accept-language": "pl-PL,en;q=0.5"}) == "pl"
+    with speaking("pl"):
+        counted = [ntr("{count} photograph", "{count} photographs", count) for count in (1, 3, 5)]
+        assert counted == ["1 zdjęcie", "3 zdjęcia", "5 zdjęć"]
+        assert tr("Digits") == "Digits", "a fuzzy translation is a guess"
+
+
+def test_updating_keeps_translations_of_texts_that_moved_and_marks_reworded_ones(
+    rooms: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Catalog("zh")
+    before.add("This moves to another room.", "搬家")
+    before.add("Old words for the very same thing.", "旧词")
+    before.add("Gone.", "没了")
+    with (rooms[0] / "locale" / "zh.po").open("wb") as stream:
+        write_po(stream, before)
+    here, there = Catalog(), Catalog()
+    here.add("New words for the very same thing.")
+    there.add("This moves to another room.")
+    monkeypatch.setattr(catalogues, "extracted", lambda: dict(zip(rooms, [here, there], strict=True)))
+    catalogues.update("zh")
+    first, second = (catalog(room, "zh") for room in rooms)
+    assert [(one.id, one.string, one.fuzzy) for one in first if one.id] == [
+        ("New words for the very same thing.", "旧词", True)
+    ]
+    assert [(one.id, one.string, one.fuzzy) for one in second if one.id] == [
+        ("This moves to another room.", "搬家", False)
+    ]
+    assert [file.parent.parent for file in catalogue_files("zh")] == rooms

@@ -13,7 +13,7 @@ import gradio as gr
 from cinn_app.checkpoints import InstalledModel, installed_models
 from cinn_app.metrics.labels import label, value
 from cinn_app.studio.api.endpoints import Endpoint, Value, describe
-from cinn_app.studio.language import later, listed, retell, tr
+from cinn_app.studio.language import later, listed, tr
 
 __all__ = ["ModelsTab", "card_text", "facts", "reference"]
 
@@ -75,20 +75,20 @@ def facts(model: InstalledModel, asked_for: bool = False) -> str:
     """Tell in HTML what a model says of itself, and whether it was asked for."""
     if model.header is None:
         heading = f"<h2>{html.escape(model.name)} <small>{tr('cannot be read')}</small></h2>"
-        return f"{heading}<p>{html.escape(retell(model.problem))}</p>"
+        return f"{heading}<p>{html.escape(tr(model.problem))}</p>"
     header, recipe = model.header, model.header.recipe
     told: dict[str, Any] = {
         tr(FACTS["system"]): recipe.system,
         tr(FACTS["size"]): f"{model.size / 1e6:.1f} MB",
         tr(FACTS["licence"]): recipe.licence,
         tr(FACTS["data"]): listed(header.data),
-        **{retell(label(name)): value(number) for name, number in header.figures.items()},
+        **{tr(label(name)): value(number) for name, number in header.figures.items()},
     }
     rows = "".join(
         f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in told.items() if text
     )
     note = tr(IN_USE, system=html.escape(recipe.system)) if asked_for else ""
-    heading = f"<h2>{html.escape(model.name)} <small>{html.escape(retell(recipe.description))}</small></h2>{note}"
+    heading = f"<h2>{html.escape(model.name)} <small>{html.escape(tr(recipe.description))}</small></h2>{note}"
     return f"{heading}<dl>{rows}</dl>"
 
 

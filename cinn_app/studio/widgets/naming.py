@@ -19,4 +19,8 @@ def naming(file: Path) -> Iterator[None]:
     try:
         yield
     except CinnError as error:
-        raise type(error)(str(error).replace(str(file), file.name)) from error
+        values = {
+            name: value.replace(str(file), file.name) if type(value) is str else value
+            for name, value in error.values.items()
+        }
+        raise type(error)(error.template, **values) from error

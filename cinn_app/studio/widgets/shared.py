@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.language import retell, tr
+from cinn_app.studio.language import tr
 
 __all__ = ["SAVE_FILE", "in_parts", "remark", "roll", "served", "warn"]
 
@@ -51,12 +51,12 @@ def in_parts(answer: Callable[..., Iterator[Answer]]) -> Callable[..., Iterator[
 
 def warn(error: CinnError) -> None:
     """Say what went wrong, beside the page."""
-    gr.Warning(html.escape(retell(str(error))), title=tr("That did not work"))
+    gr.Warning(html.escape(tr(error)), title=tr("That did not work"))
 
 
 def remark(sentence: str) -> None:
     """Say what is to be known of an answer, beside the page."""
-    gr.Info(html.escape(retell(sentence)), title=tr("To be known"))
+    gr.Info(html.escape(tr(sentence)), title=tr("To be known"))
 
 
 def served(path: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import html
 from typing import Any
 
-from cinn_app.studio.language import later, listed, retell, tr
+from cinn_app.studio.language import later, listed, tr
 from cinn_app.systems.colorization.studio.visits import Visit
 
 __all__ = ["UNFOLDING", "details", "wishes"]
@@ -60,7 +60,7 @@ def wishes(visit: Visit) -> list[str]:
 def _plain(value: Any) -> str:
     match value:
         case dict():
-            return listed([f"{retell(name)} {step:+g}" for name, step in value.items()])
+            return listed([f"{tr(name)} {step:+g}" for name, step in value.items()])
         case [{"colour": _}, *_]:
             return listed([_told(hint) for hint in value])
         case list():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import gradio as gr
 
 from cinn_app.imaging import IN_COLOUR
-from cinn_app.studio.language import listed, retell, tr
+from cinn_app.studio.language import listed, tr
 from cinn_app.systems.colorization.studio.opening import Opened
 from cinn_app.systems.colorization.studio.texts import LACKS, RESTORED, RESTORED_ALIKE
 
@@ -23,7 +23,7 @@ def told(opened: Opened) -> gr.HTML:
         restored = tr(RESTORED_ALIKE, lacks=lacks) if lacks else tr(RESTORED)
         warnings = [restored, *(warning for warning in warnings if warning != IN_COLOUR)]
     named = tr("{name}, {width:,} x {height:,} pixels.", name=visit.upload.name, width=width, height=height)
-    return _notice([named, *warnings], tr(" "), "opened")
+    return _notice([named, *warnings], tr("{sentence} {next}", sentence="", next=""), "opened")
 
 
 def failed(problems: Sequence[str]) -> gr.HTML:
@@ -32,4 +32,4 @@ def failed(problems: Sequence[str]) -> gr.HTML:
 
 
 def _notice(sentences: Sequence[str], between: str, kind: str) -> gr.HTML:
-    return gr.HTML(between.join(html.escape(retell(one)) for one in sentences), visible=True, elem_classes=[kind])
+    return gr.HTML(between.join(html.escape(tr(one)) for one in sentences), visible=True, elem_classes=[kind])

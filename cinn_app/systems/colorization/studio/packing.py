@@ -64,7 +64,7 @@ def pack(
                 try:
                     _add(archive, sheet, album.folder, colorizer, fresh, reference, wish, names)
                 except CinnError as error:
-                    problems.append(str(error))
+                    problems.append(error.message)
                 yield Packing(None, done, tuple(problems))
         if names:
             partial.replace(path)

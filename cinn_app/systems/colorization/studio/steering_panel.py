@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.language import later, retell, tr
+from cinn_app.studio.language import later, tr
 from cinn_app.studio.widgets.naming import naming
 from cinn_app.studio.widgets.shared import SAVE_FILE, roll, warn
 from cinn_app.systems.colorization.colorizer import Colorizer
@@ -144,7 +144,7 @@ class SteeringPanel:
                 palette = Palette.of(path)
             return [None, *_refer(visit, Reference(palette, path.name))]
         except CinnError as error:
-            sentence = html.escape(retell(str(error)))
+            sentence = html.escape(tr(error))
             return [
                 None,
                 gr.skip(),

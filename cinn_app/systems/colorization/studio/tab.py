@@ -174,12 +174,12 @@ class ColorizeTab:
         if not files:
             return gr.skip()
         album = album or open_album(Path(self.upload.GRADIO_CACHE))
-        sheets, problems = [], []
+        sheets, problems = [], list[str]()
         for file in files[:MAX_PHOTOGRAPHS]:
             try:
                 sheets.append(new_sheet(file, album.folder))
             except CinnError as error:
-                problems.append(str(error))
+                problems.append(error.message)
         if len(files) > MAX_PHOTOGRAPHS:
             problems.append(tr(MANY, given=len(files), taken=MAX_PHOTOGRAPHS))
         if not sheets:
@@ -200,7 +200,7 @@ class ColorizeTab:
             opened = begin(file, album, present, self.ranges.read(*controls), self.colorizer)
             return self._show(opened, album, problems)
         except CinnError as error:
-            return {self.album: album, self.upload: None, self.notice: failed([*problems, str(error)])}
+            return {self.album: album, self.upload: None, self.notice: failed([*problems, error.message])}
 
     def _turn_to(self, number: Any, present: Visit | None, album: Album | None, *controls: Any) -> dict[Any, Any]:
         """Go to another photograph of the strip."""
@@ -210,7 +210,7 @@ class ColorizeTab:
             file = album.sheets[number].upload
             return self._show(go_on(album, file, present, self.ranges.read(*controls), self.colorizer), album)
         except CinnError as error:
-            return {self.notice: failed([str(error)])}
+            return {self.notice: failed([error.message])}
 
     def _return_to(self, number: Any, present: Visit | None, album: Album | None, *_controls: Any) -> dict[Any, Any]:
         """Go back to what was tried before."""
@@ -220,7 +220,7 @@ class ColorizeTab:
         try:
             return self._show(Opened(wake_visit(moment.visit, present), moment.controls), album)
         except CinnError as error:
-            return {self.notice: failed([str(error)])}
+            return {self.notice: failed([error.message])}
 
     def _show(self, opened: Opened, album: Album, problems: Sequence[str] = ()) -> dict[Any, Any]:
         """Show a photograph with its colourings, or gray before it has any, and set the controls to what made them."""

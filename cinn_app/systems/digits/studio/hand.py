@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cinn_app.errors import CinnError, ImageError
-from cinn_app.studio.language import later, retell, tr
+from cinn_app.studio.language import later, tr
 from cinn_app.studio.widgets.naming import naming
 from cinn_app.studio.widgets.shared import warn
 from cinn_app.systems.digits.generator import DigitGenerator, Restyled
@@ -92,7 +92,7 @@ class OwnHand:
         try:
             return self._judge(read_pad(drawing), label)
         except CinnError as error:
-            return notice(html.escape(retell(str(error)))), None
+            return notice(html.escape(tr(error))), None
 
     def _open(self, file: str | None, label: int | str) -> list[Any]:
         """Read a picture and bring it to the pad; of one that cannot be read say why, and leave all else as it was."""
@@ -132,4 +132,4 @@ class OwnHand:
         return [own, gr.Radio([*self._axes(), (tr(TOWARDS), KEPT)], value=KEPT)]
 
     def _axes(self) -> list[tuple[str, int]]:
-        return [(retell(axis.name), number) for number, axis in enumerate(self.generator.axes(), start=1)]
+        return [(tr(axis.name), number) for number, axis in enumerate(self.generator.axes(), start=1)]

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.language import later, retell, tr
+from cinn_app.studio.language import later, tr
 from cinn_app.studio.widgets.shared import warn
 from cinn_app.systems.digits.generator import DigitGenerator, Restyled
 from cinn_app.systems.digits.studio.markup import picture, row
@@ -68,7 +68,7 @@ class DigitMap:
     def __init__(self, generator: DigitGenerator, queued: dict[str, Any]) -> None:
         self.generator = generator
         first = Plane()
-        names = [(retell(axis.name), number) for number, axis in enumerate(generator.axes(), start=1)]
+        names = [(tr(axis.name), number) for number, axis in enumerate(generator.axes(), start=1)]
         self.plane = gr.State(first)
         gr.HTML(tr(LEAD), elem_classes="panel-lead")
         with gr.Row(elem_id="map-row", equal_height=False):
@@ -127,7 +127,7 @@ class DigitMap:
     def _write(self, plane: Plane) -> str:
         images, names = plane.write(self.generator), plane.names(self.generator)
         told = "".join(
-            f"<dt>{retell(name)}</dt><dd>{_signed(step)}</dd>" for name, step in zip(names, plane.place, strict=True)
+            f"<dt>{tr(name)}</dt><dd>{_signed(step)}</dd>" for name, step in zip(names, plane.place, strict=True)
         )
         large = picture(images[plane.label], tr("The digit {digit} at this place", digit=plane.label))
         return (
@@ -138,7 +138,7 @@ class DigitMap:
 
 def _chart(plane: Plane, generator: DigitGenerator, own: Restyled | None, drawn: bool = True) -> dict[str, Any]:
     """Fill the chart with its axes' names, its digits if wanted, and a marker where the visitor's own hand lies."""
-    names = dict(zip(("across", "up"), map(retell, plane.names(generator)), strict=True), hint=tr(HINT))
+    names = dict(zip(("across", "up"), map(tr, plane.names(generator)), strict=True), hint=tr(HINT))
     digits = picture(plane.draw(generator)) if drawn else ""
     if own is None:
         return {**names, "picture": digits, "yours": "", "legend": ""}

@@ -10,6 +10,7 @@ __all__ = ["notice", "reading"]
 
 HEADING = later("<h3>What is this digit?</h3>")
 SURE = later("How probable each digit is, by Bayes' rule, from the likelihoods under all ten.")
+A, AN = later("a {digit}"), later("an {digit}")
 DOUBT = later("These only compare ten digits with each other; of what is no digit they say nothing.")
 
 
@@ -76,7 +77,7 @@ def _role(digit: int, restyled: Restyled) -> str:
 
 
 def _with_article(digit: int) -> str:
-    return tr("an {digit}" if digit == 8 else "a {digit}", digit=digit)
+    return tr(AN if digit == 8 else A, digit=digit)
 
 
 def _percent(share: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.language import later, retell, tr
+from cinn_app.studio.language import later, tr
 from cinn_app.studio.widgets.controls import SEEDS, Range
 from cinn_app.studio.widgets.shared import SAVE_FILE, in_parts, roll, warn
 from cinn_app.systems.digits.generator import DigitGenerator
@@ -242,7 +242,7 @@ class DigitsTab:
     def _axis_labels(self, setting: Setting) -> list[str]:
         axes = self.generator.axes(setting.axes_of)
         share = later("{axis} · {percent:.1f}\N{NO-BREAK SPACE}%")
-        return [tr(share, axis=retell(axis.name), percent=100 * axis.share) for axis in axes]
+        return [tr(share, axis=tr(axis.name), percent=100 * axis.share) for axis in axes]
 
 
 def _heading(setting: Setting) -> str:
