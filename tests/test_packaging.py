@@ -181,9 +181,7 @@ def test_the_wheel_holds_the_package_the_recipes_and_the_weights_and_nothing_els
     names = set(zipfile.ZipFile(wheel).namelist())
     package = {
         f"cinn_app/{name}"
-        for name in names_below(
-            "cinn_app", "/**/*.py", "/**/*.js", "/**/*.css", "/**/*.html", "/**/*.toml", "/py.typed"
-        )
+        for name in names_below("cinn_app", "/**/*.py", "/**/*.js", "/**/*.css", "/**/*.html", "/**/*.po", "/py.typed")
     }
     models = {f"cinn_app/_shipped/models/{name}" for name in names_below("models", "/*.toml", "/*.md")}
     weights = {f"cinn_app/_shipped/checkpoints/{name}" for name in names_below("checkpoints", "/*.safetensors")}

@@ -23,4 +23,4 @@ def naming(file: Path) -> Iterator[None]:
             name: value.replace(str(file), file.name) if type(value) is str else value
             for name, value in error.values.items()
         }
-        raise type(error)(error.template, **values) from error
+        raise type(error)(error.template.replace(str(file), file.name), **values) from error
