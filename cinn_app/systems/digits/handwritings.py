@@ -9,6 +9,7 @@ from torch import Tensor
 from cinn_app.axes import find_axes, find_axis
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
+from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
 from cinn_app.slerp import slerp
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.inputs import Latents
@@ -17,10 +18,6 @@ from cinn_app.systems.digits.recipe import DigitsRecipe
 
 __all__ = ["Axis", "Handwritings"]
 
-#: The highest temperature that may be asked for, and the farthest place on an axis.
-MAX_TEMPERATURE, MAX_STEP = 2.0, 3.0
-#: The highest seed that torch knows.
-MAX_SEED = 2**64 - 1
 #: So many digits of the weights' digest tell models apart.
 DIGEST_DIGITS = 12
 
