@@ -12,13 +12,13 @@ from contextvars import ContextVar
 from typing import Any
 
 from babel import negotiate_locale
-from gradio.context import LocalContext
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cinn_app.errors import CinnError
 from cinn_app.messages import Message
 from cinn_app.studio.catalogues import SOURCE, languages, translations
+from cinn_app.studio.gradio_workarounds import event_request
 
 __all__ = ["Listener", "language", "later", "listed", "ntr", "speaking", "tr", "wanted"]
 
@@ -27,7 +27,7 @@ SPOKEN = ContextVar("SPOKEN", default=SOURCE)
 
 def language() -> str:
     """Return the language of the visitor who is being answered."""
-    request = LocalContext.request.get(None)  # an event's; of many in one batch there are none here
+    request = event_request()
     return wanted(request.query_params, request.headers) if request else SPOKEN.get()
 
 

@@ -74,7 +74,7 @@ def coloured(page: Page, before: list[str] = ()) -> list[str]:
 
 
 def album(page: Page, photographs: list[Path]) -> None:
-    """Give photographs and roll the dice, until both strips are there."""
+    """Give photographs and random_seed the dice, until both strips are there."""
     page.locator("#upload input[type=file]").set_input_files(photographs)
     four = coloured(page)
     page.locator("#dice").click()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cinn_app.studio.widgets.controls import SEEDS, Range
+from cinn_app.studio.controls import SEEDS, Range
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Nobody reads foreign files, nobody fills the queue, and what visitors leave behind goes: with gradio's own server."""
+"""The guard in front of gradio's own server: foreign files, a full queue, and files that closed pages leave behind."""
 
 import contextlib
 import os
@@ -12,15 +12,15 @@ import httpx
 import pytest
 from starlette.middleware import Middleware
 
-from cinn_app.studio.api.results import delete_results, new_folder
-from cinn_app.studio.server import guard, visitors
-from cinn_app.studio.server.guard import AWAY, FOREIGN, FULL, PATIENCE, Guard
-from cinn_app.studio.server.streams import Streams
-from cinn_app.studio.server.visitors import Visitors, delete_torn_uploads
+from cinn_app.studio import clients, guard
+from cinn_app.studio.clients import Clients
+from cinn_app.studio.files import delete_old_results, delete_partial_uploads, new_results_folder
+from cinn_app.studio.gradio_workarounds import OpenStreams
+from cinn_app.studio.guard import DELETED, FOREIGN, FULL, TOO_MANY, Guard
 
 
 class Clock:
-    """Seconds that pass when they are told to."""
+    """A clock that the test sets."""
 
     now = 0.0
 
@@ -29,7 +29,7 @@ class Clock:
 
 
 class Served:
-    """A page with one event, whose work lasts until it is let go, behind the guard."""
+    """A page behind the guard with one event, whose work lasts until the test releases it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock, self.seen = folder, Clock(), []
@@ -37,8 +37,9 @@ class Served:
         with gr.Blocks(analytics_enabled=False) as page:
             file, state = gr.File(), gr.State("", delete_callback=self.seen.append)
             file.upload(self._work, [file, state], state, preprocess=False, api_visibility="private")
-        self.page, self.visitors = page, Visitors(page, self.clock)
-        guard = Middleware(Guard, folder=folder, visitors=self.visitors, streams=Streams(page, self.visitors))
+        self.page, self.clients = page, Clients(page, self.clock)
+        streams = OpenStreams(page, self.clients.is_open)
+        guard = Middleware(Guard, folder=folder, clients=self.clients, streams=streams)
         page.launch(
             prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, max_file_size="1mb",
             app_kwargs={"middleware": [guard]},
@@ -76,7 +77,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     served.page.close(verbose=False)
 
 
-def test_only_the_studios_own_files_are_shown(served: Served, tmp_path: Path) -> None:
+def test_only_files_of_the_studio_are_shown(served: Served, tmp_path: Path) -> None:
     upload, secret = served.upload("Dear Grandma"), tmp_path / "secret.txt"
     secret.write_text("my diary")
     (served.folder / "link.txt").symlink_to(secret)
@@ -98,7 +99,7 @@ def test_only_the_studios_own_files_are_shown(served: Served, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("route", ["queue/join", "run/predict", "api/_work", "call/_work", "stream/0"])
-def test_no_request_names_a_file_elsewhere(served: Served, tmp_path: Path, route: str) -> None:
+def test_a_request_with_a_foreign_file_is_refused(served: Served, tmp_path: Path, route: str) -> None:
     (tmp_path / "secret.txt").write_text("my diary")
     for asked in ({"path": str(tmp_path / "secret.txt")}, [{"a": {"path": "../secret.txt"}}], {"path": "/etc/passwd"}):
         body = {"data": [asked, None], "fn_index": 0, "session_hash": "a"}
@@ -114,17 +115,17 @@ def test_a_long_request_is_refused(served: Served, monkeypatch: pytest.MonkeyPat
     assert served.join("x" * 2000, "a").json()["detail"] == guard.TOO_LONG
 
 
-def test_one_visitor_cannot_fill_the_queue_and_together_they_are_told_that_it_is_full(
+def test_one_page_cannot_fill_the_queue_and_a_full_queue_refuses_all(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "MAX_WAITING_EACH", 2)
+    monkeypatch.setattr(guard, "MAX_WAITING_PER_PAGE", 2)
     monkeypatch.setattr(guard, "MAX_WAITING", 3)
     letter = served.upload("Dear Grandma")
     assert served.join(letter, "greedy").status_code == 200
     assert served.started.acquire(timeout=60)  # is done now, and waits no longer
     assert [served.join(letter, "greedy").status_code for _ in range(2)] == [200, 200]
     refused = served.join(letter, "greedy")
-    assert (refused.status_code, refused.json()["detail"]) == (429, PATIENCE)
+    assert (refused.status_code, refused.json()["detail"]) == (429, TOO_MANY)
     assert served.join(letter, "modest").status_code == 200
     late = served.join(letter, "late")
     assert (late.status_code, late.json()["detail"]) == (429, FULL)
@@ -135,7 +136,7 @@ def test_one_visitor_cannot_fill_the_queue_and_together_they_are_told_that_it_is
     assert '"success":true' in served.finish("late")
 
 
-def test_what_visitors_brought_goes_when_they_have_gone_but_never_under_their_job(served: Served) -> None:
+def test_files_of_closed_pages_are_deleted_but_not_during_their_jobs(served: Served) -> None:
     mine, yours = served.upload("Dear Grandma"), served.upload("Dear Grandpa")
     with served.http.stream("GET", "gradio_api/heartbeat/me"):
         assert served.join(mine, "me").status_code == 200
@@ -144,40 +145,40 @@ def test_what_visitors_brought_goes_when_they_have_gone_but_never_under_their_jo
         assert served.join(yours, "you").status_code == 200
         assert served.started.acquire(timeout=60)
         served.clock.now = 1000.0
-        assert served.visitors.forget_the_gone(600) == []  # I am here, and your job is running
+        assert served.clients.delete_closed(600) == []  # I am here, and your job is running
         assert mine.exists() and yours.exists()
         assert '"success":true' in served.finish("you")
-        assert served.visitors.forget_the_gone(600) == ["you"]
+        assert served.clients.delete_closed(600) == ["you"]
         assert mine.exists() and not yours.exists() and not yours.parent.exists()
-    while served.visitors.count():
+    while served.clients.count_open():
         pass  # until the server has noticed
-    assert served.visitors.forget_the_gone(600) == []  # a connection that broke may come back
+    assert served.clients.delete_closed(600) == []  # a connection that broke may come back
     served.clock.now = 2000.0
-    assert served.visitors.forget_the_gone(600) == ["me"]
+    assert served.clients.delete_closed(600) == ["me"]
     assert not mine.exists()
     assert served.seen == ["Dear Grandpa", "Dear Grandma"]  # the states' callbacks have been called
     assert not served.page.state_holder.session_data
 
     back = served.join(served.upload("Dear Grandma"), "me")
-    assert (back.status_code, back.json()["detail"]) == (410, AWAY)
+    assert (back.status_code, back.json()["detail"]) == (410, DELETED)
     assert served.join(served.upload("Dear Grandma"), "me").status_code == 200
 
 
-def test_only_the_latest_who_have_gone_are_remembered(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visitors, "REMEMBERED", 2)
+def test_only_the_latest_deleted_pages_are_remembered(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "MAX_REMEMBERED", 2)
     for name in ("first", "second", "third"):
-        served.visitors.asks(name)
+        served.clients.note_request(name)
         served.clock.now += 1000
-        served.visitors.forget_the_gone(600)
-    assert [served.visitors.asks(name) for name in ("first", "second", "third")] == [False, True, True]
-    assert not served.visitors.asks("third")
+        served.clients.delete_closed(600)
+    assert [served.clients.note_request(name) for name in ("first", "second", "third")] == [False, True, True]
+    assert not served.clients.note_request("third")
 
 
-def test_what_programs_had_made_goes_after_a_while_but_not_what_is_still_being_made(
+def test_old_results_are_deleted_but_not_those_of_a_running_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    old, growing, fresh = new_folder(), new_folder(), new_folder()
+    old, growing, fresh = (new_results_folder() for _ in range(3))
     for folder in (old, growing):
         (folder / "grandma-1.jpg").write_text("colours")
         os.utime(folder / "grandma-1.jpg", (0, 0))
@@ -186,12 +187,12 @@ def test_what_programs_had_made_goes_after_a_while_but_not_what_is_still_being_m
     for folder in (old, growing, tmp_path / "upload"):
         os.utime(folder, (0, 0))
     with (old / "grandma-1.jpg").open() as download:
-        delete_results(tmp_path, 60)
+        delete_old_results(tmp_path, 60)
         assert download.read() == "colours"
     assert sorted(tmp_path.iterdir()) == sorted([growing, fresh, tmp_path / "upload"])
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(served: Served) -> None:
+def test_partial_uploads_are_deleted(served: Served) -> None:
     whole, host = served.upload("Dear Grandma"), served.http.base_url.netloc.decode()
     head = "POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
     part = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n' + 1000 * "x"
@@ -200,11 +201,11 @@ def test_an_upload_that_breaks_off_leaves_nothing(served: Served) -> None:
         while not (torn := [file for file in served.folder.iterdir() if file.is_file()]):
             pass  # until the server has begun to write
     os.utime(torn[0], (0, 0))
-    delete_torn_uploads(served.folder, 60)
+    delete_partial_uploads(served.folder, 60)
     assert not torn[0].exists() and whole.exists()
 
 
-def test_a_file_over_the_limit_is_refused_and_the_next_is_taken(served: Served) -> None:
+def test_a_file_over_the_limit_is_refused_and_the_next_is_accepted(served: Served) -> None:
     with contextlib.suppress(httpx.WriteError):  # refused before all of it was there
         large = served.http.post("gradio_api/upload", files={"files": ("large.txt", b"x" * 2_000_000)})
         assert large.status_code == 413

@@ -1,4 +1,4 @@
-"""What the models tab tells."""
+"""The models tab."""
 
 import shutil
 from pathlib import Path
@@ -8,9 +8,8 @@ from PIL import Image
 
 from cinn_app import checkpoints
 from cinn_app.checkpoints import installed_models
-from cinn_app.studio.api.endpoints import describe
-from cinn_app.studio.models.endpoints import ModelsApi
-from cinn_app.studio.models.tab import card_text, facts, reference
+from cinn_app.studio.endpoints import describe
+from cinn_app.studio.models_tab import ModelsApi, card_text, facts, reference
 from cinn_app.systems.digits.studio.endpoints import DigitsApi
 
 
@@ -32,7 +31,7 @@ def checkpoints_folder(tiny_digits_checkpoint: Path, tmp_path: Path, monkeypatch
     return folder
 
 
-def test_a_model_is_told_with_its_figures_and_a_damaged_one_with_its_problem(checkpoints_folder: Path) -> None:
+def test_a_model_is_shown_with_its_figures_and_a_damaged_one_with_its_problem(checkpoints_folder: Path) -> None:
     digits, torn = installed_models()
     told = facts(digits)
     for fact in (
@@ -47,7 +46,7 @@ def test_a_model_is_told_with_its_figures_and_a_damaged_one_with_its_problem(che
     assert "<torn>" not in facts(torn)
 
 
-def test_a_model_that_was_asked_for_goes_first_wherever_it_is(
+def test_a_given_model_comes_first_wherever_it_is(
     checkpoints_folder: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert [model.name for model in installed_models(tiny_checkpoint)] == ["tiny", "digits", "torn"]
@@ -56,7 +55,7 @@ def test_a_model_that_was_asked_for_goes_first_wherever_it_is(
     for name in ("torn", checkpoints_folder / ".." / "checkpoints" / "torn.safetensors"):
         assert [model.name for model in installed_models(name)] == ["torn", "digits"]  # not twice
     tiny, digits = installed_models(tiny_checkpoint)[:2]
-    assert "In use for colorization" in facts(tiny, asked_for=True) and "In use" not in facts(digits)
+    assert "In use for colorization" in facts(tiny, in_use=True) and "In use" not in facts(digits)
     lines, _ = ModelsApi({}, str(tiny_checkpoint)).models()
     assert [line["name"] for line in lines] == ["tiny", "digits", "torn"]
 
@@ -76,7 +75,7 @@ def test_the_shipped_cards_have_their_pictures() -> None:
         assert card is not None and "data:image" in card_text(card) and "](../" not in card_text(card)
 
 
-def test_an_endpoint_is_told_with_types_and_meanings() -> None:
+def test_an_endpoint_is_described_with_types_and_meanings() -> None:
     told = reference(describe(DigitsApi.restyle.__get__(object())))
     assert "<summary><b>/restyle</b> Read a handwritten digit" in told
     assert "<dt><b>picture</b> filepath</dt><dd>A drawing or scan of one digit" in told

@@ -1,4 +1,4 @@
-"""Why the studio may not start, and what it then says."""
+"""Reasons why the studio does not start, and its messages."""
 
 import shutil
 import socket
@@ -8,15 +8,15 @@ import pytest
 
 from cinn_app import Colorizer, DigitGenerator, checkpoints
 from cinn_app.errors import CheckpointError, CinnError
-from cinn_app.studio import page
-from cinn_app.studio.page import load_systems
+from cinn_app.studio import room
+from cinn_app.studio.room import load_models
 from cinn_app.studio.serving import serve
 
 
 def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(CinnError, match=f"^Port {port} is taken: stop the program that uses it, or choose"):
+        with pytest.raises(CinnError, match=f"^Port {port} is in use: stop the program that uses it, or choose"):
             serve(port=port, model="not even looked for")
 
 
@@ -33,7 +33,7 @@ def test_a_missing_model_is_named(free_port: int) -> None:
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in which checkpoints are looked for."""
-    for module in (checkpoints, page):
+    for module in (checkpoints, room):
         monkeypatch.setattr(module, "shipped_checkpoints", lambda: tmp_path)
     return tmp_path
 
@@ -42,31 +42,31 @@ def test_each_installed_model_gets_its_tab(
     shipped: Path, tiny_digits_checkpoint: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(tiny_digits_checkpoint, shipped / "digits.safetensors")
-    assert list(load_systems()) == ["digits"]
-    assert capsys.readouterr().out == ""  # what is not installed is not missed
+    assert list(load_models()) == ["digits"]
+    assert capsys.readouterr().out == ""  # a system without a model is no problem
 
-    systems = load_systems(str(tiny_checkpoint))
-    assert list(systems) == ["colorization", "digits"]
-    assert isinstance(systems["colorization"].loaded(), Colorizer) and isinstance(systems["digits"], DigitGenerator)
+    models = load_models(str(tiny_checkpoint))
+    assert list(models) == ["colorization", "digits"]
+    assert isinstance(models["colorization"].loaded(), Colorizer) and isinstance(models["digits"], DigitGenerator)
 
     shutil.copy(tiny_checkpoint, shipped / "colorize.safetensors")
-    assert list(load_systems()) == ["colorization", "digits"]
-    assert list(load_systems(str(tiny_digits_checkpoint))) == ["digits", "colorization"]  # whose tab opens first
-    assert list(load_systems("digits")) == ["digits", "colorization"]
+    assert list(load_models()) == ["colorization", "digits"]
+    assert list(load_models(str(tiny_digits_checkpoint))) == ["digits", "colorization"]  # its tab opens first
+    assert list(load_models("digits")) == ["digits", "colorization"]
 
 
-def test_a_damaged_model_does_not_take_the_other_tab_along(
+def test_a_damaged_model_leaves_the_other_tab(
     shipped: Path, tiny_digits_checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (shipped / "colorize.safetensors").write_bytes(b"torn")
     with pytest.raises(CheckpointError, match=r"colorize\.safetensors is damaged"):
-        load_systems()
+        load_models()
     shutil.copy(tiny_digits_checkpoint, shipped / "digits.safetensors")
     capsys.readouterr()
-    assert list(load_systems()) == ["digits"]
-    assert "There is no tab Colorize: The checkpoint" in capsys.readouterr().out
+    assert list(load_models()) == ["digits"]
+    assert "The tab Colorize is missing: The checkpoint" in capsys.readouterr().out
 
 
 def test_without_any_model_there_is_no_studio(shipped: Path) -> None:
     with pytest.raises(CheckpointError, match="There is no checkpoint at colorize"):
-        load_systems()
+        load_models()

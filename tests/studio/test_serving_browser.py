@@ -179,13 +179,17 @@ def test_prometheus_reads_what_has_been_done(studio: str, open_studio, photograp
         lines = httpx.get(f"{studio}metrics", trust_env=False).text.splitlines()
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
 
+    def increase(name: str) -> float:
+        name += '{system="colorization"}'
+        return after[name] - before.get(name, 0)
+
     before = metrics()
     page = open_studio()
     give(page, photograph)
     expect(page.locator("#colourings .thumbnail-item img")).to_have_count(4)
     after = metrics()
-    assert after["cinn_colourings_total"] - before["cinn_colourings_total"] == 4
-    assert after["cinn_drawing_seconds_count"] - before["cinn_drawing_seconds_count"] == 1
-    assert after["cinn_visitors"] >= 1
+    assert increase("cinn_samples_total") == 4
+    assert increase("cinn_sampling_seconds_count") == 1
+    assert after["cinn_open_pages"] >= 1
     assert after["cinn_queue_length"] == 0
     assert after["process_resident_memory_bytes"] > 1e7

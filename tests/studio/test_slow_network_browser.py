@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+from cinn_app.studio.gradio_workarounds import OpenStreams
 from digit_page import changed, pictures
 from playwright.sync_api import expect  # after the check that it is there
-
-from cinn_app.studio.server.streams import LINGER
 
 DELAY = 120
 # What the server tells of its own accord arrives late, while what it is asked is confirmed at once.
@@ -43,7 +42,7 @@ def test_what_is_asked_while_the_last_answer_still_arrives_is_answered(open_digi
     page.reload()
     page.get_by_role("tab", name="Digits").click()
     while_it_comes = range(0, 480, 40)
-    as_the_stream_ends = [int(1000 * LINGER) + number * DELAY // 2 for number in range(-1, 2)]
+    as_the_stream_ends = [int(1000 * OpenStreams.LINGER) + number * DELAY // 2 for number in range(-1, 2)]
     for number, pause in enumerate([*while_it_comes, *as_the_stream_ends], start=1):
         page.locator(".along input[type=range]").first.fill(f"{number / 10:.1f}")
         page.wait_for_timeout(pause)

@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.handlers import warn
 from cinn_app.studio.language import listed, tr
-from cinn_app.studio.widgets.shared import warn
-from cinn_app.studio.widgets.strip import Entry, Strip
+from cinn_app.studio.strip import Entry, Strip
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.studio.controls import Controls
 from cinn_app.systems.colorization.studio.details import wishes

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from cinn_app.studio.widgets.controls import SEEDS, Range
+from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.systems.colorization.axes import MAX_STEP
 from cinn_app.systems.colorization.colorizer import Colorizer
 
@@ -45,5 +45,5 @@ class ControlRanges:
 
     def read(self, variety: Any, vividness: Any, seed: Any, drawn: Any = None, *steps: Any) -> Controls:
         """Read what the page has sent; what is out of range is brought into it."""
-        along = tuple(STEPS.read(step) for step in steps) or (STEPS.usual,) * len(self.axes)
+        along = tuple(STEPS.read(step) for step in steps) or (STEPS.default,) * len(self.axes)
         return Controls(self.variety.read(variety), VIVIDNESS.read(vividness), int(SEEDS.read(seed)), drawn, along)

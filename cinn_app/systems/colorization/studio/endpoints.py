@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from cinn_app.imaging import format_like, read_photograph
-from cinn_app.studio.api.results import new_folder
-from cinn_app.studio.api.types import Axes, File, Line, Picture, Seed, Strength, Temperature
+from cinn_app.studio.endpoints import Axes, File, Line, Picture, Seed, Strength, Temperature
+from cinn_app.studio.files import new_results_folder
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import Palette
@@ -210,7 +210,7 @@ class ColorizeApi:
             map: A gray picture of the photograph's size, black where colourings agree and white from 16 Lab units on.
         """
         colourings = self.colorizer.colorize(picture, samples, temperature, seed, Steering(axes or {}))
-        path = new_folder() / f"{picture.stem}-uncertainty.png"
+        path = new_results_folder() / f"{picture.stem}-uncertainty.png"
         save_uncertainty(path, colourings, picture)
         return path
 
@@ -227,7 +227,7 @@ def _save(
     picture: Path, colourings: Sequence[Colouring], strength: float, start: float, more: Mapping[str, Any] | None = None
 ) -> tuple[list[Path], list[Line]]:
     """Write colourings at full resolution, and report on each as `cinn colorize --report` does."""
-    folder, photograph = new_folder(), colourings[0].photograph
+    folder, photograph = new_results_folder(), colourings[0].photograph
     suffix = format_like(photograph.metadata)
     files = [folder / f"{picture.stem}-colourised-{number}.{suffix}" for number in range(1, len(colourings) + 1)]
     for file, colouring in zip(files, colourings, strict=True):

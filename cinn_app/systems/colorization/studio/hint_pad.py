@@ -12,8 +12,8 @@ import gradio as gr
 from pydantic import TypeAdapter, ValidationError
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.handlers import served
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.widgets.shared import served
 from cinn_app.systems.colorization.hints import Hint, Hints
 from cinn_app.systems.colorization.strokes import Stroke
 from cinn_app.systems.colorization.studio.pictures import gray

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import torch
 
 from cinn_app.imaging import lightness_and_ab_to_rgb8, read_preview, save_picture
-from cinn_app.studio.widgets.naming import naming
+from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.studio.controls import Controls
 from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.visits import Visit, close_visit, rest_visit

@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.handlers import SAVE_FILE, warn
 from cinn_app.studio.language import tr
-from cinn_app.studio.widgets.shared import SAVE_FILE, warn
 from cinn_app.systems.colorization.studio.controls import Controls
 from cinn_app.systems.colorization.studio.details import UNFOLDING, details
 from cinn_app.systems.colorization.studio.hint_pad import HintPad

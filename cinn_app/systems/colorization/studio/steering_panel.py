@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.files import naming
+from cinn_app.studio.handlers import SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.widgets.naming import naming
-from cinn_app.studio.widgets.shared import SAVE_FILE, roll, warn
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import Palette
@@ -98,7 +98,7 @@ class SteeringPanel:
 
     def show(self, visit: Visit, steps: Sequence[float]) -> dict[Any, Any]:
         """Show what is asked of the colours of a visit."""
-        steps = steps or [STEPS.usual] * len(self.sliders)
+        steps = steps or [STEPS.default] * len(self.sliders)
         told = {self.reference: _told(visit.reference), self.leave: gr.Button(visible=visit.reference is not None)}
         return {**dict(zip(self.sliders, steps, strict=True)), **told}
 
@@ -114,7 +114,7 @@ class SteeringPanel:
         quiet: dict[str, Any] = {"show_progress": "hidden", **queued}
         told = [visit, self.reference, self.leave]
         gr.on([self.pad.board.input, *(slider.release for slider in self.sliders)], **drawing)
-        self.reset.click(lambda: [STEPS.usual] * len(self.sliders), None, self.sliders, **quiet).then(**drawing)
+        self.reset.click(lambda: [STEPS.default] * len(self.sliders), None, self.sliders, **quiet).then(**drawing)
         self.picture.upload(self._refer, [self.picture, visit], [self.picture, *told], **queued).then(**drawing)
         self.take.click(self._take, visit, told, **quiet).then(**drawing)
         self.leave.click(self._leave, visit, told, **quiet).then(**drawing)
@@ -162,7 +162,7 @@ class SteeringPanel:
         return _refer(visit, None) if visit else [gr.skip()] * 3
 
     def _keep(self, visit: Visit | None, drawn: Any) -> list[Any]:
-        """Keep what is painted over of the chosen colouring, and roll the dice for the rest."""
+        """Keep what is painted over of the chosen colouring, and choose a seed for the rest."""
         try:
             if visit is None or not visit.colourings:
                 raise CinnError(tr(NO_PHOTOGRAPH))
@@ -175,7 +175,7 @@ class SteeringPanel:
         except CinnError as error:
             warn(error)
             return [gr.skip(), gr.skip()]
-        return [dataclasses.replace(visit, kept=kept), roll()]
+        return [dataclasses.replace(visit, kept=kept), random_seed()]
 
     def _save(self, visit: Visit | None, drawn: Any) -> str | None:
         try:

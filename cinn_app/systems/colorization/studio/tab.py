@@ -9,10 +9,10 @@ import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import sample_photographs
+from cinn_app.studio.controls import SEEDS, keep_in_address
+from cinn_app.studio.gradio_workarounds import cumulative
+from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, inform, random_seed, warn
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.widgets.address import keep_in_address
-from cinn_app.studio.widgets.controls import SEEDS
-from cinn_app.studio.widgets.shared import SAVE_FILE, in_parts, remark, roll, warn
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.studio.album_panel import AlbumPanel
 from cinn_app.systems.colorization.studio.controls import STEPS, VIVIDNESS, ControlRanges, Controls
@@ -89,7 +89,7 @@ class ColorizeTab:
             self.vividness = VIVIDNESS.slider(
                 step=0.05, label=tr("Vividness"), info=tr("0 gray, 1 as imagined"), elem_id="vividness"
             )
-            usually = tr("usually {usual:g}", usual=self.ranges.variety.usual)
+            usually = tr("usually {usual:g}", usual=self.ranges.variety.default)
             self.variety = self.ranges.variety.slider(step=0.05, label=tr("Variety"), info=usually, elem_id="variety")
             with gr.Row(elem_id="draw"):
                 self.seed = SEEDS.box(label=tr("Seed"), min_width=100, elem_id="seed")
@@ -99,14 +99,6 @@ class ColorizeTab:
         self.pictures.lay_out_chosen(self.steering.pad)
 
     def _connect(self) -> None:
-        # One at a time, whoever asks: torch uses every core as it is, and no answer overtakes another one.
-        queued: dict[str, Any] = {
-            "concurrency_id": "colorizer",
-            "concurrency_limit": 1,
-            "trigger_mode": "always_last",
-            "api_visibility": "private",
-            "preprocess": False,  # it would trip over uploads that are no pictures, and over numbers as typed
-        }
         four, shown = self.pictures.gallery, self.pictures.shown
         controls = [self.variety, self.vividness, self.seed, *self.steering.inputs]
         here = [self.visit, self.album, *controls]
@@ -116,7 +108,7 @@ class ColorizeTab:
             "inputs": here,
             "outputs": [self.visit, four, *shown, *kept],
             "show_progress_on": four,
-            **queued,
+            **COMPUTING,
         }
         opening: dict[str, Any] = {
             "outputs": [
@@ -133,7 +125,7 @@ class ColorizeTab:
                 *shown,
                 *kept,
             ],
-            **queued,
+            **COMPUTING,
         }
         for event in (
             self.upload.upload(
@@ -144,16 +136,16 @@ class ColorizeTab:
             event.then(None, js=SHOW_RESULTS).then(**drawing)
         for strip, answer in ((self.albums.photographs, self._turn_to), (self.albums.tries, self._return_to)):
             strip.box.select(answer, [strip.box, *here], show_progress_on=four, **opening).then(**drawing)
-        self.albums.clear.click(self._clear, [self.visit, self.album], kept, show_progress="hidden", **queued)
-        self.dice.click(roll, None, self.seed, queue=False, api_visibility="private").then(**drawing)
+        self.albums.clear.click(self._clear, [self.visit, self.album], kept, show_progress="hidden", **COMPUTING)
+        self.dice.click(random_seed, None, self.seed, queue=False, api_visibility="private").then(**drawing)
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
         choosing = [self.pictures.picked, *here]
-        four.select(self._choose, choosing, [self.visit, *shown, *kept], js=PICKED, show_progress="hidden", **queued)
-        self.vividness.release(self._repaint, here, [four, *shown, *kept], show_progress="hidden", **queued)
-        self.steering.connect(self.visit, self.seed, drawing, queued)
-        self.pictures.connect(self._as_set, here, queued)
+        four.select(self._choose, choosing, [self.visit, *shown, *kept], js=PICKED, show_progress="hidden", **COMPUTING)
+        self.vividness.release(self._repaint, here, [four, *shown, *kept], show_progress="hidden", **COMPUTING)
+        self.steering.connect(self.visit, self.seed, drawing, COMPUTING)
+        self.pictures.connect(self._as_set, here, COMPUTING)
         # In a line of its own: an album takes minutes, and nobody else should wait for it.
-        packing = {**queued, "concurrency_id": "albums", "trigger_mode": "once"}
+        packing = {**COMPUTING, "concurrency_id": "albums", "trigger_mode": "once"}
         self.albums.all.click(
             self._pack, here, [self.albums.all, self.albums.file, self.notice], show_progress="hidden", **packing
         ).then(None, self.albums.file, js=SAVE_FILE)
@@ -250,7 +242,7 @@ class ColorizeTab:
         album = album.without_others(visit.upload if visit else None)
         return {self.album: album, self.albums.shelf: gr.Column(visible=False)}
 
-    @in_parts
+    @cumulative
     def _draw(
         self,
         visit: Visit | None,
@@ -279,7 +271,7 @@ class ColorizeTab:
             if drawn is visit:
                 return
             for sentence in unheard(visit, drawn):
-                remark(sentence)
+                inform(sentence)
             for index in range(SAMPLES):
                 progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=drawn.number(index)))
                 paint(drawn, index, controls.vividness)
@@ -305,7 +297,7 @@ class ColorizeTab:
             warn(error)
             return gr.skip()
 
-    @in_parts
+    @cumulative
     def _repaint(self, visit: Visit | None, album: Album | None, *sent: Any) -> Iterator[dict[Any, Any]]:
         """Show the same colourings weaker or stronger, the chosen one first."""
         if visit is None or album is None or not visit.colourings:

@@ -12,7 +12,7 @@ from cinn_app.imaging import (
     read_photograph,
     shrink_photograph,
 )
-from cinn_app.studio.widgets.naming import naming
+from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.encoded import Reading
 from cinn_app.systems.colorization.reference import Palette

@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from cinn_app.studio.api.results import new_folder
-from cinn_app.studio.api.types import Axes, File, Line, Picture, Seed, Temperature
+from cinn_app.studio.endpoints import Axes, File, Line, Picture, Seed, Temperature
+from cinn_app.studio.files import new_results_folder
 from cinn_app.systems.digits.files import save_digits
 from cinn_app.systems.digits.generator import DigitGenerator
 
@@ -112,7 +112,7 @@ class DigitsApi:
 
 def _save(name: str, images: Tensor, settings: Line, source: Path | None = None) -> tuple[Path, Path, Line]:
     """Write digits ``(rows, columns, 28, 28)`` as a picture and as numbers."""
-    folder = new_folder()
+    folder = new_results_folder()
     sheet, data = folder / f"{name}.png", folder / f"{name}.npy"
     save_digits(sheet, images, settings, source)
     np.save(data, images.numpy())

@@ -8,8 +8,8 @@ import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import FILM_FORMATS
+from cinn_app.studio.handlers import SAVE_FILE, warn
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.widgets.shared import SAVE_FILE, warn
 from cinn_app.systems.digits.generator import DigitGenerator
 from cinn_app.systems.digits.studio.markup import strip
 from cinn_app.systems.digits.studio.pictures import FRAMES, Setting, between, film_file, film_name

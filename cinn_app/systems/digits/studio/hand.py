@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from cinn_app.errors import CinnError, ImageError
+from cinn_app.studio.files import naming
+from cinn_app.studio.handlers import warn
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.widgets.naming import naming
-from cinn_app.studio.widgets.shared import warn
 from cinn_app.systems.digits.generator import DigitGenerator, Restyled
 from cinn_app.systems.digits.images import read_digit
 from cinn_app.systems.digits.studio.markup import png, row

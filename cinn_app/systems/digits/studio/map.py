@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.handlers import warn
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.widgets.shared import warn
 from cinn_app.systems.digits.generator import DigitGenerator, Restyled
 from cinn_app.systems.digits.studio.markup import picture, row
 from cinn_app.systems.digits.studio.planes import COUNT, REACH, Plane

@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
+from cinn_app.studio.controls import SEEDS, Range
+from cinn_app.studio.gradio_workarounds import cumulative
+from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.widgets.controls import SEEDS, Range
-from cinn_app.studio.widgets.shared import SAVE_FILE, in_parts, roll, warn
 from cinn_app.systems.digits.generator import DigitGenerator
 from cinn_app.systems.digits.studio.markup import grid, png, row
 from cinn_app.systems.digits.studio.panels import TO_THE_PAD, DigitPanels
@@ -62,14 +63,6 @@ class DigitsTab:
         self.temperatures = Range(0, 1.5, generator.recipe.sampling.temperature)
         first = self._setting()
         self.chosen = gr.State(ends(first))
-        # One at a time, whoever asks, and of a slider's many moves always the last.
-        queued: dict[str, Any] = {
-            "concurrency_id": "colorizer",
-            "concurrency_limit": 1,
-            "trigger_mode": "always_last",
-            "api_visibility": "private",
-            "preprocess": False,  # it would trip over numbers as typed
-        }
         with gr.Column(elem_id="digits-tab"):
             gr.HTML(tr(LEAD), js_on_load=TO_THE_PAD, elem_id="digits-lead")
             with gr.Row(elem_id="digits", equal_height=False):
@@ -78,8 +71,8 @@ class DigitsTab:
                     self._lay_out_axes(first)
                 with gr.Column(scale=5, min_width=320, elem_id="written-digits"):
                     self._lay_out_pictures(first)
-            self.panels = DigitPanels(generator, self._setting, queued)
-            self._connect(queued)
+            self.panels = DigitPanels(generator, self._setting, COMPUTING)
+            self._connect()
 
     def _lay_out_wishes(self) -> None:
         with gr.Column(elem_id="wishes"):
@@ -94,7 +87,7 @@ class DigitsTab:
                 self.temperature = self.temperatures.slider(
                     step=0.05,
                     label=tr("Variety"),
-                    info=tr("usually {usual:g}", usual=self.temperatures.usual),
+                    info=tr("usually {usual:g}", usual=self.temperatures.default),
                     buttons=[],
                     elem_id="temperature",
                 )
@@ -135,8 +128,8 @@ class DigitsTab:
         self.between = gr.HTML(self._between(setting, ends(setting)), elem_id="between")
         self.file = gr.JSON(visible="hidden", elem_id="sheet")
 
-    def _connect(self, queued: dict[str, Any]) -> None:
-        quiet: dict[str, Any] = {"show_progress": "hidden", **queued}
+    def _connect(self) -> None:
+        quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         wishes = [self.digit, self.own, self.temperature, self.seed, *self.sliders]
         shown = [self.grid, self.between]
         redrawing: dict[str, Any] = {
@@ -163,7 +156,7 @@ class DigitsTab:
         # One event for all of them: of two, the answer to what was set before may come last.
         settings = [self.temperature.input, *(slider.input for slider in self.sliders)]
         gr.on([*settings, self.seed.submit, self.seed.blur], **redrawing)
-        self.dice.click(roll, None, self.seed, queue=False, api_visibility="private").then(**redrawing)
+        self.dice.click(random_seed, None, self.seed, queue=False, api_visibility="private").then(**redrawing)
         self.grid.select(self._choose, [self.grid, *wishes], [self.chosen, *shown], **quiet)
         self.download.click(self._download, wishes, self.file, **quiet).then(None, self.file, js=SAVE_FILE)
         self.panels.connect(self.chosen, wishes, self.between)
@@ -181,7 +174,7 @@ class DigitsTab:
             tuple(map(STEPS.read, steps)),
         )
 
-    @in_parts
+    @cumulative
     def _redraw(self, chosen: tuple[int, int], *wishes: Any) -> Iterator[dict[Any, Any]]:
         """Show the digits as soon as they are drawn, then the way between two of them."""
         setting = self._setting(*wishes)
@@ -200,7 +193,7 @@ class DigitsTab:
         return self._show(self._setting(*wishes), reset=True)
 
     def _reset(self) -> list[Any]:
-        return [ALL, self.temperatures.usual, SEEDS.usual, *self._show(self._setting(), reset=True)]
+        return [ALL, self.temperatures.default, SEEDS.default, *self._show(self._setting(), reset=True)]
 
     def _show(self, setting: Setting, reset: bool) -> list[Any]:
         """Show everything anew but what the axes do; sliders that get another meaning go back to 0."""

@@ -1,4 +1,4 @@
-"""What stands between the network and gradio: nobody reads foreign files, and nobody takes the studio for himself."""
+"""ASGI middleware before gradio: no page reads foreign files, and no page takes the whole queue."""
 
 import json
 from collections.abc import Iterator
@@ -9,86 +9,86 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cinn_app.studio.clients import Clients
+from cinn_app.studio.gradio_workarounds import OpenStreams
 from cinn_app.studio.language import later, tr
-from cinn_app.studio.server.status import REFUSALS
-from cinn_app.studio.server.streams import Streams
-from cinn_app.studio.server.visitors import Visitors
+from cinn_app.studio.metrics import REFUSALS
 
-__all__ = ["MAX_WAITING", "MAX_WAITING_EACH", "Guard"]
+__all__ = ["MAX_WAITING", "MAX_WAITING_PER_PAGE", "Guard"]
 
-#: So many jobs may wait, of all pages together and of one page.
-MAX_WAITING, MAX_WAITING_EACH = 100, 10
+#: How many jobs may wait, of all pages together and of one page.
+MAX_WAITING, MAX_WAITING_PER_PAGE = 100, 10
 #: Bytes of a request that is no upload; the largest are drawings.
 MAX_REQUEST = 32 * 2**20
 
 FULL = later("Too many people are using the studio right now: try again in a minute.")
-PATIENCE = later("You have asked for more than can be done at once: wait until the first answers are there.")
-AWAY = later("You were away for so long that your pictures have been deleted: give the photograph once more.")
+TOO_MANY = later("You have asked for more than can be done at once: wait until the first answers are there.")
+DELETED = later("You were away for so long that your pictures have been deleted: give the photograph once more.")
 FOREIGN = later("This file is not one that was given to the studio: choose it anew.")
 TOO_LONG = later("This request is too long: give files by choosing or dropping them.")
-GARBLED = later("This request is not JSON: send what the page's own programs send.")
+NOT_JSON = later("This request is not JSON: send what the page's own programs send.")
 DISK_FULL = later("The studio's disk is full: try a smaller file, or tell whoever runs the studio.")
-# What asks for computation, with its inputs in JSON.
-ASKING = ("queue/join", "run/", "api/", "call/", "stream/")
+# Routes that start a computation; their inputs are JSON.
+COMPUTING = ("queue/join", "run/", "api/", "call/", "stream/")
 
 
 class Guard:
-    """ASGI middleware before gradio's own routes.
+    """Checks every request to gradio's own routes.
 
     Args:
         app: gradio.
         folder: of all uploads and results; no other file is read or shown.
-        visitors: is told who comes, asks and goes.
-        streams: is told whose answers are to be heard.
+        clients: learns which pages are open and what they request.
+        streams: keeps the streams of answers open.
     """
 
-    def __init__(self, app: ASGIApp, folder: Path, visitors: Visitors, streams: Streams) -> None:
-        self.app, self.folder, self.visitors, self.streams = app, folder.resolve(), visitors, streams
+    def __init__(self, app: ASGIApp, folder: Path, clients: Clients, streams: OpenStreams) -> None:
+        self.app, self.folder, self.clients, self.streams = app, folder.resolve(), clients, streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer or refuse a request, or hand it on."""
+        """Answer, refuse or pass on a request."""
         _, at_gradio, route = scope.get("path", "").partition("/gradio_api/")
         if scope["type"] != "http" or not at_gradio:
             await self.app(scope, receive, send)
         elif route.startswith(("file=", "file/", "proxy=")):
-            await self._show(route, scope, receive, send)
+            await self._download(route, scope, receive, send)
         elif route.startswith("heartbeat/"):
-            with self.visitors.connected(route.removeprefix("heartbeat/")):
+            with self.clients.connected(route.removeprefix("heartbeat/")):
                 await self.app(scope, receive, send)
-        elif scope["method"] == "POST" and route.startswith(ASKING):
-            await self._ask(scope, receive, send)
+        elif scope["method"] == "POST" and route.startswith(COMPUTING):
+            await self._compute(scope, receive, send)
         elif route == "upload":
             await self._upload(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _show(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Show a file of the studio's; gradio would also fetch addresses of the internet."""
-        if route.startswith("proxy=") or not self._is_ours(route[len("file=") :]):
+    async def _download(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Show a file of the studio's. gradio would also fetch addresses of the internet."""
+        if route.startswith("proxy=") or not self._is_own(route[len("file=") :]):
             await PlainTextResponse(tr(FOREIGN), 403)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _compute(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
-        asked = _parse(body)
-        refusal = asked if isinstance(asked, Response) else self._refuse(asked)
-        if not refusal and Headers(scope=scope).get("x-gradio-user") == "app" and (session := _session(asked)):
+        request = _parse(body)
+        refusal = request if isinstance(request, Response) else self._refuse(request)
+        if not refusal and Headers(scope=scope).get("x-gradio-user") == "app" and (session := _session(request)):
             await self.streams.keep(session)
-        await (refusal or self.app)(scope, _again(body or b"", receive), send)
+        await (refusal or self.app)(scope, _replay(body or b"", receive), send)
 
-    def _refuse(self, asked: Any) -> Response | None:
-        """Return why a request for computation is not handed on, if it is not."""
-        files, session = list(_files(asked)), _session(asked)
-        if not all(map(self._is_ours, files)):
+    def _refuse(self, request: Any) -> Response | None:
+        """Return a refusal of a request for computation, or None."""
+        files, session = list(_files(request)), _session(request)
+        if not all(map(self._is_own, files)):
             return _refusal(403, FOREIGN)
         if session is None:
             return None
-        if self.visitors.asks(session, map(Path, files)):
-            return _refusal(410, AWAY)
-        waiting = self.visitors.waiting()
-        if waiting[session] >= MAX_WAITING_EACH:
-            return _refusal(429, PATIENCE)
+        if self.clients.note_request(session, map(Path, files)):
+            return _refusal(410, DELETED)
+        waiting = self.clients.queued()
+        if waiting[session] >= MAX_WAITING_PER_PAGE:
+            return _refusal(429, TOO_MANY)
         return _refusal(429, FULL) if waiting.total() >= MAX_WAITING else None
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +97,7 @@ class Guard:
         except OSError:  # gradio writes what it receives to the disk before it answers
             await PlainTextResponse(tr(DISK_FULL), 507)(scope, receive, send)
 
-    def _is_ours(self, path: str) -> bool:
+    def _is_own(self, path: str) -> bool:
         try:
             return Path(path).is_absolute() and Path(path).resolve().is_relative_to(self.folder)
         except (OSError, ValueError, RuntimeError):  # a loop of links, a null byte
@@ -105,29 +105,29 @@ class Guard:
 
 
 def _refusal(status: int, sentence: str) -> Response:
-    """Refuse as gradio does, so that its page shows the sentence."""
+    """Refuse in gradio's form, so that its page shows the sentence."""
     REFUSALS.labels(status).inc()
     return Response(json.dumps({"detail": tr(sentence)}), status, media_type="application/json")
 
 
 def _parse(body: bytes | None) -> Any:
-    """Read what is asked for, or refuse it."""
+    """Parse a request's JSON, or return a refusal."""
     if body is None:
         return _refusal(413, TOO_LONG)
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        return _refusal(400, GARBLED)
+        return _refusal(400, NOT_JSON)
 
 
-def _session(asked: Any) -> str | None:
-    """Find out which page asks, if one does."""
-    session = asked.get("session_hash") if isinstance(asked, dict) else None
+def _session(request: Any) -> str | None:
+    """Return the session hash of the page that sent a request, if a page did."""
+    session = request.get("session_hash") if isinstance(request, dict) else None
     return session if isinstance(session, str) else None
 
 
 def _files(value: Any) -> Iterator[str]:
-    """Find the paths in what a page sends, which come as ``{"path": ...}`` wherever they are."""
+    """Find all paths in a request, which come as ``{"path": ...}`` at any depth."""
     if isinstance(value, dict):
         path = value.get("path")
         if isinstance(path, str):
@@ -150,11 +150,11 @@ async def _read(receive: Receive) -> bytes | None:
     return body
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """Let a body that has been read be read once more."""
     parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again() -> Message:
+    async def replay() -> Message:
         return parts.pop() if parts else await receive()
 
-    return again
+    return replay

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from cinn_app.studio.widgets.shared import served
+from cinn_app.studio.handlers import served
 
 __all__ = ["Entry", "Strip"]
 

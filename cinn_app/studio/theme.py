@@ -1,4 +1,4 @@
-"""How the studio looks: calm and neutral, so that the colours on the page are those of the pictures."""
+"""The theme of the page: neutral, so that the only colours on it are those of the pictures."""
 
 from pathlib import Path
 
@@ -8,22 +8,22 @@ from cinn_app.registry import room_folders
 
 __all__ = ["HEAD", "styles", "theme"]
 
-# Named, never fetched: the first that the visitor's computer has.
+# Fonts of the visitor's computer: none is downloaded.
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica"]
 CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"]
-# A shade darker than the neutral 500, which does not contrast enough with the grounds of pictures.
+# A shade darker than the neutral 500, whose contrast with the background of pictures is too low.
 SUBDUED = "#706964"
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 HERE = Path(__file__).parent
-#: Go into the page's head.
+#: Parts of the page's head.
 HEAD = [HERE / "head.html", HERE / "access.html"]
 
 
 def styles() -> list[Path]:
-    """Find the style sheets: the whole page's, then those of the rooms."""
-    folders = [HERE.parent / "models", *room_folders()]
-    return [HERE / "theme.css", *(folder / "tab.css" for folder in folders if (folder / "tab.css").is_file())]
+    """Return the style sheets of the page and of its rooms."""
+    own = [HERE / "theme.css", HERE / "models_tab.css"]
+    return [*own, *(folder / "tab.css" for folder in room_folders() if (folder / "tab.css").is_file())]
 
 
 def theme() -> gr.themes.Base:
@@ -46,5 +46,5 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover_dark="*primary_600",
         button_primary_text_color="white",
         slider_color="*primary_600",
-        color_accent="*primary_700",  # by night a lighter one, in theme.css
+        color_accent="*primary_700",  # a lighter one in the dark, in theme.css
     )

@@ -1,0 +1,139 @@
+"""Numbers that visitors set, and their copy in the page's address.
+
+gradio's boxes let through whatever is typed, and its own preprocessing then raises an error. So events that take
+numbers have ``preprocess=False``, and a :class:`Range` reads what arrives.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from cinn_app.studio.gradio_workarounds import page_being_built
+
+__all__ = ["SEEDS", "Range", "keep_in_address", "keep_tab_in_address"]
+
+# Beside the queue: a number that a visitor typed must not wait for pictures.
+CORRECTING: dict[str, Any] = {
+    "preprocess": False,
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+READ_ADDRESS = """(...settings) => {
+    const names = %(names)s, query = new URLSearchParams(location.search);
+    window.addressRead = true;
+    return names.map((name, place) => {
+        const number = parseFloat(query.get(name));
+        return Number.isFinite(number) ? number : settings[place];
+    });
+}"""
+# With a delay: browsers refuse an address that changes at every move of a slider.
+WRITE_ADDRESS = """(...settings) => {
+    const names = %(names)s, defaults = %(defaults)s;
+    clearTimeout(window.addressTimer);
+    window.addressTimer = setTimeout(() => {
+        if (!window.addressRead) return;
+        const address = new URL(location);
+        names.forEach((name, place) => {
+            if (settings[place] === defaults[place] || settings[place] == null) address.searchParams.delete(name);
+            else address.searchParams.set(name, settings[place]);
+        });
+        if (address.href !== location.href) history.replaceState(history.state, "", address);
+    }, 300);
+}"""
+OPEN_TAB = """() => {
+    window.tabRead = true;
+    const known = %(known)s, wanted = new URLSearchParams(location.search).get("tab");
+    return { __type__: "update", ...(known.includes(wanted) && { selected: wanted }) };
+}"""
+# The tab that is open at first is selected, too, before the address has been read.
+WRITE_TAB = """() => {
+    if (!window.tabRead) return;
+    const address = new URL(location);
+    if (%(opened)s === %(first)s) address.searchParams.delete("tab");
+    else address.searchParams.set("tab", %(opened)s);
+    history.replaceState(history.state, "", address);
+}"""
+
+
+class Range(NamedTuple):
+    """The range of a control.
+
+    Attributes:
+        minimum: the lowest number.
+        maximum: the highest number.
+        default: its first setting, and the meaning of an empty box.
+        whole: whether only whole numbers are allowed.
+    """
+
+    minimum: float
+    maximum: float
+    default: float
+    whole: bool = False
+
+    def read(self, payload: Any) -> float:
+        """Return the nearest number in range to what a control has sent, or the default if that is no number."""
+        if not isinstance(payload, int | float) or math.isnan(payload):
+            return self.default
+        number = min(max(payload, self.minimum), self.maximum)
+        return round(number) if self.whole else number
+
+    def slider(self, **options: Any) -> gr.Slider:
+        """Lay out a slider, with gradio's options. Once a visitor has set it, its number is brought into range."""
+        slider = gr.Slider(self.minimum, self.maximum, self.default, **options)
+        slider.release(self._correct, slider, slider, **CORRECTING)
+        return slider
+
+    def box(self, **options: Any) -> gr.Number:
+        """Lay out a box alone, otherwise as :meth:`slider`."""
+        box = gr.Number(self.default, minimum=self.minimum, maximum=self.maximum, **options)
+        gr.on([box.submit, box.blur], self._correct, box, box, **CORRECTING)
+        return box
+
+    def _correct(self, payload: Any) -> Any:
+        """Return the number to show, unless it is shown already: the visitor may be moving the slider again."""
+        number = self.read(payload)
+        return gr.skip() if number == payload else number
+
+
+#: The seeds of every tab.
+SEEDS = Range(0, 999_999_999, 0, whole=True)
+
+
+def keep_in_address(controls: Mapping[str, tuple[Any, Range]]) -> None:
+    """Keep controls in the address of the page that is being built, so that a link brings the settings back.
+
+    Defaults are left out, and everything else in the address stays.
+
+    Args:
+        controls: component and range by their names in the address.
+    """
+    components, ranges = [component for component, _ in controls.values()], [one for _, one in controls.values()]
+    values = {"names": json.dumps(list(controls)), "defaults": json.dumps([one.default for one in ranges])}
+
+    def read(*settings: Any) -> Any:
+        numbers = [one.read(setting) for one, setting in zip(ranges, settings, strict=True)]
+        return numbers if len(numbers) > 1 else numbers[0]
+
+    page_being_built().load(read, components, components, js=READ_ADDRESS % values, **CORRECTING)
+    script = WRITE_ADDRESS % values
+    gr.on([component.change for component in components], None, components, None, js=script, **CORRECTING)
+
+
+def keep_tab_in_address(page: gr.Blocks, tabs: gr.Tabs, names: Sequence[str], first: str | None = None) -> None:
+    """Keep the open tab in the address of the page.
+
+    Args:
+        page: that is being built.
+        tabs: whose tabs have these names as their ids.
+        names: in the order of the tabs.
+        first: the tab that is open without any in the address; by default the first one.
+    """
+    usual = json.dumps(first or names[0])
+    for tab, name in zip(tabs.children, names, strict=True):
+        script = WRITE_TAB % {"opened": json.dumps(name), "first": usual}
+        tab.select(None, None, None, js=script, queue=False, api_visibility="private")  # type: ignore[attr-defined]
+    page.load(None, None, tabs, js=OPEN_TAB % {"known": json.dumps(list(names))}, queue=False)

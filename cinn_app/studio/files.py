@@ -1,0 +1,97 @@
+"""The studio's files: uploads of visitors and results of programs, and when they are deleted."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cinn_app.errors import CinnError
+
+__all__ = [
+    "delete_old_results",
+    "delete_partial_uploads",
+    "delete_upload",
+    "naming",
+    "new_results_folder",
+    "private_folder",
+    "upload_folder",
+]
+
+RESULTS_PREFIX = "results-"
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Keep all files of a running studio in a folder that only this user can read, and delete it at the end."""
+    with tempfile.TemporaryDirectory(prefix="cinn-studio-", ignore_cleanup_errors=True) as folder:
+        resolved = Path(folder).resolve()
+        os.environ["GRADIO_TEMP_DIR"] = str(resolved)
+        try:
+            yield resolved
+        finally:
+            del os.environ["GRADIO_TEMP_DIR"]
+
+
+def upload_folder() -> Path:
+    """Return the folder of the uploads: gradio's own default if no studio runs."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
+
+
+def new_results_folder() -> Path:
+    """Make a folder for the results of one call of an endpoint; :func:`delete_old_results` deletes it."""
+    upload_folder().mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=RESULTS_PREFIX, dir=upload_folder()))
+
+
+def delete_old_results(folder: Path, age: float) -> None:
+    """Delete the results of past calls. A download that has begun is completed, where the operating system allows it.
+
+    Args:
+        folder: that has the results' folders.
+        age: seconds since the last write into a results' folder, so that no running call loses its own.
+    """
+    for results in folder.glob(f"{RESULTS_PREFIX}*"):
+        with contextlib.suppress(OSError):  # a file that is being written changes its name
+            latest = max(path.stat().st_mtime for path in (results, *results.iterdir()))
+            if time.time() - latest > age:
+                shutil.rmtree(results, ignore_errors=True)
+
+
+def delete_partial_uploads(folder: Path, age: float) -> None:
+    """Delete what remains of uploads that broke off, for example because the disk is full or the visitor left.
+
+    Args:
+        folder: where gradio writes an upload before it moves it into a folder of its own.
+        age: seconds since the last write.
+    """
+    for file in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if file.is_file() and time.time() - file.stat().st_mtime > age:
+                file.unlink()
+
+
+def delete_upload(file: Path) -> None:
+    """Delete an upload and the folder that gradio made for it."""
+    with contextlib.suppress(OSError):
+        file.unlink(missing_ok=True)
+        file.parent.rmdir()  # unless something else is in it
+
+
+@contextlib.contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Let errors name a visitor's file without the folder in which the studio keeps it.
+
+    Raises:
+        CinnError: of the same class as one that is raised inside.
+    """
+    try:
+        yield
+    except CinnError as error:
+        values = {
+            name: value.replace(str(file), file.name) if type(value) is str else value
+            for name, value in error.values.items()
+        }
+        raise type(error)(error.template.replace(str(file), file.name), **values) from error

@@ -1,0 +1,318 @@
+"""All that the studio needs of gradio beyond its documented interface.
+
+No other file uses private or undocumented names of gradio; a test checks this. Everything here was written against
+gradio 6.16 and holds with 6.31. Each entry names the upstream issue or pull request that would make it unnecessary.
+"""
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from anyio.to_thread import run_sync
+from PIL import Image
+
+from cinn_app.errors import CinnError
+
+__all__ = [
+    "FILE_SCHEMA",
+    "LAUNCH_OPTIONS",
+    "BlocksWithVariants",
+    "OpenStreams",
+    "Value",
+    "busy_sessions",
+    "cumulative",
+    "delete_session_state",
+    "describe_endpoint",
+    "event_request",
+    "fix_mcp_server",
+    "get_function_description",
+    "page_being_built",
+    "queued_events",
+    "type_name",
+]
+
+# After every few events gradio computes statistics of its last 10,000, which nothing here shows. The limit can be set
+# since https://github.com/gradio-app/gradio/pull/13756, but not the statistics switched off.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "10"
+
+
+@contextlib.contextmanager
+def without_stubs() -> Iterator[None]:
+    """Import gradio, or derive from its classes, without rewriting type stubs.
+
+    For each component class gradio parses its source and writes a `.pyi` beside it, which takes two of the five
+    seconds that importing it takes (https://github.com/gradio-app/gradio/issues/7791), and fails where its folder is
+    read-only (https://github.com/gradio-app/gradio/issues/10121). It skips classes without a source file.
+    """
+
+    def getfile(thing: Any) -> str:
+        if isinstance(thing, type):
+            raise OSError
+        return true_getfile(thing)
+
+    true_getfile = inspect.getfile
+    inspect.getfile = getfile  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        inspect.getfile = true_getfile
+
+
+with without_stubs():
+    import gradio as gr
+    from gradio.context import Context, LocalContext
+    from gradio.server_messages import ProcessCompletedMessage
+    from gradio.utils import get_function_description
+    from gradio_client.utils import json_schema_to_python_type, python_type_to_json_schema
+
+#: Options of `launch`. Without this one, gradio requests its own page once the server is up and gives up after 3 s, too
+#: few for a busy machine (https://github.com/gradio-app/gradio/issues/9817).
+LAUNCH_OPTIONS: dict[str, Any] = {"_frontend": False}
+
+
+# --- Which request, which page ---
+
+
+def event_request() -> gr.Request | None:
+    """Return the request of the event that is being handled, or None outside of events.
+
+    Documented is only a parameter of type `gr.Request`, which every handler and everything that it calls would have to
+    pass on. No upstream issue found.
+    """
+    return LocalContext.request.get(None)
+
+
+def page_being_built() -> gr.Blocks:
+    """Return the page of the innermost `with gr.Blocks()`, for its `load` event. No upstream issue found."""
+    assert Context.root_block is not None
+    return Context.root_block
+
+
+V = TypeVar("V")
+
+
+with without_stubs():
+
+    class BlocksWithVariants(gr.Blocks, Generic[V]):
+        """A page that is laid out once per variant, such as a language, with one set of event handlers behind all.
+
+        gradio's `I18n` translates labels of components, but no HTML, no choices and nothing that handlers return
+        (https://github.com/gradio-app/gradio/issues/2465). So the page's configuration, which a browser loads first,
+        is replaced by that of a page laid out in the variant. The variants differ in texts only.
+        """
+
+        _variant: Callable[[], V | None] = staticmethod(lambda: None)
+        _build: Callable[[], gr.Blocks]
+
+        def set_variants(self, variant: Callable[[], V | None], build: Callable[[], gr.Blocks]) -> None:
+            """Offer variants beside the page itself.
+
+            Args:
+                variant: returns which variant the present request gets; None for the page itself.
+                build: lays out the page in that variant, when it is requested for the first time.
+            """
+            self._variant, self._build = variant, build
+
+        @property
+        def config(self) -> Any:
+            """The configuration that a browser loads."""
+            variant = self._variant()
+            if variant is None:
+                return self._own_config
+            with self._variants_lock:
+                if variant not in self._variants:
+                    self._variants[variant] = self._with_own_numbers(self._build().config["components"])
+            return {**self._own_config, "components": self._variants[variant]}
+
+        @config.setter
+        def config(self, config: Any) -> None:
+            self._own_config, self._variants_lock = config, threading.Lock()
+            self._variants: dict[V, list[dict[str, Any]]] = {}
+
+        def _with_own_numbers(self, components: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            """Give the components of another page the numbers that this page's event handlers know."""
+            pairs = zip(components, self._own_config["components"], strict=True)
+            return [{**component, "id": own["id"]} for component, own in pairs]
+
+
+# --- The queue, and what pages leave behind ---
+
+
+def queued_events(page: gr.Blocks) -> Counter[str]:
+    """Count the events that wait, by session hash. No upstream issue found."""
+    queues = list(page._queue.event_queue_per_concurrency_id.values())
+    return Counter(event.session_hash for queue in queues for event in list(queue.queue))
+
+
+def busy_sessions(page: gr.Blocks) -> set[str]:
+    """Return the session hashes that have an event waiting or running. No upstream issue found."""
+    running = [event for job in page._queue.active_jobs if job for event in job]
+    return {event.session_hash for event in running} | set(queued_events(page))
+
+
+def delete_session_state(page: gr.Blocks, session: str) -> None:
+    """Delete the `gr.State`s of a session at once, and call their `delete_callback`.
+
+    gradio does so an hour after the page was closed, and keeps an empty record for ever
+    (https://github.com/gradio-app/gradio/issues/3852).
+    """
+    states = page.state_holder
+    states.delete_state(session)
+    states.session_data.pop(session, None)
+    states.time_last_used.pop(session, None)
+
+
+class OpenStreams:
+    """Keeps the streams by which pages receive answers open for a while after an answer.
+
+    gradio ends a page's stream with its last answer. If the page sends its next event at that moment, it may get the
+    confirmation before the end of the stream: it then believes the stream to be open, opens no other, and never shows
+    the answer. This happens often, since people go on as soon as they see an answer, and so do events that follow
+    others. https://github.com/gradio-app/gradio/issues/7921 was another form of it; streams that resume
+    (https://github.com/gradio-app/gradio/pull/13585) would solve it.
+
+    Args:
+        page: its queue is used.
+        is_open: whether a page with this session hash is open.
+    """
+
+    #: Seconds for which a stream stays open after an answer, and by which a page has noticed its end.
+    LINGER, NOTICE = 3.0, 0.5
+    # A pending event that never completes: as long as there is one, gradio does not end the stream.
+    _PLACEHOLDER = "stream-stays-open"
+
+    def __init__(self, page: gr.Blocks, is_open: Callable[[str], bool]) -> None:
+        self._page, self._is_open = page, is_open
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ending: dict[str, asyncio.Event] = {}
+
+    async def keep(self, session: str) -> None:
+        """Keep a page's stream open, before the page sends an event. Waits if the stream is just being ended."""
+        if session in self._ending:
+            await self._ending[session].wait()
+        self._page._queue.pending_event_ids_session.setdefault(session, set()).add(self._PLACEHOLDER)
+        if session in self._timers:
+            self._timers[session].cancel()
+        self._end_later(session)
+
+    def _end_later(self, session: str) -> None:
+        self._timers[session] = asyncio.get_running_loop().call_later(self.LINGER, self._end, session)
+
+    def _end(self, session: str) -> None:
+        pending = self._page._queue.pending_event_ids_session.get(session, set())
+        if pending - {self._PLACEHOLDER} and self._is_open(session):
+            self._end_later(session)
+            return
+        del self._timers[session]
+        messages = self._page._queue.pending_messages_per_session.get(session)
+        if messages is None or not self._is_open(session):
+            pending.discard(self._PLACEHOLDER)
+            return
+        self._ending[session] = asyncio.Event()
+        asyncio.get_running_loop().call_later(self.NOTICE, lambda: self._ending.pop(session).set())
+        messages.put_nowait(ProcessCompletedMessage(event_id=self._PLACEHOLDER, output={}, success=True))
+
+
+Part: TypeAlias = dict[Any, Any]
+
+
+def cumulative(handler: Callable[..., Iterator[Part]]) -> Callable[..., Iterator[Part]]:
+    """Let every part that a generator yields repeat the parts before it.
+
+    The server sends each part as its difference from the part before, and a page that receives two parts at once shows
+    only the second. What the second leaves out would never be shown. No upstream issue found.
+    """
+
+    @functools.wraps(handler)
+    def repeat(*inputs: Any) -> Iterator[Part]:
+        shown: Part = {}
+        for part in handler(*inputs):
+            shown = {**shown, **part}
+            yield shown
+
+    return repeat
+
+
+# --- Endpoints for programs ---
+
+#: How gradio's clients recognise a file, which they upload before they name it.
+FILE_SCHEMA = {**python_type_to_json_schema(gr.FileData), "required": ["path", "meta"]}
+
+
+class Value(NamedTuple):
+    """A parameter or a result of an endpoint.
+
+    Attributes:
+        name: as in calls.
+        schema: its type, in JSON Schema.
+        text: what it means.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    text: str
+
+
+def type_name(schema: dict[str, Any]) -> str:
+    """Name a type of JSON Schema as gradio's Python client does, such as ``filepath``."""
+    return str(json_schema_to_python_type(schema))
+
+
+def describe_endpoint(page: gr.Blocks, endpoint: Any, parameters: Sequence[Value], results: Sequence[Value]) -> None:
+    """Add to what `gr.api` tells clients: names of results, bounds and meanings of all values.
+
+    gradio derives types only (https://github.com/gradio-app/gradio/issues/672).
+
+    Args:
+        page: that is being built.
+        endpoint: what `gr.api` returned.
+        parameters, results: in the order of the function's.
+    """
+    for numbers, values in ((endpoint["inputs"], parameters), (endpoint["outputs"], results)):
+        for number, value in zip(numbers, values, strict=True):
+            component: Any = page.blocks[number]
+            component.label = value.name
+            component._api_info = {**value.schema, "description": value.text, "additional_description": value.text}
+
+
+def fix_mcp_server(page: gr.Blocks, preview_side: int) -> None:
+    """Let the MCP tools of a launched page take uploads by their addresses, and return results one by one.
+
+    gradio would download pictures by their addresses, but refuses addresses of its own computer, where uploads are
+    (https://github.com/gradio-app/gradio/issues/9828, closed as intended). It joins several results into one text,
+    unless a client asked for progress, and sends pictures at full size; no upstream issue found for either.
+
+    Args:
+        page: launched with ``mcp_server=True``.
+        preview_side: longer side in pixels of the pictures that are sent; the address of the whole one stands beside.
+
+    Raises:
+        CinnError: if gradio could not start the server.
+    """
+    server: Any = page.mcp_server_obj
+    if server is None:
+        raise CinnError(
+            "{reason}: install the version that fits with pip install 'cinn-app[mcp]'.", reason=page.mcp_error
+        )
+    get_whole_image = server.get_image
+
+    async def execute(job: Any) -> list[Any]:
+        result = await run_sync(job.result)
+        return list(result) if isinstance(result, tuple) else [result]
+
+    def get_preview(path: str) -> Image.Image | None:
+        picture: Image.Image | None = get_whole_image(path)
+        if picture is not None:
+            picture.thumbnail((preview_side, preview_side))
+        return picture
+
+    # Unchanged: the endpoints read addresses, paths and data: themselves, and accept nothing but uploads.
+    server.convert_strings_to_filedata = lambda arguments, _: arguments
+    server._execute_tool_without_progress = execute
+    server.get_image = get_preview

@@ -1,0 +1,55 @@
+"""What event handlers of several tabs share."""
+
+import html
+import random
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from cinn_app.errors import CinnError
+from cinn_app.studio.controls import SEEDS
+from cinn_app.studio.language import tr
+
+__all__ = ["COMPUTING", "ONE_AT_A_TIME", "QUIET", "SAVE_FILE", "inform", "random_seed", "served", "warn"]
+
+#: Options of events that compute, of all tabs and endpoints. torch uses every core for one of them, and no answer
+#: overtakes another.
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": 1}
+#: The same for events of the page. While one runs, only the latest of the next ones is kept.
+COMPUTING: dict[str, Any] = {
+    **ONE_AT_A_TIME,
+    "trigger_mode": "always_last",
+    "api_visibility": "private",
+    "preprocess": False,  # it raises errors over numbers out of range and uploads that are no pictures
+}
+#: Options of events that take no time and wait for nothing.
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+#: A script that saves a file, given by its address and its name, as gradio describes files.
+SAVE_FILE = """(file) => {
+    if (!file) return;
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = file.orig_name;
+    link.click();
+}"""
+
+
+def random_seed() -> int:
+    """Choose a seed at random."""
+    return random.randint(int(SEEDS.minimum), int(SEEDS.maximum))
+
+
+def warn(error: CinnError) -> None:
+    """Show an error beside the page."""
+    gr.Warning(html.escape(tr(error)), title=tr("That did not work"))
+
+
+def inform(sentence: str) -> None:
+    """Show a remark on a result beside the page."""
+    gr.Info(html.escape(tr(sentence)), title=tr("To be known"))
+
+
+def served(path: Path) -> dict[str, Any]:
+    """Describe a file so that gradio gives it an address, also inside a component's properties."""
+    return gr.FileData(path=str(path)).model_dump()

@@ -1,1 +1,0 @@
-"""The room that tells what is installed, and the same for programs."""
