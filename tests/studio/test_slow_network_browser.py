@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from cinn_app.studio.gradio_workarounds import OpenStreams
 from digit_page import changed, pictures
 from playwright.sync_api import expect  # after the check that it is there
+
+from cinn_app.studio.gradio_workarounds import OpenStreams
 
 DELAY = 120
 # What the server tells of its own accord arrives late, while what it is asked is confirmed at once.

@@ -112,15 +112,16 @@ class Album:
         return next(iter(left or [one for one in reversed(self.tries) if one.visit.upload == upload]), None)
 
     @property
-    def _visits(self) -> dict[Path, Visit]:
+    def visits(self) -> dict[Path, Visit]:
+        """The visits that are kept, by folder."""
         moments = [*self.tries, *(sheet.moment for sheet in self.sheets if sheet.moment)]
         return {moment.visit.folder: moment.visit for moment in moments}
 
     def _with(self, **changes: Any) -> "Album":
         """Change it, and delete what was written for photographs that it no longer knows."""
         changed = dataclasses.replace(self, **changes)
-        for folder in self._visits.keys() - changed._visits.keys():
-            close_visit(self._visits[folder])
+        for folder in self.visits.keys() - changed.visits.keys():
+            close_visit(self.visits[folder])
         return changed
 
 

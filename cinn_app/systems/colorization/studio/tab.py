@@ -10,6 +10,7 @@ import gradio as gr
 from cinn_app.errors import CinnError
 from cinn_app.imaging import sample_photographs
 from cinn_app.studio.controls import SEEDS, keep_in_address
+from cinn_app.studio.files import upload_folder
 from cinn_app.studio.gradio_workarounds import cumulative
 from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, inform, random_seed, warn
 from cinn_app.studio.language import later, tr
@@ -165,7 +166,7 @@ class ColorizeTab:
         files = [Path(file["path"]) for file in payload or []]
         if not files:
             return gr.skip()
-        album = album or open_album(Path(self.upload.GRADIO_CACHE))
+        album = album or open_album(upload_folder())
         sheets, problems = [], list[str]()
         for file in files[:MAX_PHOTOGRAPHS]:
             try:
@@ -180,9 +181,7 @@ class ColorizeTab:
         return self._open(sheets[0].upload, present, album, controls, problems)
 
     def _open_sample(self, index: int, present: Visit | None, album: Album | None, *controls: Any) -> Any:
-        return self._open(
-            self.samples[index], present, album or open_album(Path(self.upload.GRADIO_CACHE)), controls, []
-        )
+        return self._open(self.samples[index], present, album or open_album(upload_folder()), controls, [])
 
     def _open(
         self, file: Path, present: Visit | None, album: Album, controls: Sequence[Any], problems: list[str]
