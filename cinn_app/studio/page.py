@@ -83,7 +83,7 @@ def gradio_words() -> gr.I18n:
 
 
 def _lay_out_header(taglines: list[str]) -> None:
-    text = tr(" ").join([*taglines, tr("Nothing leaves the computer that runs this page.")])
+    text = " ".join([*taglines, tr("Nothing leaves the computer that runs this page.")])
     present = language()
     links = " / ".join(
         f"<b>{name}</b>" if code == present else f'<a href="?lang={code}" hreflang="{code}" lang="{code}">{name}</a>'

@@ -11,8 +11,8 @@ from cinn_app.errors import CinnError, ImageError
 from cinn_app.messages import Message
 from cinn_app.studio import catalogues
 from cinn_app.studio.catalogues import SOURCE, catalogue_files, extracted, languages, translations
+from cinn_app.studio.files import naming
 from cinn_app.studio.language import language, listed, ntr, speaking, tr, wanted
-from cinn_app.studio.widgets.naming import naming
 
 TRANSLATIONS = [code for code in languages() if code != SOURCE]
 
