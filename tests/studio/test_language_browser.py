@@ -121,6 +121,7 @@ def test_the_language_is_changed_in_the_header_and_stays_in_the_address(open_stu
     page.wait_for_url(re.compile(r"(?=.*seed=7).*lang=zh"))
     expect(page.get_by_role("tab", name="照片上色")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "zh"
+    page.wait_for_function("document.querySelector('#seed input')?.value === '7'")  # hidden so far
 
     colour(page, photograph)
     assert page.locator("#seed input").input_value() == "7"
