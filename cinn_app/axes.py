@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from cinn_app.errors import CinnError
 
-__all__ = ["find_axes", "find_axis"]
+__all__ = ["match_axes", "match_axis"]
 
 
 class Named(Protocol):
@@ -20,13 +20,13 @@ class Named(Protocol):
 Axis = TypeVar("Axis", bound=Named)
 
 
-def find_axes(axes: Sequence[Axis], steps: Mapping[str | int, float]) -> list[tuple[Axis, float]]:
-    """Find the axes that steps go along, each as :func:`find_axis` does.
+def match_axes(axes: Sequence[Axis], steps: Mapping[str | int, float]) -> list[tuple[Axis, float]]:
+    """Find the axes that steps go along, each as :func:`match_axis` does.
 
     Raises:
         CinnError: if there is no such axis, or one is given twice, as by its name and its number.
     """
-    found = [(find_axis(axes, key), step) for key, step in steps.items()]
+    found = [(match_axis(axes, key), step) for key, step in steps.items()]
     names = [axis.name for axis, _ in found]
     for name in names:
         if names.count(name) > 1:
@@ -34,7 +34,7 @@ def find_axes(axes: Sequence[Axis], steps: Mapping[str | int, float]) -> list[tu
     return found
 
 
-def find_axis(axes: Sequence[Axis], key: str | int) -> Axis:
+def match_axis(axes: Sequence[Axis], key: str | int) -> Axis:
     """Find the axis that a user means, by its name in any letter case, or its number from 1, also one written as text.
 
     Raises:

@@ -1,7 +1,7 @@
 r"""Colour as a class per pixel, after Zhang, Isola and Efros 2016 (arXiv 1603.08511).
 
 The ab plane is cut into bins of 10 units inside sRGB. The target is spread over the five nearest bins, rare colours
-weigh more, and one picture is made by the annealed mean, between the mode and the mean of what is foretold.
+weigh more, and one picture is made by the annealed mean, between the mode and the mean of what is predicted.
 """
 
 import torch

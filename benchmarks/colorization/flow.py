@@ -7,7 +7,7 @@ from torch import Tensor
 from cinn_app import Colorizer
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.nn.efficientnet import ImageEncoder
-from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details, find_colour_axes
+from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details, fit_colour_axes
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
@@ -29,7 +29,7 @@ class Flow(Baseline):
 
     def painter(self, examples: Sequence[ColourBatch] = ()) -> Colorizer:
         """Return the colorizer that people would have of it, with its axes of colour."""
-        return FlowColorizer(self, find_colour_axes(self.model, examples) if examples else ())
+        return FlowColorizer(self, fit_colour_axes(self.model, examples) if examples else ())
 
 
 class FlowColorizer(Colorizer):

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from cinn_app.imaging import Photograph
-from cinn_app.systems.colorization.canvas import Canvas
 from cinn_app.systems.colorization.colorizer import Colouring
-from cinn_app.systems.colorization.encoded import read_often
+from cinn_app.systems.colorization.encoded import Canvas, average_predictions
 
 
 class Answers(Protocol):
@@ -43,7 +42,7 @@ class BaselinePainter:
     def __init__(self, answers: Answers, size: int) -> None:
         self.answers, self.size, self.device = answers, size, answers.device
 
-    def read(self, image: Photograph, /) -> Photograph:
+    def encode_photograph(self, image: Photograph, /) -> Photograph:
         """Give the photograph back: each way of colouring reads it anew."""
         return image
 
@@ -63,7 +62,7 @@ class BaselinePainter:
         """Draw colourings, or at temperature 0 give the centre; their likelihood is not known."""
         assert temperature is None or temperature == 0
         canvas = Canvas.of(image, self.size)
-        ab = read_often(self.answers.centre, image, self.size, self.device).expand(samples, -1, -1, -1)
+        ab = average_predictions(self.answers.centre, image, self.size, self.device).expand(samples, -1, -1, -1)
         if temperature is None:
             lightness = canvas.lightness(image).to(self.device)
             drawn = self.answers.sample(lightness, samples, torch.Generator().manual_seed(seed))

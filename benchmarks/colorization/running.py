@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from cinn_app.cli.bars import rich_progress
-from cinn_app.devices import choose_device
+from cinn_app.devices import choose_device, resolve_precision
 from cinn_app.errors import RecipeError
 from cinn_app.files import atomic_write
 from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
@@ -24,6 +24,7 @@ from cinn_app.systems.colorization.data import split_held_out
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.colorization.training import held_out_batches, prepare_views
+from cinn_app.training.trainable import Setup
 from colorization.baseline import Baseline
 from colorization.tables import Figures
 from colorization.training import train_baseline
@@ -86,7 +87,9 @@ def read_recipe(options: argparse.Namespace) -> ColorizationRecipe:
 def measure(name: str, painter: Painter, options: argparse.Namespace) -> Figures:
     """Measure one family, through the code of `cinn evaluate`."""
     Console(stderr=True).print(f"Measuring {name}")
-    evaluation = evaluate_colorizer(painter, options.held_out, options.samples, options.limit, progress=rich_progress)
+    evaluation = evaluate_colorizer(
+        painter, options.held_out, samples=options.samples, limit=options.limit, progress=rich_progress
+    )
     return dataclasses.asdict(evaluation)
 
 
@@ -106,7 +109,9 @@ def train_and_measure(
     """
     recipe, device = read_recipe(options), choose_device(options.device)
     encoder = load_pretrained_encoder(recipe.architecture.encoder)
-    views, _ = prepare_views(recipe, options.data, encoder, options.cache, device, rich_progress)
+    precision = resolve_precision("auto", device)
+    setup = Setup(options.data, options.cache, device, precision, progress=rich_progress)
+    views, _ = prepare_views(recipe, encoder, setup)
     learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
     counted = np.random.default_rng(recipe.data.seed).permutation(learnt)[:PRIOR_VIEWS]
     examples = held_out_batches(recipe, views, held_out)

@@ -53,9 +53,9 @@ def test_every_variant_learns_is_still_a_density_and_colours(variant: Variant, n
     shaken(flow)
     batch = views()
     with torch.inference_mode():
-        guidance = flow.model.guide(batch.lightness)
-        latents, log_prob = flow.model.encode(batch.ab, guidance)
-        back, log_prob_back = flow.model.decode(latents, guidance)
+        conditions = flow.model.condition(batch.lightness)
+        latents, log_prob = flow.model.encode(batch.ab, conditions)
+        back, log_prob_back = flow.model.decode(latents, conditions)
     torch.testing.assert_close(back, batch.ab, rtol=0, atol=2e-2)
     torch.testing.assert_close(log_prob_back, log_prob, rtol=1e-4, atol=1e-1)
     photograph = read_photograph(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
@@ -136,9 +136,9 @@ def test_without_mixing_every_value_is_still_moved(variant: Variant, views: Call
             affine.subnet.apply(lambda layer: [weight.data.zero_() for weight in layer.parameters()])
     batch = views()
     with torch.inference_mode():
-        guidance = flow.model.guide(batch.lightness)
-        residual = normalise(batch.ab) - guidance.mean
-        latents, _ = flow.model.flow(residual, guidance.conditions)
+        conditions = flow.model.condition(batch.lightness)
+        residual = normalise(batch.ab) - conditions.mean
+        latents, _ = flow.model.flow(residual, conditions.scales)
         low, level = residual, 0
         for z in latents[:-1]:
             bands = flow.model.haar(low)[0]
@@ -157,7 +157,7 @@ def test_the_squeezed_flow_is_steered_in_the_units_of_its_data_and_knows_its_vol
     batch = views(1)
     ab = normalise(batch.ab.double())
     with torch.no_grad():
-        conditions = tuple(condition.double() for condition in flow.model.guide(batch.lightness).conditions)
+        conditions = tuple(condition.double() for condition in flow.model.condition(batch.lightness).scales)
         _, log_det = flow.model.flow.double()(ab, conditions)
     for level, low in enumerate(steered, start=1):
         assert torch.equal(low, ab[..., :: 2**level, :: 2**level])

@@ -18,7 +18,7 @@ from skimage.color import rgb2lab
 from cinn_app.imaging import Photograph, read_photograph
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.recipes import parse_recipe
-from cinn_app.systems.colorization.canvas import Canvas
+from cinn_app.systems.colorization.encoded import Canvas
 from cinn_app.systems.colorization.model import normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 

@@ -78,7 +78,7 @@ def installed(tiny_checkpoint: Path, tiny_digits_checkpoint: Path, tmp_path_fact
     Image.new("RGB", (40, 30), "teal").save(folder.parent / "colours.png")
     (folder.parent / "models" / "colorize.md").write_text("# colorize\n\nRandom.\n\n![Teal](../colours.png)\n")
     confetti = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), np.uint8)
-    save_checkpoint(folder / "colorize.safetensors", Colorizer.load(tiny_checkpoint, "cpu").find_axes(list(confetti)))
+    save_checkpoint(folder / "colorize.safetensors", Colorizer.load(tiny_checkpoint, "cpu").fit_axes(list(confetti)))
     shutil.copy(tiny_digits_checkpoint, folder / "digits.safetensors")
     return folder
 

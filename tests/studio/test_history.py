@@ -59,7 +59,7 @@ def test_a_try_brings_back_the_photograph_the_colours_and_the_choice(visit: Visi
     chosen = dataclasses.replace(visit, chosen=2)
     moment = Moment.of(chosen, CONTROLS)
     resting = moment.visit
-    assert max(resting.large.size) < 20 and resting.reading is None  # what takes memory is gone
+    assert max(resting.large.size) < 20 and resting.encoded is None  # what takes memory is gone
     back = wake_visit(resting)
     assert (back.chosen, back.size, back.large.size) == (2, visit.size, visit.large.size)
     written = paint(visit, 2, 0.5, large=True)
@@ -67,7 +67,7 @@ def test_a_try_brings_back_the_photograph_the_colours_and_the_choice(visit: Visi
     written.unlink()
     assert np.array_equal(np.asarray(Image.open(paint(back, 2, 0.5, large=True)), np.int16), before)
     near = wake_visit(resting, visit)
-    assert near.large is visit.large and near.reading is visit.reading  # nothing is read twice
+    assert near.large is visit.large and near.encoded is visit.encoded  # nothing is read twice
 
 
 def test_one_draw_is_one_try_however_vivid_and_whatever_is_chosen(

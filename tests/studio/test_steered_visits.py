@@ -40,7 +40,7 @@ def test_only_what_is_not_there_yet_is_drawn(visit: Visit, colorizer: Colorizer)
     assert all_four.colourings[2] is one.colourings[2]
     assert all(colouring.hints for colouring in all_four.colourings)
     assert draw(all_four, colorizer, 0.8, 0, steering) is all_four
-    assert all_four.reading is visit.reading  # the photograph has been read once
+    assert all_four.encoded is visit.encoded  # the photograph has been read once
     assert same_draw(all_four, colorizer, 0.8, 0) and not same_draw(all_four, colorizer, 0.8, 1)
 
 

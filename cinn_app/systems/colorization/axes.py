@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cinn_app.axes import find_axes
+from cinn_app.axes import match_axes
 from cinn_app.errors import CinnError
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import ColorizationModel
 
-__all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "find_colour_axes", "sum_of_steps"]
+__all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "fit_colour_axes", "sum_of_steps"]
 
 #: The farthest that a slider goes, in standard deviations.
 MAX_STEP = 3.0
@@ -52,7 +52,7 @@ class ColourAxis(NamedTuple):
 
 
 @torch.inference_mode()
-def find_colour_axes(
+def fit_colour_axes(
     model: ColorizationModel, examples: Sequence[ColourBatch], progress: Progress = no_progress
 ) -> tuple[ColourAxis, ...]:
     """Find and name the axes of a trained model, the strongest first.
@@ -121,21 +121,21 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
             raise CinnError(
                 "This model has no axes of colour: choose one trained by this version, or leave the steps out."
             )
-    return sum((step * axis.direction for axis, step in find_axes(axes, steps)), torch.zeros(channels))
+    return sum((step * axis.direction for axis, step in match_axes(axes, steps)), torch.zeros(channels))
 
 
 def _effects_of_steps(model: ColorizationModel, example: ColourBatch) -> Tensor:
     """Return how a step of 1 in each channel changes each measure, ``(batch, channels, measures)``."""
     device = next(model.parameters()).device
-    guidance = model.guide(example.lightness.to(device), example.stem_features.to(device))
-    latents, _ = model.encode(example.ab.to(device), guidance)
+    conditions = model.condition(example.lightness.to(device), example.stem_features.to(device))
+    latents, _ = model.encode(example.ab.to(device), conditions)
     changes = []
     for channel in range(latents[-1].shape[1]):
         ends = []
         for step in (1.0, -1.0):
             moved = latents[-1].clone()
             moved[:, channel] += step
-            ends.append(_measure(model.decode((*latents[:-1], moved), guidance)[0]))
+            ends.append(_measure(model.decode((*latents[:-1], moved), conditions)[0]))
         changes.append((ends[0] - ends[1]) / 2)
     return torch.stack(changes, 1).cpu()
 

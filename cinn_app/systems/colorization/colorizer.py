@@ -28,17 +28,16 @@ from cinn_app.systems.colorization.axes import (
     ColourAxis,
     axes_from_details,
     axes_to_details,
-    find_colour_axes,
+    fit_colour_axes,
     sum_of_steps,
 )
 from cinn_app.systems.colorization.colouring import Colouring
 from cinn_app.systems.colorization.data import ColourBatch
-from cinn_app.systems.colorization.encoded import Reading
+from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
-from cinn_app.systems.colorization.region import Kept
 from cinn_app.systems.colorization.sampling import draw_chroma, draw_from_density, generator_of
-from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.steering import Region, Steering
 from cinn_app.trained_model import TrainedModel
 
 __all__ = ["Colorizer", "Colouring", "as_photograph"]
@@ -68,7 +67,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         return axes_from_details(self.checkpoint.details)
 
     @torch.inference_mode()
-    def find_axes(self, pictures: Sequence[ImageSource], progress: Progress = no_progress) -> Checkpoint:
+    def fit_axes(self, pictures: Sequence[ImageSource], progress: Progress = no_progress) -> Checkpoint:
         """Look for the axes of colour anew, as training does at its end.
 
         Args:
@@ -84,12 +83,12 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         examples = []
         for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
             if photograph.ab is not None:
-                reading = self.read(photograph)
-                stem_features = self.model.encoder.stem_features(reading.lightness)
-                examples.append(ColourBatch(reading.lightness, reading.canvas.chroma(photograph.ab), stem_features))
+                encoded = self.encode_photograph(photograph)
+                stem_features = self.model.encoder.stem_features(encoded.lightness)
+                examples.append(ColourBatch(encoded.lightness, encoded.canvas.chroma(photograph.ab), stem_features))
         if not examples:
             raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
-        details = axes_to_details(find_colour_axes(self.model, examples, progress))
+        details = axes_to_details(fit_colour_axes(self.model, examples, progress))
         return dataclasses.replace(self.checkpoint, details={**self.checkpoint.details, **details})
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
@@ -141,7 +140,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
 
     @torch.inference_mode()
-    def read(self, image: ImageSource | Photograph | Reading) -> Reading:
+    def encode_photograph(self, image: ImageSource | Photograph | EncodedPhotograph) -> EncodedPhotograph:
         """Read a photograph once, to be coloured many times: what the network finds in it takes longest.
 
         Args:
@@ -150,14 +149,14 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Raises:
             ImageError: if the picture cannot be read.
         """
-        if isinstance(image, Reading):
+        if isinstance(image, EncodedPhotograph):
             return image
-        return Reading.of(self.model, as_photograph(image), self.recipe.data.size)
+        return EncodedPhotograph.of(self.model, as_photograph(image), self.recipe.data.size)
 
     @torch.inference_mode()
     def colorize(
         self,
-        image: ImageSource | Photograph | Reading,
+        image: ImageSource | Photograph | EncodedPhotograph,
         samples: int | Sequence[int] = 1,
         temperature: float | Sequence[float] | None = None,
         seed: int = 0,
@@ -167,7 +166,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
         Args:
             image: a path, file object, PIL image, array, or a photograph that has been read already, best by
-                :meth:`read`.
+                :meth:`encode_photograph`.
             samples: how many to draw, or the numbers of those to draw, from 0.
             temperature: see :meth:`temperatures`; 0 draws nothing and gives the mean, as vivid as photographs are. The
                 less it is below 1, the less is added to what the latents say, see :func:`draw_chroma`.
@@ -189,12 +188,14 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         if not numbers:
             raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
         scales = self.temperatures(temperature)
-        photograph = image.photograph if isinstance(image, Reading) else as_photograph(image)
+        photograph = image.photograph if isinstance(image, EncodedPhotograph) else as_photograph(image)
         if steering.hints:
             steering = dataclasses.replace(steering, hints=steering.hints.on(photograph.full_size))
-        reading = self.read(image if isinstance(image, Reading) else photograph).repeat(len(numbers))
-        ab = draw_chroma(self.model, self.recipe.sampling, self.axes, reading, scales, seed, numbers, steering)
-        colourings = self._colourings(ab, reading, seed, scales, steering)
+        encoded = self.encode_photograph(image if isinstance(image, EncodedPhotograph) else photograph).repeat(
+            len(numbers)
+        )
+        ab = draw_chroma(self.model, self.recipe.sampling, self.axes, encoded, scales, seed, numbers, steering)
+        colourings = self._colourings(ab, encoded, seed, scales, steering)
         return [
             dataclasses.replace(colouring, settings=self.settings(seed, number, scales, steering))
             for number, colouring in zip(numbers, colourings, strict=True)
@@ -202,7 +203,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     @torch.inference_mode()
     def sample_density(
-        self, image: ImageSource | Photograph | Reading, samples: int = 1, seed: int = 0
+        self, image: ImageSource | Photograph | EncodedPhotograph, samples: int = 1, seed: int = 0
     ) -> list[Colouring]:
         """Draw from the density that was learnt: temperature 1 at every scale, not settled along edges.
 
@@ -217,9 +218,9 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Raises:
             ImageError: if the picture cannot be read.
         """
-        reading = self.read(image).repeat(samples)
-        ab, coded = draw_from_density(self.model, reading, seed)
-        return self._colourings(ab, reading, seed, coded=coded)
+        encoded = self.encode_photograph(image).repeat(samples)
+        ab, coded = draw_from_density(self.model, encoded, seed)
+        return self._colourings(ab, encoded, seed, coded=coded)
 
     def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
         """Keep a region of a colouring as it is, and draw the rest anew, steered as it was.
@@ -232,7 +233,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Raises:
             CinnError: if the mask does not fit, leaves nothing to draw, or the colouring is of another model.
         """
-        steering = dataclasses.replace(colouring.steering, kept=Kept(colouring.ab, keep))
+        steering = dataclasses.replace(colouring.steering, region=Region(colouring.ab, keep))
         return self.colorize(self._read_again(colouring), 1, colouring.temperature or None, seed, steering)[0]
 
     @torch.inference_mode()
@@ -251,34 +252,34 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             raise CinnError(f"{count} colourings have no way between them: ask for at least 2.")
         if first.ab.shape != second.ab.shape or first.photograph.size != second.photograph.size:
             raise CinnError("These colourings are of different photographs: give two of one.")
-        reading = self._read_again(first).repeat(count)
+        encoded = self._read_again(first).repeat(count)
         start, end = (torch.cat([z.flatten() for z in colouring.latents]) for colouring in (first, second))
         way = slerp(start, end, torch.linspace(0, 1, count)[:, None]).to(self.device)
         sizes = [z.shape for z in first.latents]
         scales = way.split([size.numel() for size in sizes], 1)
         latents = [scale.unflatten(1, size) for scale, size in zip(scales, sizes, strict=True)]
-        ab, log_probs = self.model.decode(latents, reading.guidance)
+        ab, log_probs = self.model.decode(latents, encoded.conditions)
         common = Steering(hints=first.hints if first.hints == second.hints else None)
-        between = self._colourings(ab, reading, steering=common, coded=(tuple(latents), log_probs))[1:-1]
+        between = self._colourings(ab, encoded, steering=common, coded=(tuple(latents), log_probs))[1:-1]
         return [first, *between, second]
 
-    def _read_again(self, colouring: Colouring) -> Reading:
+    def _read_again(self, colouring: Colouring) -> EncodedPhotograph:
         """Read the photograph of a colouring as when it was coloured."""
-        reading = self.read(colouring.photograph)
-        shapes = self.model.flow.latent_shape(tuple(reading.guidance.mean.shape[1:]))
+        encoded = self.encode_photograph(colouring.photograph)
+        shapes = self.model.flow.latent_shape(tuple(encoded.conditions.mean.shape[1:]))
         fits = tuple(tuple(z.shape) for z in colouring.latents) == shapes
-        if not fits or colouring.ab.shape[1:] != reading.canvas.field:
+        if not fits or colouring.ab.shape[1:] != encoded.canvas.content_size:
             raise CinnError("This colouring is of another model or size: give one that this model made.")
-        return reading
+        return encoded
 
     @torch.inference_mode()
-    def best_guess(self, image: ImageSource | Photograph | Reading) -> Colouring:
+    def best_guess(self, image: ImageSource | Photograph | EncodedPhotograph) -> Colouring:
         """Give the conditional mean: the single colouring with the smallest expected error, and the palest."""
-        reading = self.read(image)
-        return self._colourings(denormalise(reading.guidance.mean), reading)[0]
+        encoded = self.encode_photograph(image)
+        return self._colourings(denormalise(encoded.conditions.mean), encoded)[0]
 
     @torch.inference_mode()
-    def encode(self, image: ImageSource | Photograph | Reading, noisy: bool = False) -> Colouring:
+    def encode(self, image: ImageSource | Photograph | EncodedPhotograph, noisy: bool = False) -> Colouring:
         """Read a colour photograph's own colours as a latent code, with their log-likelihood.
 
         Args:
@@ -288,22 +289,22 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Raises:
             ImageError: if the picture cannot be read or has no colour.
         """
-        if not isinstance(image, Photograph | Reading):
+        if not isinstance(image, Photograph | EncodedPhotograph):
             image = read_photograph(image, keep_colour=True)
-        photograph = image.photograph if isinstance(image, Reading) else image
+        photograph = image.photograph if isinstance(image, EncodedPhotograph) else image
         if photograph.ab is None:
             raise ImageError("This picture has no colours to encode: give a colour photograph.")
-        reading = self.read(image)
-        ab = reading.canvas.chroma(photograph.ab).to(self.device)
+        encoded = self.encode_photograph(image)
+        ab = encoded.canvas.chroma(photograph.ab).to(self.device)
         if noisy:
             noise = torch.randn(ab.shape, generator=generator_of(0, 0)).to(self.device)
             ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
-        return self._colourings(ab, reading)[0]
+        return self._colourings(ab, encoded)[0]
 
     def _colourings(
         self,
         ab: Tensor,
-        reading: Reading,
+        encoded: EncodedPhotograph,
         seed: int | None = None,
         temperature: tuple[float, ...] = (),
         steering: Steering = UNSTEERED,
@@ -313,11 +314,11 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
         Their latents and log-likelihoods are found here unless `coded` has them.
         """
-        latents, log_probs = coded or self.model.encode(ab, reading.guidance)
+        latents, log_probs = coded or self.model.encode(ab, encoded.conditions)
         return [
             Colouring(
-                reading.photograph,
-                reading.canvas.crop(ab[number]).cpu(),
+                encoded.photograph,
+                encoded.canvas.crop(ab[number]).cpu(),
                 tuple(z[number].cpu() for z in latents),
                 float(log_probs[number]),
                 seed,

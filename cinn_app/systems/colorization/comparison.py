@@ -36,7 +36,7 @@ class Painter(Protocol):
         """Where it computes."""
         ...
 
-    def read(self, image: Photograph, /) -> Any:
+    def encode_photograph(self, image: Photograph, /) -> Any:
         """Look at a photograph once, for all the ways of colouring it; what comes back takes its place."""
         ...
 
@@ -78,11 +78,11 @@ def compare(
     assert truth is not None
     true_rgb, gray_rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.stack([truth, torch.zeros_like(truth)]))
     begun = time.perf_counter()
-    reading = painter.read(photograph)
-    centre = _Finished.of(painter.colorize(reading, 1, 0.0)[0])
+    encoded = painter.encode_photograph(photograph)
+    centre = _Finished.of(painter.colorize(encoded, 1, 0.0)[0])
     seconds = time.perf_counter() - begun
-    guess = _Finished.of(painter.best_guess(reading))
-    colourings = painter.colorize(reading, max(samples, RANKED_SAMPLES), temperature, seed)
+    guess = _Finished.of(painter.best_guess(encoded))
+    colourings = painter.colorize(encoded, max(samples, RANKED_SAMPLES), temperature, seed)
     drawn = [_Finished.of(colouring) for colouring in colourings[:samples]]
     ab = torch.stack([one.ab for one in drawn])
     errors = {
@@ -103,8 +103,8 @@ def compare(
         "colourfulness_truth": colourfulness(true_rgb),
     }
     if isinstance(painter, Colorizer):
-        figures = {"bits_per_dim": torch.tensor(painter.encode(reading, noisy=True).bits_per_dim)} | figures
-        plain = torch.stack([colouring.ab for colouring in painter.sample_density(reading, RANKED_SAMPLES, seed)])
+        figures = {"bits_per_dim": torch.tensor(painter.encode(encoded, noisy=True).bits_per_dim)} | figures
+        plain = torch.stack([colouring.ab for colouring in painter.sample_density(encoded, RANKED_SAMPLES, seed)])
         ranks |= {f"density_{level}": shares for level, shares in _ranks(plain, truth).items()}
     off = (drawn[0].lightness - photograph.lightness).abs().flatten()
     return Comparison(

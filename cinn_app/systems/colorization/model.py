@@ -2,7 +2,7 @@
 
 After Ardizzone et al. 2019 (arXiv 1907.02392) with the pyramid of Wavelet Flow (Yu et al. 2020, arXiv 2010.13821):
 
-* a pretrained encoder and a feature pyramid read the lightness `L` and foretell the mean chroma `m`;
+* a pretrained encoder and a feature pyramid read the lightness `L` and predict the mean chroma `m`;
 * the normalised chroma's residual `r = ab - m` is a Haar pyramid, each band a conditional flow of its own:
   `log p(ab | L) = sum over scales of log N(z_s; 0, 1) + log|det dz_s / dr_s|`.
 
@@ -34,7 +34,7 @@ from cinn_app.systems.colorization.pack import TARGET_STRIDE
 from cinn_app.systems.colorization.pyramid import ColourPyramid
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
 
-__all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Guidance", "Losses", "denormalise", "normalise"]
+__all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Conditions", "Losses", "denormalise", "normalise"]
 
 #: Height and width of the lightness must be multiples of this.
 SIZE_MULTIPLE = 64
@@ -49,26 +49,26 @@ SETTLING_WINDOW, SETTLING_EPSILON = 13, 0.01
 CONDITIONAL_CLAMP = 4.0
 
 
-class Guidance(NamedTuple):
+class Conditions(NamedTuple):
     """What the flow is told about a batch of photographs.
 
     Attributes:
         mean: the expected chroma, normalised, ``(batch, 2, height / 4, width / 4)``.
-        conditions: one tensor per scale of the flow, at strides 8, 16, 32 and 64.
+        scales: one tensor per scale of the flow, at strides 8, 16, 32 and 64.
     """
 
     mean: Tensor
-    conditions: tuple[Tensor, ...]
+    scales: tuple[Tensor, ...]
 
-    def first(self, count: int) -> "Guidance":
+    def first(self, count: int) -> "Conditions":
         """Keep the first photographs only."""
-        return Guidance(self.mean[:count], tuple(condition[:count] for condition in self.conditions))
+        return Conditions(self.mean[:count], tuple(condition[:count] for condition in self.scales))
 
-    def repeat(self, samples: int) -> "Guidance":
+    def repeat(self, samples: int) -> "Conditions":
         """Repeat each photograph so that several samples of it make one batch."""
-        return Guidance(
+        return Conditions(
             self.mean.repeat_interleave(samples, 0),
-            tuple(condition.repeat_interleave(samples, 0) for condition in self.conditions),
+            tuple(condition.repeat_interleave(samples, 0) for condition in self.scales),
         )
 
 
@@ -114,7 +114,7 @@ class ColorizationModel(nn.Module):
         self.flow = _build_flow(architecture)
         self.haar = HaarDownsampling()
 
-    def guide(self, lightness: Tensor, stem_features: Tensor | None = None) -> Guidance:
+    def condition(self, lightness: Tensor, stem_features: Tensor | None = None) -> Conditions:
         """Read a batch of photographs.
 
         Args:
@@ -123,25 +123,25 @@ class ColorizationModel(nn.Module):
         """
         output = self.pyramid(self.encoder(lightness, stem_features), lightness)
         mean = output.mean.float()
-        # Each scale sees the foretold colours at its own stride, as they are and as the bands they would give. What
+        # Each scale sees the predicted colours at its own stride, as they are and as the bands they would give. What
         # the flow wants of them must not bend the mean: that is the squared error's.
         low, conditions = mean.detach(), []
         for level, condition in enumerate(output.conditions, start=1):
             bands = self.haar(low)[0] / 2**level
             conditions.append(torch.cat([condition.float(), bands], 1))
             low = self.haar(low)[0][:, :2]
-        return Guidance(mean, tuple(conditions))
+        return Conditions(mean, tuple(conditions))
 
-    def encode(self, ab: Tensor, guidance: Guidance) -> tuple[tuple[Tensor, ...], Tensor]:
+    def encode(self, ab: Tensor, conditions: Conditions) -> tuple[tuple[Tensor, ...], Tensor]:
         """Map chroma in Lab units, ``(batch, 2, height / 4, width / 4)``, to latents and ``log p(ab | L)`` in nats."""
-        latents, log_probs = self._encode_by_scale(normalise(ab), guidance)
+        latents, log_probs = self._encode_by_scale(normalise(ab), conditions)
         return latents, torch.stack(log_probs).sum(0) - LOG_SCALE * ab[0].numel()
 
-    def decode(self, latents: Sequence[Tensor], guidance: Guidance) -> tuple[Tensor, Tensor]:
+    def decode(self, latents: Sequence[Tensor], conditions: Conditions) -> tuple[Tensor, Tensor]:
         """Map latents, fine to coarse, to chroma in Lab units and its ``log p(ab | L)`` in nats, ``(batch,)``."""
-        residual, log_det = self.flow.inverse(tuple(latents), guidance.conditions)
+        residual, log_det = self.flow.inverse(tuple(latents), conditions.scales)
         log_prob = standard_normal_log_prob(tuple(latents)) - log_det
-        return denormalise(residual + guidance.mean), log_prob - LOG_SCALE * residual[0].numel()
+        return denormalise(residual + conditions.mean), log_prob - LOG_SCALE * residual[0].numel()
 
     def draw(
         self, shape: Sequence[int], temperature: Sequence[float], generator: torch.Generator
@@ -161,7 +161,7 @@ class ColorizationModel(nn.Module):
             for size, deviation in zip(shapes, temperature, strict=True)
         )
 
-    def settle(self, ab: Tensor, guidance: Guidance, lightness: Tensor) -> Tensor:
+    def settle(self, ab: Tensor, conditions: Conditions, lightness: Tensor) -> Tensor:
         """Let a sample's departure from the mean follow the things in the picture instead of the wavelets' blocks.
 
         The departure, not the mean, goes through a guided filter (He et al. 2010): it becomes locally linear in the
@@ -170,7 +170,7 @@ class ColorizationModel(nn.Module):
 
         Args:
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
-            guidance: from :meth:`guide`.
+            conditions: from :meth:`condition`.
             lightness: L* in 0..100, ``(batch, 1, height, width)``, or a batch of one for all.
 
         Returns:
@@ -178,7 +178,7 @@ class ColorizationModel(nn.Module):
         """
         from kornia.filters import guided_blur  # takes long to load
 
-        mean = denormalise(guidance.mean)
+        mean = denormalise(conditions.mean)
         guide = functional.avg_pool2d(lightness, TARGET_STRIDE).expand(len(ab), -1, -1, -1) / 100
         return mean + guided_blur(guide, ab - mean, SETTLING_WINDOW, SETTLING_EPSILON)
 
@@ -207,12 +207,12 @@ class ColorizationModel(nn.Module):
             flow_share: of the batch, the first views, from which the likelihood's mean is estimated. The flow takes
                 most of the time, and the mean, which decides what is sky and what is skin, most pictures.
         """
-        guidance = self.guide(lightness, stem_features)
+        conditions = self.condition(lightness, stem_features)
         target = normalise(ab)
-        error = (target - guidance.mean).square()
+        error = (target - conditions.mean).square()
         few = math.ceil(flow_share * len(ab))
         noisy = target[:few] + objective.noise * torch.randn_like(target[:few])
-        latents, log_probs = self._encode_by_scale(noisy, guidance.first(few))
+        latents, log_probs = self._encode_by_scale(noisy, conditions.first(few))
         nats = [-log_prob.mean() / z[0].numel() for z, log_prob in zip(latents, log_probs, strict=True)]
         total = torch.stack(nats).mean() + objective.mean_weight * error.mean()
         dims = target[0].numel()
@@ -220,8 +220,8 @@ class ColorizationModel(nn.Module):
         lab_error = error.mean((0, 2, 3)) * error.new_tensor(AB_SCALE).square()
         return Losses(total, bits.detach(), lab_error.mean().sqrt().detach(), tuple(n.detach() for n in nats))
 
-    def _encode_by_scale(self, ab: Tensor, guidance: Guidance) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        latents, log_dets = self.flow.forward_by_scale(ab - guidance.mean.detach(), guidance.conditions)
+    def _encode_by_scale(self, ab: Tensor, conditions: Conditions) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        latents, log_dets = self.flow.forward_by_scale(ab - conditions.mean.detach(), conditions.scales)
         log_probs = tuple(standard_normal_log_prob(z) + log_det for z, log_det in zip(latents, log_dets, strict=True))
         return latents, log_probs
 

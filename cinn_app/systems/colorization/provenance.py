@@ -3,7 +3,7 @@
 >>> import numpy as np
 >>> from cinn_app import Colorizer
 >>> colorizer, gray = Colorizer.load("colorize"), np.full((90, 120), 128, np.uint8)
->>> made = read_making(colorizer.colorize(gray, 4, seed=7)[2].mark(strength=0.8), colorizer, (90, 120))
+>>> made = Provenance.of(colorizer.colorize(gray, 4, seed=7)[2].mark(strength=0.8), colorizer, (90, 120))
 >>> made.seed, made.sample, made.strength, made.lacking
 (7, 2, 0.8, ())
 """
@@ -15,20 +15,34 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
-from cinn_app.axes import find_axis
+from cinn_app.axes import match_axis
 from cinn_app.errors import CinnError
 from cinn_app.systems.colorization.axes import MAX_STEP
 from cinn_app.systems.colorization.colorizer import MAX_TEMPERATURE, Colorizer
 from cinn_app.systems.colorization.hints import Hint, Hints
 
-__all__ = ["Lack", "Making", "read_making"]
+__all__ = ["Lack", "Provenance"]
 
 #: What a mark names and does not hold, or what does not fit here.
 Lack = Literal["weights", "reference", "kept", "hints", "axes", "temperature"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Making(NamedTuple):
+class _Record(BaseModel):
+    """A mark may come from anyone's file."""
+
+    weights: str = ""
+    seed: Annotated[int, Field(ge=0)]
+    sample: Annotated[int, Field(ge=0, le=100_000)]
+    temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=1)]
+    strength: Annotated[Finite, Field(ge=0)] = 1.0
+    axes: dict[str, Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP)]] = {}
+    hints: tuple[Hint, ...] = ()
+    reference: str | None = None
+    kept: str | None = None
+
+
+class Provenance(NamedTuple):
     """How a colouring came about, and can come about again.
 
     Attributes:
@@ -51,53 +65,38 @@ class Making(NamedTuple):
     reference: str | None
     lacking: tuple[Lack, ...]
 
+    @classmethod
+    def of(cls, record: Mapping[str, Any] | None, colorizer: Colorizer, size: tuple[int, int]) -> "Provenance | None":
+        """Read a record, as :func:`cinn_app.imaging.read_provenance` returns it, of a picture of height and width `size`.
 
-class _Mark(BaseModel):
-    """A mark may come from anyone's file."""
-
-    weights: str = ""
-    seed: Annotated[int, Field(ge=0)]
-    sample: Annotated[int, Field(ge=0, le=100_000)]
-    temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=1)]
-    strength: Annotated[Finite, Field(ge=0)] = 1.0
-    axes: dict[str, Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP)]] = {}
-    hints: tuple[Hint, ...] = ()
-    reference: str | None = None
-    kept: str | None = None
-
-
-def read_making(mark: Mapping[str, Any] | None, colorizer: Colorizer, size: tuple[int, int]) -> Making | None:
-    """Read the mark of a picture of height and width `size`, as `imaging.read_provenance` gives it.
-
-    Returns:
-        How its colours came about; or None where there is no mark, or one that is not that of a single drawn colouring,
-        such as that of a contact sheet.
-    """
-    if mark is None or "samples" in mark:
-        return None
-    try:
-        made = _Mark.model_validate(dict(mark))
-    except (ValidationError, CinnError):
-        return None
-    there = {"reference": made.reference, "kept": made.kept}
-    lacking: list[Lack] = [name for name in ("reference", "kept") if there[name]]
-    if made.weights != colorizer.settings()["weights"]:
-        lacking.append("weights")
-    hints = None
-    if made.hints:
+        Returns:
+            The provenance, or ``None`` without a record of one drawn colouring: a contact sheet's is of several.
+        """
+        if record is None or "samples" in record:
+            return None
         try:
-            hints = Hints(made.hints).on(size)
-        except CinnError:  # it has been cropped or made smaller since
-            lacking.append("hints")
-    axes = {}
-    for name, step in made.axes.items():
-        with contextlib.suppress(CinnError):  # of other weights
-            axes[find_axis(colorizer.axes, name).name] = step
-    if len(axes) < len(made.axes):
-        lacking.append("axes")
-    temperature = round(made.temperature[-1], 6)
-    scales = colorizer.temperatures(temperature)
-    close = [math.isclose(one, other, abs_tol=1e-4) for one, other in zip(scales, made.temperature, strict=False)]
-    if len(scales) != len(made.temperature) or not all(close):
-        lacking.append("temperature")
-    return Making(made.seed, made.sample, temperature, made.strength, axes, hints, made.reference, tuple(lacking))
+            made = _Record.model_validate(dict(record))
+        except (ValidationError, CinnError):
+            return None
+        there = {"reference": made.reference, "kept": made.kept}
+        lacking: list[Lack] = [name for name in ("reference", "kept") if there[name]]
+        if made.weights != colorizer.settings()["weights"]:
+            lacking.append("weights")
+        hints = None
+        if made.hints:
+            try:
+                hints = Hints(made.hints).on(size)
+            except CinnError:  # it has been cropped or made smaller since
+                lacking.append("hints")
+        axes = {}
+        for name, step in made.axes.items():
+            with contextlib.suppress(CinnError):  # of other weights
+                axes[match_axis(colorizer.axes, name).name] = step
+        if len(axes) < len(made.axes):
+            lacking.append("axes")
+        temperature = round(made.temperature[-1], 6)
+        scales = colorizer.temperatures(temperature)
+        close = [math.isclose(one, other, abs_tol=1e-4) for one, other in zip(scales, made.temperature, strict=False)]
+        if len(scales) != len(made.temperature) or not all(close):
+            lacking.append("temperature")
+        return cls(made.seed, made.sample, temperature, made.strength, axes, hints, made.reference, tuple(lacking))

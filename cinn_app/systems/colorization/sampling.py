@@ -12,7 +12,7 @@ from cinn_app.errors import CinnError
 from cinn_app.flows import random_orthogonal
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
 from cinn_app.systems.colorization.constraints import keep_region, meet_hints, meet_palette
-from cinn_app.systems.colorization.encoded import Reading
+from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.pack import TARGET_STRIDE
 from cinn_app.systems.colorization.recipe import ColorizationSampling
@@ -30,7 +30,7 @@ def draw_chroma(
     model: ColorizationModel,
     sampling: ColorizationSampling,
     axes: Sequence[ColourAxis],
-    reading: Reading,
+    encoded: EncodedPhotograph,
     temperature: Sequence[float],
     seed: int,
     numbers: Sequence[int],
@@ -48,7 +48,7 @@ def draw_chroma(
         model: trained.
         sampling: the recipe's.
         axes: the model's.
-        reading: of a photograph, as often as it is to be coloured.
+        encoded: the photograph, as often as it is to be coloured.
         temperature: of the latent per scale, fine to coarse.
         seed: the same one draws the same again.
         numbers: which samples of the seed to draw, one per photograph of the batch.
@@ -60,19 +60,19 @@ def draw_chroma(
     Raises:
         CinnError: if the steering does not fit the photograph or the model.
     """
-    guidance = reading.guidance
+    conditions = encoded.conditions
     generators = [generator_of(seed, number // 2) for number in numbers]
-    side = guidance.mean.new_tensor([1 - 2 * (number % 2) for number in numbers])[:, None, None, None]
-    spread = _spread(seed, numbers, reading.lightness.cpu()).to(guidance.mean)
+    side = conditions.mean.new_tensor([1 - 2 * (number % 2) for number in numbers])[:, None, None, None]
+    spread = _spread(seed, numbers, encoded.lightness.cpu()).to(conditions.mean)
     added = _share_added(sampling, temperature)
-    latents = [side * z for z in _latents(model, guidance.mean, temperature, generators)]
+    latents = [side * z for z in _latents(model, conditions.mean, temperature, generators)]
     latents[-1] = latents[-1] - added * latents[-1].mean((2, 3), keepdim=True)
     step = sampling.temperature[-1] * sum_of_steps(axes, steering.axes, latents[-1].shape[1])
-    latents[-1] = latents[-1] + step.to(guidance.mean)[:, None, None]
-    ab = model.decode(latents, guidance)[0] - added * reading.skew
+    latents[-1] = latents[-1] + step.to(conditions.mean)[:, None, None]
+    ab = model.decode(latents, conditions)[0] - added * encoded.skew
     if steering.reference is not None:
-        ab = meet_palette(model, reading, ab, steering.reference)
-    ab = model.settle(ab, guidance, reading.lightness)
+        ab = meet_palette(model, encoded, ab, steering.reference)
+    ab = model.settle(ab, conditions, encoded.lightness)
     heat = temperature[-1] / sampling.temperature[-1]
     tint = added * heat * spread[:, :2] * spread.new_tensor(sampling.tint)
     if steering.reference is None:
@@ -80,32 +80,32 @@ def draw_chroma(
         ab = _enliven(ab, _vividness(sampling, heat, spread[:, 2]) ** added, sampling.chroma_limit)
     else:  # it says how vivid the colours are, and nearly what they have in common
         tint = tint / 2
-    ab = ab + _lay(tint, reading.lightness)
+    ab = ab + _lay(tint, encoded.lightness)
     if steering.hints is not None:
-        ab = meet_hints(model, reading, ab, steering.hints)
-    if steering.kept is not None:
-        ab = keep_region(reading, ab, steering.kept)
+        ab = meet_hints(model, encoded, ab, steering.hints)
+    if steering.region is not None:
+        ab = keep_region(encoded, ab, steering.region)
     return ab
 
 
 def draw_from_density(
-    model: ColorizationModel, reading: Reading, seed: int
+    model: ColorizationModel, encoded: EncodedPhotograph, seed: int
 ) -> tuple[Tensor, tuple[tuple[Tensor, ...], Tensor]]:
     """Draw chroma for each photograph of a batch from :math:`p(ab | L)` as it was learnt, with nothing added.
 
     Args:
         model: trained.
-        reading: of a photograph, as often as it is to be coloured.
+        encoded: the photograph, as often as it is to be coloured.
         seed: the same one draws the same again.
 
     Returns:
         Lab units, ``(batch, 2, height / 4, width / 4)``, on the canvas; and their latents, fine to coarse, with
         ``log p(ab | L)`` in nats, ``(batch,)``.
     """
-    guidance = reading.guidance
-    generators = [generator_of(seed, number) for number in range(len(guidance.mean))]
-    latents = _latents(model, guidance.mean, [1.0] * len(guidance.conditions), generators)
-    ab, log_probs = model.decode(latents, guidance)
+    conditions = encoded.conditions
+    generators = [generator_of(seed, number) for number in range(len(conditions.mean))]
+    latents = _latents(model, conditions.mean, [1.0] * len(conditions.scales), generators)
+    ab, log_probs = model.decode(latents, conditions)
     return ab, (tuple(latents), log_probs)
 
 

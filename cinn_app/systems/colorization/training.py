@@ -15,7 +15,7 @@ from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
 from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
-from cinn_app.systems.colorization.axes import axes_to_details, find_colour_axes
+from cinn_app.systems.colorization.axes import axes_to_details, fit_colour_axes
 from cinn_app.systems.colorization.data import ColourBatch, PackedViews, split_held_out
 from cinn_app.systems.colorization.features import cache_features
 from cinn_app.systems.colorization.model import ColorizationModel, Losses, denormalise
@@ -98,7 +98,7 @@ class ColorizationTraining(Trainable):
 
     def details(self) -> dict[str, Any]:
         """Find the axes of colour."""
-        return axes_to_details(find_colour_axes(self.model, self.held_out, self.progress))
+        return axes_to_details(fit_colour_axes(self.model, self.held_out, self.progress))
 
     def _losses(self, batch: ColourBatch, flow_share: float = 1.0) -> Losses:
         return self.model.losses(*batch, self.recipe.objective, flow_share)
@@ -163,11 +163,11 @@ def _sample_sheet(
 ) -> Image.Image:
     """Draw one row per view: gray, true colours, the mean, and samples."""
     device = next(model.parameters()).device
-    guidance = model.guide(batch.lightness.to(device), batch.stem_features.to(device))
+    conditions = model.condition(batch.lightness.to(device), batch.stem_features.to(device))
     generator = torch.Generator().manual_seed(0)
-    latents = [model.draw(guidance.mean.shape, sampling.temperature, generator) for _ in range(samples)]
-    drawn = [model.decode([z.to(guidance.mean) for z in latent], guidance)[0] for latent in latents]
-    columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(guidance.mean), *drawn]
+    latents = [model.draw(conditions.mean.shape, sampling.temperature, generator) for _ in range(samples)]
+    drawn = [model.decode([z.to(conditions.mean) for z in latent], conditions)[0] for latent in latents]
+    columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(conditions.mean), *drawn]
     pictures = torch.stack([_show(batch.lightness, ab.cpu()) for ab in columns], dim=1).flatten(0, 1)
     return Image.fromarray(make_grid(pictures, nrow=len(columns)).permute(1, 2, 0).numpy())
 

@@ -26,7 +26,7 @@ from cinn_app.systems.digits.data import Digits
 from cinn_app.systems.digits.digit_shape import measure_strokes
 from cinn_app.systems.digits.model import AXES, CLASSES, COARSE_DIMS, DIMS, DigitModel, dequantise, quantise
 
-__all__ = ["FoundAxes", "find_axes", "varimax"]
+__all__ = ["FoundAxes", "principal_axes", "varimax"]
 
 BATCH = 500
 #: Handwritings, per class, that are moved to see what an axis does; how far they are moved, and how far apart they are.
@@ -50,7 +50,7 @@ class FoundAxes(NamedTuple):
 
 
 @torch.inference_mode()
-def find_axes(model: DigitModel, digits: Digits, progress: Progress = no_progress) -> FoundAxes:
+def principal_axes(model: DigitModel, digits: Digits, progress: Progress = no_progress) -> FoundAxes:
     """Find and name the axes.
 
     Args:

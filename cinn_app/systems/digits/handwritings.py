@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cinn_app.axes import find_axes, find_axis
+from cinn_app.axes import match_axes, match_axis
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
@@ -89,7 +89,7 @@ class Handwritings:
             CinnError: if an axis is unknown or given twice, or a step is no number from -3 to 3.
         """
         moved = inputs.as_latents(latents).clone()
-        for axis, step in find_axes(self.axes(label), inputs.as_steps(steps, MAX_STEP)):
+        for axis, step in match_axes(self.axes(label), inputs.as_steps(steps, MAX_STEP)):
             moved += step * axis.direction
         return moved
 
@@ -113,7 +113,7 @@ class Handwritings:
         """
         laid = inputs.as_latents(latent, "(784,)")
         lengths = torch.tensor([inputs.number_between(step, "step", -MAX_STEP, MAX_STEP) for step in steps])
-        crossed = [find_axis(self.axes(label), axis) for axis in axes]
+        crossed = [match_axis(self.axes(label), axis) for axis in axes]
         if len({axis.name for axis in crossed}) < len(crossed):
             raise CinnError("An axis cannot cross itself: choose different ones.")
         for axis in crossed:
@@ -165,7 +165,7 @@ class Handwritings:
     ) -> dict[str, Any]:
         """Name all that makes the handwritings of :meth:`sample`, as JSON has it; a file's mark holds it."""
         drawn = {"seed": inputs.whole_number(seed, "seed", 0, MAX_SEED), "temperature": self._temperature(temperature)}
-        along = find_axes(self.axes(within), inputs.as_steps(steps or {}, MAX_STEP))
+        along = match_axes(self.axes(within), inputs.as_steps(steps or {}, MAX_STEP))
         axes = {axis.name: step for axis, step in along}
         moved = {} if not axes else {"axes": axes} if within is None else {"axes": axes, "axes_within": within}
         return {**self.model_settings(), **drawn, **moved}

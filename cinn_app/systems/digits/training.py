@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
-from cinn_app.systems.digits.axes import find_axes
+from cinn_app.systems.digits.axes import principal_axes
 from cinn_app.systems.digits.data import Digits, load_mnist, require_mnist
 from cinn_app.systems.digits.images import digit_sheet
 from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, quantise
@@ -77,7 +77,7 @@ class DigitsTraining(Trainable):
 
     def details(self) -> dict[str, Any]:
         """Find the axes of the handwriting, put their directions into the model, and return their names and shares."""
-        found = find_axes(self.model, self.test, self.progress)
+        found = principal_axes(self.model, self.test, self.progress)
         self.model.axes.copy_(found.directions)
         rows = zip(found.names, found.shares.tolist(), strict=True)
         return {

@@ -10,7 +10,7 @@ from PIL import Image
 from cinn_app import Colorizer
 from cinn_app.checkpoints import save_checkpoint
 from cinn_app.errors import CinnError
-from cinn_app.systems.colorization.canvas import Canvas
+from cinn_app.systems.colorization.encoded import Canvas
 from cinn_app.systems.colorization.steering import Steering
 
 
@@ -22,7 +22,7 @@ def colours(seed: int, height: int = 64, width: int = 96) -> np.ndarray:
 @pytest.fixture(scope="module")
 def colorizer(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
     """The tiny model with its axes, through a file."""
-    found = Colorizer.load(tiny_checkpoint, "cpu").find_axes([colours(seed) for seed in range(4)])
+    found = Colorizer.load(tiny_checkpoint, "cpu").fit_axes([colours(seed) for seed in range(4)])
     path = tmp_path_factory.mktemp("axes") / "steered.safetensors"
     save_checkpoint(path, found)
     return Colorizer.load(path, "cpu")
@@ -60,12 +60,12 @@ def test_the_first_axis_moves_mean_colour_more_than_any_other_direction(colorize
             colouring = colorizer.encode(colours(seed))
             lightness = Canvas.of(colouring.photograph, 64).lightness(colouring.photograph)
             with torch.inference_mode():
-                guidance = colorizer.model.guide(lightness)
+                conditions = colorizer.model.condition(lightness)
                 latents = [z[None] for z in colouring.latents]
                 ends = []
                 for sign in (1, -1):
                     moved = latents[-1] + sign * direction[:, None, None]
-                    ends.append(colorizer.model.decode((*latents[:-1], moved), guidance)[0].mean((0, 2, 3)))
+                    ends.append(colorizer.model.decode((*latents[:-1], moved), conditions)[0].mean((0, 2, 3)))
             total += float((ends[0] - ends[1]).square().sum())
         return total
 
@@ -94,4 +94,4 @@ def test_what_cannot_be_is_said_in_a_sentence(colorizer: Colorizer, tiny_checkpo
     with pytest.raises(CinnError, match="no axes"):
         old.colorize(picture, steering=Steering(axes={1: 1}))
     with pytest.raises(CinnError, match="without colour photographs"):
-        old.find_axes([picture])
+        old.fit_axes([picture])

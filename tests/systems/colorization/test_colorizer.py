@@ -17,7 +17,7 @@ from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
-from cinn_app.systems.colorization.encoded import Reading
+from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 from cinn_app.systems.colorization.model import AB_OFFSET
 
@@ -117,20 +117,20 @@ def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
 @torch.inference_mode()
 def test_samples_vary_around_the_mean_and_not_around_the_centre_of_the_density(colorizer: Colorizer) -> None:
     plain = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0)
-    reading = plain.read(gray(90, 120))
-    guess = plain.best_guess(reading).ab
-    (cold,) = plain.colorize(reading, temperature=0)
+    encoded = plain.encode_photograph(gray(90, 120))
+    guess = plain.best_guess(encoded).ab
+    (cold,) = plain.colorize(encoded, temperature=0)
     torch.testing.assert_close(cold.ab, guess, atol=1e-2, rtol=0)
-    centre = plain.model.decode([torch.zeros_like(z)[None] for z in cold.latents], reading.guidance)[0]
-    assert not torch.allclose(reading.canvas.crop(centre[0]), guess, atol=0.5)
+    centre = plain.model.decode([torch.zeros_like(z)[None] for z in cold.latents], encoded.conditions)[0]
+    assert not torch.allclose(encoded.canvas.crop(centre[0]), guess, atol=0.5)
 
 
 @torch.inference_mode()
 def test_a_picture_is_as_probable_read_as_drawn(colorizer: Colorizer) -> None:
     """Encoding the chroma of a drawn colouring gives back its latents and its log-likelihood."""
     drawn = colorizer.colorize(gray(64, 128), seed=5)[0]
-    guidance = Reading.of(colorizer.model, drawn.photograph, colorizer.recipe.data.size).guidance
-    latents, log_prob = colorizer.model.encode(drawn.ab[None], guidance)
+    conditions = EncodedPhotograph.of(colorizer.model, drawn.photograph, colorizer.recipe.data.size).conditions
+    latents, log_prob = colorizer.model.encode(drawn.ab[None], conditions)
     assert log_prob.item() == pytest.approx(drawn.log_prob, rel=1e-3)
     torch.testing.assert_close(latents[-1][0], drawn.latents[-1], atol=1e-2, rtol=0)
 
@@ -212,13 +212,13 @@ def test_every_second_sample_lies_opposite_to_the_one_before(
     """All that is random in one is mirrored in its partner."""
     asked: list[list[torch.Tensor]] = []
     decode = colorizer.model.decode
-    reading = colorizer.read(gray(90, 120))
-    monkeypatch.setattr(colorizer.model, "decode", lambda z, guidance: asked.append(list(z)) or decode(z, guidance))
-    colorizer.colorize(reading, 4, 0.5, seed=5)
+    encoded = colorizer.encode_photograph(gray(90, 120))
+    monkeypatch.setattr(colorizer.model, "decode", lambda z, conditions: asked.append(list(z)) or decode(z, conditions))
+    colorizer.colorize(encoded, 4, 0.5, seed=5)
     for scale in asked[0]:
         assert torch.equal(scale[0], -scale[1]) and torch.equal(scale[2], -scale[3])
         assert not torch.allclose(scale[0], scale[2], atol=0.1)
-    colorizer.colorize(reading, [3], 0.5, seed=5)
+    colorizer.colorize(encoded, [3], 0.5, seed=5)
     for whole, alone in zip(*asked, strict=True):
         assert torch.equal(whole[3:], alone)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.model import ColorizationModel, Guidance, denormalise, normalise
+from cinn_app.systems.colorization.model import ColorizationModel, Conditions, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationObjective
 
 
@@ -27,9 +27,9 @@ def photographs(batch: int, height: int, width: int) -> tuple[torch.Tensor, torc
 def test_round_trip_at_any_size(model: ColorizationModel, height: int, width: int) -> None:
     lightness, ab = photographs(2, height, width)
     with torch.inference_mode():
-        guidance = model.guide(lightness)
-        latents, log_prob = model.encode(ab, guidance)
-        back, again = model.decode(latents, guidance)
+        conditions = model.condition(lightness)
+        latents, log_prob = model.encode(ab, conditions)
+        back, again = model.decode(latents, conditions)
     assert [tuple(z.shape[-2:]) for z in latents] == [(height // s, width // s) for s in (8, 16, 32, 64)]
     torch.testing.assert_close(back, ab, rtol=0, atol=2e-3)
     torch.testing.assert_close(again, log_prob, rtol=1e-4, atol=0.05)
@@ -42,7 +42,7 @@ def test_likelihood_is_exact(model: ColorizationModel) -> None:
     exact.flow, exact.haar = model.flow.double(), model.haar
     generator = torch.Generator().manual_seed(1)
     condition = [scale[0].condition_channels for scale in (*model.flow.details, model.flow.base)]
-    guidance = Guidance(
+    conditions = Conditions(
         torch.randn(1, 2, 16, 16, generator=generator, dtype=torch.float64),
         tuple(
             torch.randn(1, channels - (2 if level < 3 else 0), 8 >> level, 8 >> level, generator=generator).double()
@@ -52,14 +52,14 @@ def test_likelihood_is_exact(model: ColorizationModel) -> None:
     ab = 10 * torch.randn(1, 2, 16, 16, generator=generator, dtype=torch.float64)
 
     def flat(values: torch.Tensor) -> torch.Tensor:
-        latents, _ = exact.encode(values.view(1, 2, 16, 16), guidance)
+        latents, _ = exact.encode(values.view(1, 2, 16, 16), conditions)
         return torch.cat([z.flatten() for z in latents])
 
     jacobian = torch.autograd.functional.jacobian(flat, ab.flatten())
     z = flat(ab.flatten())
     expected = -(z.square().sum() + len(z) * math.log(2 * math.pi)) / 2 + torch.linalg.slogdet(jacobian).logabsdet
     try:
-        torch.testing.assert_close(exact.encode(ab, guidance)[1][0], expected, rtol=1e-9, atol=1e-6)
+        torch.testing.assert_close(exact.encode(ab, conditions)[1][0], expected, rtol=1e-9, atol=1e-6)
     finally:
         model.flow.float()
 
@@ -96,8 +96,8 @@ def test_flow_learns_from_its_share_of_a_batch_and_the_mean_from_all(model: Colo
 def test_cached_features_give_the_same_guidance(model: ColorizationModel) -> None:
     lightness, _ = photographs(1, 64, 128)
     with torch.inference_mode():
-        direct = model.guide(lightness)
-        cached = model.guide(lightness, model.encoder.stem_features(lightness))
+        direct = model.condition(lightness)
+        cached = model.condition(lightness, model.encoder.stem_features(lightness))
     torch.testing.assert_close(direct.mean, cached.mean)
 
 
@@ -105,7 +105,7 @@ def test_bits_per_dim_of_the_objective_agree_with_encode(model: ColorizationMode
     lightness, ab = photographs(2, 64, 64)
     with torch.inference_mode():
         losses = model.losses(lightness, ab, None, ColorizationObjective(noise=1e-6, mean_weight=1.0))
-        _, log_prob = model.encode(ab, model.guide(lightness))
+        _, log_prob = model.encode(ab, model.condition(lightness))
     bits = -log_prob.mean() / math.log(2) / ab[0].numel()
     torch.testing.assert_close(losses.bits_per_dim, bits, rtol=1e-3, atol=1e-3)
 
@@ -121,14 +121,14 @@ def test_latents_are_drawn_at_the_temperature_of_their_scale(model: Colorization
 def test_settling_smooths_blocks_and_keeps_edges_of_the_lightness(model: ColorizationModel) -> None:
     lightness = torch.full((1, 1, 64, 64), 30.0)
     lightness[..., 32:] = 70.0  # an edge down the middle
-    guidance = model.guide(lightness)
-    mean = denormalise(guidance.mean)
+    conditions = model.condition(lightness)
+    mean = denormalise(conditions.mean)
     rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
     on_the_edge = 20.0 * (columns >= 8).expand(1, 2, 16, 16)
     off_the_edge = 20.0 * (rows >= 8).expand(1, 2, 16, 16)
-    kept = model.settle(mean + on_the_edge, guidance, lightness) - mean
-    smoothed = model.settle(mean + off_the_edge, guidance, lightness) - mean
+    kept = model.settle(mean + on_the_edge, conditions, lightness) - mean
+    smoothed = model.settle(mean + off_the_edge, conditions, lightness) - mean
     assert kept.diff(dim=-1).max() > 14
     assert smoothed.diff(dim=-2).max() < 4
     assert smoothed.mean() == pytest.approx(10, abs=1)
-    torch.testing.assert_close(model.settle(mean, guidance, lightness), mean)
+    torch.testing.assert_close(model.settle(mean, conditions, lightness), mean)

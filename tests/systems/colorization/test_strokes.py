@@ -10,10 +10,8 @@ import torch
 from cinn_app import Colorizer
 from cinn_app.errors import CinnError
 from cinn_app.imaging import read_photograph, rgb_to_lab, shrink_photograph
-from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.region import Kept
-from cinn_app.systems.colorization.steering import Steering
-from cinn_app.systems.colorization.strokes import Stroke, painted_region, stroke_pixels
+from cinn_app.systems.colorization.hints import Hints, Stroke, painted_region, stroke_pixels
+from cinn_app.systems.colorization.steering import Region, Steering
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +64,8 @@ def test_samples_of_a_seed_may_be_drawn_one_by_one_from_what_was_read_once(
     colorizer: Colorizer, picture: np.ndarray
 ) -> None:
     together = colorizer.colorize(picture, 3, seed=5)
-    reading = colorizer.read(picture)
-    last, first = colorizer.colorize(reading, [2, 0], seed=5)
+    encoded = colorizer.encode_photograph(picture)
+    last, first = colorizer.colorize(encoded, [2, 0], seed=5)
     torch.testing.assert_close(last.ab, together[2].ab, atol=1e-3, rtol=0)
     torch.testing.assert_close(first.ab, together[0].ab, atol=1e-3, rtol=0)
     assert last.settings == together[2].settings
@@ -77,7 +75,7 @@ def test_what_is_kept_stays_in_every_sample_whatever_else_is_wished(colorizer: C
     (old,) = colorizer.colorize(picture, seed=1)
     region = np.zeros((180, 240), bool)
     region[:, :120] = True
-    steering = Steering(hints=Hints.parse(["200,90=#2040a0"]), kept=Kept(old.ab, region))
+    steering = Steering(hints=Hints.parse(["200,90=#2040a0"]), region=Region(old.ab, region))
     samples = colorizer.colorize(picture, 2, seed=9, steering=steering)
     half = old.ab.shape[-1] // 2
     for sample in samples:
@@ -85,6 +83,6 @@ def test_what_is_kept_stays_in_every_sample_whatever_else_is_wished(colorizer: C
         assert (sample.ab - old.ab)[..., half + 4 :].abs().mean() > 1
         assert sample.settings["kept"] == steering.settings()["kept"]
     with pytest.raises(CinnError, match="leaves something out"):
-        colorizer.colorize(picture, steering=Steering(kept=Kept(old.ab, np.ones((180, 240), bool))))
+        colorizer.colorize(picture, steering=Steering(region=Region(old.ab, np.ones((180, 240), bool))))
     with pytest.raises(CinnError, match="of another photograph or model"):
-        colorizer.colorize(picture, steering=Steering(kept=Kept(old.ab[..., :-1], region)))
+        colorizer.colorize(picture, steering=Steering(region=Region(old.ab[..., :-1], region)))

@@ -141,7 +141,7 @@ class Worker:
         """Write all that is made of the picture."""
         if isinstance(work, Done):
             return work
-        from cinn_app.systems.colorization.summaries import save_sheet, save_uncertainty
+        from cinn_app.systems.colorization.selection import save_sheet, save_uncertainty
 
         start = time.perf_counter()
         for target, colouring in zip(job.targets, work.colourings, strict=True):

@@ -13,9 +13,8 @@ from cinn_app.studio.files import new_results_folder
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import Palette
-from cinn_app.systems.colorization.selection import DRAWN_FOR_EACH, keep_diverse
+from cinn_app.systems.colorization.selection import DRAWN_FOR_EACH, keep_diverse, save_sheet, save_uncertainty
 from cinn_app.systems.colorization.steering import Steering
-from cinn_app.systems.colorization.summaries import save_sheet, save_uncertainty
 
 __all__ = ["ColorizeApi"]
 
@@ -182,9 +181,9 @@ class ColorizeApi:
             report: For each colouring its file, the seeds of both ends, its log-likelihood, seconds and warnings.
         """
         start = time.perf_counter()
-        reading = self.colorizer.read(picture)
+        encoded = self.colorizer.encode_photograph(picture)
         first, last = (
-            self.colorizer.colorize(reading, 1, temperature, end, Steering(axes or {}))[0] for end in (seed, other_seed)
+            self.colorizer.colorize(encoded, 1, temperature, end, Steering(axes or {}))[0] for end in (seed, other_seed)
         )
         way = self.colorizer.interpolate(first, last, count)
         return _save(picture, way, strength, start, {"seeds": [seed, other_seed]})

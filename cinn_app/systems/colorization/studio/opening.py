@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cinn_app.imaging import read_provenance
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.provenance import Making, read_making
+from cinn_app.systems.colorization.provenance import Provenance
 from cinn_app.systems.colorization.studio.controls import ControlRanges, Controls
 from cinn_app.systems.colorization.studio.hint_pad import marks
 from cinn_app.systems.colorization.studio.history import Album
@@ -45,14 +45,14 @@ def begin(file: Path, album: Album, present: Visit | None, controls: Controls, c
     reference = present.reference if present else None
     known = album.latest(file)
     if known:
-        fresh = dataclasses.replace(known.visit, colourings=(), chosen=0, first=0, kept=None, reference=reference)
+        fresh = dataclasses.replace(known.visit, colourings=(), chosen=0, first=0, region=None, reference=reference)
         visit = wake_visit(fresh, present)
     else:
         visit = open_visit(file, album.folder, reference)
-    making = read_making(read_provenance(file), colorizer, visit.size)
-    if making is None:
+    provenance = Provenance.of(read_provenance(file), colorizer, visit.size)
+    if provenance is None:
         return Opened(visit, controls._replace(drawn=None))
-    return _restore(visit, making, ControlRanges(colorizer))
+    return _restore(visit, provenance, ControlRanges(colorizer))
 
 
 def go_on(album: Album, file: Path, present: Visit | None, controls: Controls, colorizer: Colorizer) -> Opened:
@@ -68,19 +68,19 @@ def go_on(album: Album, file: Path, present: Visit | None, controls: Controls, c
     return Opened(dataclasses.replace(wake_visit(moment.visit, present), reference=reference), moment.controls)
 
 
-def _restore(visit: Visit, making: Making, ranges: ControlRanges) -> Opened:
+def _restore(visit: Visit, provenance: Provenance, ranges: ControlRanges) -> Opened:
     """Take over what a mark says, as far as the page can be set to it."""
-    drawn = marks(making.hints) if making.hints else None
-    steps = tuple(making.axes.get(name, 0.0) for name in ranges.axes)
-    wanted = Controls(making.temperature, making.strength, making.seed, drawn, steps)
+    drawn = marks(provenance.hints) if provenance.hints else None
+    steps = tuple(provenance.axes.get(name, 0.0) for name in ranges.axes)
+    wanted = Controls(provenance.temperature, provenance.strength, provenance.seed, drawn, steps)
     controls = ranges.read(*wanted[:4], *steps)
-    lacking: tuple[str, ...] = making.lacking
-    if visit.reference and visit.reference.palette.digest == making.reference:
+    lacking: tuple[str, ...] = provenance.lacking
+    if visit.reference and visit.reference.palette.digest == provenance.reference:
         lacking = tuple(lack for lack in lacking if lack != "reference")
-    elif not making.reference:
+    elif not provenance.reference:
         visit = dataclasses.replace(visit, reference=None)
     if controls != wanted:
         lacking = (*lacking, "range")
-    chosen = making.sample % SAMPLES
-    visit = dataclasses.replace(visit, first=making.sample - chosen, chosen=chosen)
+    chosen = provenance.sample % SAMPLES
+    visit = dataclasses.replace(visit, first=provenance.sample - chosen, chosen=chosen)
     return Opened(visit, controls, lacking)

@@ -11,8 +11,8 @@ from cinn_app.errors import CinnError
 from cinn_app.imaging import lightness_and_ab_to_rgb8, save_picture
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colouring
+from cinn_app.systems.colorization.selection import save_uncertainty
 from cinn_app.systems.colorization.studio.visits import Visit, read_upload
-from cinn_app.systems.colorization.summaries import save_uncertainty
 
 __all__ = ["describe", "differences", "export", "gray", "paint", "save_whole"]
 

@@ -13,11 +13,9 @@ from cinn_app.studio.files import naming
 from cinn_app.studio.handlers import SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.hints import Hints, painted_region
 from cinn_app.systems.colorization.reference import Palette
-from cinn_app.systems.colorization.region import Kept
-from cinn_app.systems.colorization.steering import Steering
-from cinn_app.systems.colorization.strokes import painted_region
+from cinn_app.systems.colorization.steering import Region, Steering
 from cinn_app.systems.colorization.studio.controls import STEPS
 from cinn_app.systems.colorization.studio.hint_pad import HintPad, marks
 from cinn_app.systems.colorization.studio.visits import Reference, Visit
@@ -132,7 +130,7 @@ class SteeringPanel:
             name: step for name, step in zip(self.axes, map(STEPS.read, steps), strict=True) if step
         }
         on_it = self.pad.read(drawn, visit.size)
-        return Steering(along, on_it.hints, visit.palette, visit.kept if on_it.strokes else None)
+        return Steering(along, on_it.hints, visit.palette, visit.region if on_it.strokes else None)
 
     def _refer(self, payload: dict[str, Any] | None, visit: Visit | None) -> list[Any]:
         """Take the colours of a picture; of one that has none or cannot be read say so, and leave all else."""
@@ -170,12 +168,12 @@ class SteeringPanel:
             if not strokes:
                 raise CinnError(tr(NO_STROKES))
             colouring = visit.colourings[visit.chosen]
-            kept = Kept(colouring.ab, painted_region(strokes, visit.size, visit.large.size))
-            kept.check(visit.large.size, colouring.ab.shape[1:])
+            region = Region(colouring.ab, painted_region(strokes, visit.size, visit.large.size))
+            region.check(visit.large.size, colouring.ab.shape[1:])
         except CinnError as error:
             warn(error)
             return [gr.skip(), gr.skip()]
-        return [dataclasses.replace(visit, kept=kept), random_seed()]
+        return [dataclasses.replace(visit, region=region), random_seed()]
 
     def _save(self, visit: Visit | None, drawn: Any) -> str | None:
         try:

@@ -14,10 +14,9 @@ from cinn_app.imaging import (
 )
 from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
-from cinn_app.systems.colorization.encoded import Reading
+from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.reference import Palette
-from cinn_app.systems.colorization.region import Kept
-from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.steering import Region, Steering
 
 __all__ = [
     "SAMPLES",
@@ -69,12 +68,12 @@ class Visit:
         size: height and width of the photograph.
         small: the photograph, reduced for the pictures side by side.
         large: the photograph, reduced for the large picture.
-        reading: what the network found in it, once that is known.
+        encoded: what the network found in it, once that is known.
         colourings: of the reduced photograph.
         chosen: index of the colouring shown large.
         first: number of the first colouring in its draw, from 0.
         reference: whose colours this photograph or the next ones take on.
-        kept: a region of a colouring that stays while the rest is drawn anew.
+        region: of a colouring that stays while the rest is drawn anew.
     """
 
     upload: Path
@@ -82,12 +81,12 @@ class Visit:
     size: tuple[int, int]
     small: Photograph
     large: Photograph
-    reading: Reading | None = None
+    encoded: EncodedPhotograph | None = None
     colourings: tuple[Colouring, ...] = ()
     chosen: int = 0
     first: int = 0
     reference: Reference | None = None
-    kept: Kept | None = None
+    region: Region | None = None
 
     def number(self, index: int) -> int:
         """The number that a colouring is called by, from 1."""
@@ -135,7 +134,7 @@ def wake_visit(visit: Visit, present: Visit | None = None) -> Visit:
         ImageError: if the file cannot be read any more.
     """
     if present is not None and present.folder == visit.folder:
-        return _lay_on(visit, present.small, present.large, present.reading)
+        return _lay_on(visit, present.small, present.large, present.encoded)
     _, small, large = _read_reduced(visit.upload)
     visit.folder.mkdir(parents=True, exist_ok=True)
     return _lay_on(visit, small, large, None)
@@ -183,12 +182,12 @@ def draw(
     missing = [index for index in indices if there.get(index) != wanted[index]]
     if not missing:
         return visit
-    reading = visit.reading or colorizer.read(visit.large)
+    encoded = visit.encoded or colorizer.encode_photograph(visit.large)
     numbers = [visit.first + index for index in missing]
     drawn = dict(enumerate(visit.colourings))
-    drawn |= zip(missing, colorizer.colorize(reading, numbers, temperature, seed, steering), strict=True)
+    drawn |= zip(missing, colorizer.colorize(encoded, numbers, temperature, seed, steering), strict=True)
     colourings = tuple(drawn[index] for index in range(SAMPLES))
-    return dataclasses.replace(visit, reading=reading, colourings=colourings)
+    return dataclasses.replace(visit, encoded=encoded, colourings=colourings)
 
 
 def unheard(before: Visit, drawn: Visit) -> list[str]:
@@ -197,9 +196,9 @@ def unheard(before: Visit, drawn: Visit) -> list[str]:
     return [sentence for sentence in drawn.colourings[0].warnings if sentence not in heard]
 
 
-def _lay_on(visit: Visit, small: Photograph, large: Photograph, reading: Reading | None) -> Visit:
+def _lay_on(visit: Visit, small: Photograph, large: Photograph, encoded: EncodedPhotograph | None) -> Visit:
     colourings = tuple(colouring.on(large) for colouring in visit.colourings)
-    return dataclasses.replace(visit, small=small, large=large, reading=reading, colourings=colourings)
+    return dataclasses.replace(visit, small=small, large=large, encoded=encoded, colourings=colourings)
 
 
 def _read_reduced(upload: Path) -> tuple[tuple[int, int], Photograph, Photograph]:
