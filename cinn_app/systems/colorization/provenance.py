@@ -67,7 +67,12 @@ class Provenance(NamedTuple):
 
     @classmethod
     def of(cls, record: Mapping[str, Any] | None, colorizer: Colorizer, size: tuple[int, int]) -> "Provenance | None":
-        """Read a record, as :func:`cinn_app.imaging.read_provenance` returns it, of a picture of height and width `size`.
+        """Read a record, as :func:`cinn_app.imaging.read_provenance` returns it.
+
+        Args:
+            record: of the picture, if it has one.
+            colorizer: that may have made the picture.
+            size: height and width of the picture.
 
         Returns:
             The provenance, or ``None`` without a record of one drawn colouring: a contact sheet's is of several.
