@@ -9,10 +9,10 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	"$$python" -c '$(FITS)' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app demo test lint texts wheel browser
+.PHONY: help setup app demo test test-fast lint docs texts wheel browser
 
 help:  ## list these commands
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP)  ## make the environment in .venv/, with the cinn command: .venv/bin/cinn
 
@@ -22,8 +22,14 @@ app: $(STAMP)  ## open the studio on http://127.0.0.1:7860
 demo: $(STAMP)  ## colour the sample photographs into demo/
 	@$(BIN)/python examples/demo.py demo
 
-test: $(STAMP) $(if $(CI),browser)  ## run the tests; ARGS="-k pyramid" chooses among them
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --dist loadfile)
+# One test after the other to whoever is free, the slow ones first: see tests/conftest.py.
+PARALLEL := --numprocesses auto --dist loadgroup --no-loadscope-reorder
+
+test: $(STAMP) $(if $(CI),browser)  ## run all tests; ARGS="-k pyramid" chooses among them
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(or $(ARGS),$(PARALLEL))
+
+test-fast: $(STAMP)  ## run the tests that need no browser and train nothing
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not browser and not slow"
 
 lint: $(STAMP)  ## check style, types and floors
 	$(BIN)/ruff check
@@ -33,6 +39,9 @@ lint: $(STAMP)  ## check style, types and floors
 
 texts: $(STAMP)  ## bring the catalogues of translated texts up to date with the code
 	@$(BIN)/python -m cinn_app.studio.catalogues
+
+docs: $(STAMP)  ## build the documentation site: build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: $(STAMP)  ## build dist/*.whl, with recipes and weights inside
 	@$(BIN)/python -m hatchling build --target wheel

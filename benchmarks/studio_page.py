@@ -31,9 +31,9 @@ def find_chromium(playwright: Playwright) -> Path:
     return Path(found or playwright.chromium.executable_path)
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch(playwright: Playwright, *flags: str) -> Browser:
     """Start Chromium without a window."""
-    return playwright.chromium.launch(executable_path=find_chromium(playwright), args=CHROMIUM_FLAGS)
+    return playwright.chromium.launch(executable_path=find_chromium(playwright), args=[*CHROMIUM_FLAGS, *flags])
 
 
 @contextmanager

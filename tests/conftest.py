@@ -1,4 +1,4 @@
-"""What tests of every floor share."""
+"""Fixtures that all tests share, and the order in which they run."""
 
 import copy
 import json
@@ -69,6 +69,25 @@ TINY_DIGITS_RECIPE = {
     "training": TINY_TRAINING,
     "sampling": {"temperature": 0.8},
 }
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that drive a browser, begin with what takes longest, and keep together what shares a fixture.
+
+    Workers take tests one by one, so that all of them end at the same time; but tests that share a fixture of their
+    module go to one worker, which makes it once.
+    """
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        if isinstance(item, pytest.Function) and any(
+            definition.scope == "module"
+            for definitions in item._fixtureinfo.name2fixturedefs.values()
+            for definition in definitions
+        ):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    items.sort(key=lambda item: (not item.get_closest_marker("slow"), not item.get_closest_marker("browser")))
 
 
 @pytest.fixture

@@ -132,29 +132,43 @@ def browser() -> Iterator[object]:
             pytest.skip(
                 "there is no Chromium: install Debian's (apt install chromium), or run 'playwright install chromium'"
             )
-        browser = launch(playwright)
+        # One process for all pages of a context, and none for a GPU that is not used.
+        browser = launch(playwright, "--process-per-site", "--in-process-gpu")
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def usual_context(browser, studio: str) -> Iterator[object]:
+    """A context that tests share: the studio keeps nothing in a browser, and what was loaded before loads quickly.
+
+    A page of it stays open, so that the process lives on which has compiled the scripts.
+    """
+    context = browser.new_context()
+    context.new_page().goto(f"{studio}health")
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_studio(browser, studio: str) -> Iterator[Callable[..., object]]:
-    """Open the studio as a new visitor; every request of his pages must stay on this computer."""
-    visitors, requests = [], []
+def open_studio(browser, studio: str, usual_context) -> Iterator[Callable[..., object]]:
+    """Open the studio as a new visitor; every request of the page must stay on this computer."""
+    opened, requests = [], []
 
     def open_page(width: int = 1280, height: int = 900, **options: object) -> object:
-        visitor = browser.new_context(viewport={"width": width, "height": height}, **options)
-        visitor.set_default_timeout(1000 * PATIENCE)
-        visitors.append(visitor)
-        page = visitor.new_page()
+        size = {"width": width, "height": height}
+        page = browser.new_page(viewport=size, **options) if options else usual_context.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
+        page.set_viewport_size(size)
+        opened.append(page)
         page.on("request", lambda request: requests.append(request.url))
         page.goto(studio)
         page.locator("#upload input[type=file]").wait_for(state="attached")
         return page
 
     yield open_page
-    for visitor in visitors:
-        visitor.close()
+    for page in opened:
+        page.close()  # with its context, if it has one of its own
     outside = [url for url in requests if urlsplit(url).hostname not in ("127.0.0.1", None)]
     assert requests and not outside, outside
 

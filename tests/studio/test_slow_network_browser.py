@@ -39,7 +39,7 @@ window.fetch = async (request, ...rest) => {
 
 def test_what_is_asked_while_the_last_answer_still_arrives_is_answered(open_digits) -> None:
     page = open_digits()
-    page.context.add_init_script(LATE)
+    page.add_init_script(LATE)
     page.reload()
     page.get_by_role("tab", name="Digits").click()
     while_it_comes = range(0, 480, 40)
@@ -54,7 +54,7 @@ def test_what_is_asked_while_the_last_answer_still_arrives_is_answered(open_digi
 
 def test_an_answer_in_parts_that_arrive_at_once_is_shown_whole(open_digits, photograph: Path) -> None:
     page = open_digits()
-    page.context.add_init_script(UNCONFIRMED)
+    page.add_init_script(UNCONFIRMED)
     page.reload()
     page.get_by_role("tab", name="Digits").click()
     before, way = pictures(page, "#grid img"), pictures(page, "#between img")
