@@ -6,6 +6,7 @@ English is the source and stands where it is shown, ``tr("Roll the dice")``; cat
 page is laid out, while an event is answered, while a request is refused.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,7 +21,7 @@ from cinn_app.messages import Message
 from cinn_app.studio.catalogues import SOURCE, languages, translations
 from cinn_app.studio.gradio_workarounds import event_request
 
-__all__ = ["Listener", "language", "later", "listed", "ntr", "speaking", "tr", "wanted"]
+__all__ = ["Listener", "joined", "language", "later", "listed", "ntr", "speaking", "tr", "wanted"]
 
 SPOKEN = ContextVar("SPOKEN", default=SOURCE)
 
@@ -79,6 +80,11 @@ later = Message
 def listed(items: Sequence[str]) -> str:
     """Enumerate what has been translated already."""
     return tr(", ").join(items)
+
+
+def joined(sentences: Sequence[str]) -> str:
+    """Put translated sentences one after the other, with a space between them where the language has one."""
+    return functools.reduce(lambda text, following: tr("{sentence} {next}", sentence=text, next=following), sentences)
 
 
 def wanted(query: Mapping[str, str], headers: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from cinn_app.studio.controls import keep_tab_in_address
 from cinn_app.studio.endpoints import publish
 from cinn_app.studio.gradio_workarounds import BlocksWithVariants
 from cinn_app.studio.handlers import ONE_AT_A_TIME
-from cinn_app.studio.language import language, speaking, tr
+from cinn_app.studio.language import joined, language, speaking, tr
 from cinn_app.studio.models_tab import ModelsApi, ModelsTab
 from cinn_app.studio.room import rooms
 
@@ -83,7 +83,7 @@ def gradio_words() -> gr.I18n:
 
 
 def _lay_out_header(taglines: list[str]) -> None:
-    text = " ".join([*taglines, tr("Nothing leaves the computer that runs this page.")])
+    text = joined([*taglines, tr("Nothing leaves the computer that runs this page.")])
     present = language()
     links = " / ".join(
         f"<b>{name}</b>" if code == present else f'<a href="?lang={code}" hreflang="{code}" lang="{code}">{name}</a>'

@@ -1,4 +1,4 @@
-"""The two strips of the colorize tab: the photographs that a visitor has given, and what has been tried."""
+"""The two strips of pictures in the tab: the visitor's photographs, and earlier draws."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,23 +7,23 @@ import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.studio.handlers import warn
-from cinn_app.studio.language import listed, tr
+from cinn_app.studio.language import later, listed, tr
 from cinn_app.studio.strip import Entry, Strip
-from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.studio.controls import Controls
-from cinn_app.systems.colorization.studio.details import wishes
-from cinn_app.systems.colorization.studio.history import Album, Moment
-from cinn_app.systems.colorization.studio.notice import failed
-from cinn_app.systems.colorization.studio.packing import pack
-from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
-from cinn_app.systems.colorization.studio.texts import ALL, COUNTED, PACKING, PHOTOGRAPHS, STARTED_OVER, TRIED
-from cinn_app.systems.colorization.studio.visits import Visit
+from cinn_app.systems.colorization.studio.album import Album, Snapshot
+from cinn_app.systems.colorization.studio.archive import Archive
+from cinn_app.systems.colorization.studio.session import Session
+from cinn_app.systems.colorization.studio.texts import constraints, failed
 
 __all__ = ["AlbumPanel"]
 
+PHOTOGRAPHS, TRIED = later("Your photographs"), later("Tried before")
+ALL, CLEAR = later("Download all"), later("Clear")
+COUNTED = later("{count} photographs <small>{coloured} coloured</small>")
+PAINTING = later("Painting {number} of {count} …")
+
 
 class AlbumPanel:
-    """Lays the strips out in the page that is being built; both are hidden while there is nothing to go back to."""
+    """Lays the strips out in the page that is being built; each is hidden while it has one picture only."""
 
     def lay_out_photographs(self) -> None:
         """Lay out the strip of photographs."""
@@ -32,79 +32,65 @@ class AlbumPanel:
             self.photographs = Strip(tr(PHOTOGRAPHS), "photographs")
             with gr.Row(elem_id="shelf-buttons"):
                 self.all = gr.Button(tr(ALL), size="sm", min_width=150, elem_id="download-all")
-                self.clear = gr.Button(tr(STARTED_OVER), size="sm", min_width=70, scale=0, elem_id="clear-photographs")
+                self.clear = gr.Button(tr(CLEAR), size="sm", min_width=70, scale=0, elem_id="clear-photographs")
             self.file = gr.File(visible="hidden", label=tr(ALL), elem_id="all-file")
 
-    def lay_out_tries(self) -> None:
-        """Lay out the strip of what has been tried."""
+    def lay_out_history(self) -> None:
+        """Lay out the strip of earlier draws."""
         with gr.Column(visible=False, elem_id="tried") as self.tried:
             gr.HTML(f"<h3>{tr(TRIED)}</h3>")
-            self.tries = Strip(tr(TRIED), "tries")
+            self.history = Strip(tr(TRIED), "tries")
 
     @property
     def outputs(self) -> list[Any]:
-        """What :meth:`show` sets."""
-        return [self.shelf, self.count, self.photographs.box, self.tried, self.tries.box]
+        """The components that :meth:`show` sets."""
+        return [self.shelf, self.count, self.photographs.box, self.tried, self.history.box]
 
-    def show(self, album: Album, visit: Visit | None, present: Moment | None = None) -> dict[Any, Any]:
-        """Show an album, with the photograph and the draw that are being looked at marked."""
-        upload = visit.upload if visit else None
+    def show(self, album: Album, session: Session | None, present: Snapshot | None = None) -> dict[Any, Any]:
+        """Show an album, with the present photograph and draw marked."""
+        upload = session.upload if session else None
         photographs = [
-            Entry(
-                number,
-                sheet.moment.picture if sheet.moment else sheet.picture,
-                sheet.upload.name,
-                sheet.upload == upload,
-            )
-            for number, sheet in enumerate(album.sheets)
+            Entry(number, one.snapshot.picture if one.snapshot else one.picture, one.upload.name, one.upload == upload)
+            for number, one in enumerate(album.photographs)
         ]
-        coloured = sum(sheet.moment is not None for sheet in album.sheets)
+        coloured = sum(one.snapshot is not None for one in album.photographs)
         draw = present and present.draw
-        tries = [
-            Entry(number, moment.picture, _title(moment), moment.draw == draw)
-            for number, moment in enumerate(album.tries)
+        history = [
+            Entry(number, one.picture, _title(one), one.draw == draw) for number, one in enumerate(album.snapshots)
         ]
         return {
             self.shelf: gr.Column(visible=len(photographs) > 1),
             self.count: f"<h3>{tr(COUNTED, count=len(photographs), coloured=coloured)}</h3>",
             self.photographs.box: self.photographs.show(photographs),
-            self.tried: gr.Column(visible=len(tries) > 1),
-            self.tries.box: self.tries.show(tries[::-1]),
+            self.tried: gr.Column(visible=len(history) > 1),
+            self.history.box: self.history.show(history[::-1]),
         }
 
-    def pack(
-        self, album: Album, visit: Visit | None, controls: Controls, colorizer: Colorizer, steering: SteeringPanel
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        """Paint all of them into one file; give the button, the file, and a notice of those that cannot be painted."""
-        count = len(album.sheets)
+    def write(self, archive: Archive) -> Iterator[tuple[Any, Any, Any]]:
+        """Write all photographs into one file; yield the button, the file, and a notice of problems."""
+        count = len(archive.album.photographs)
         yield _busy(1, count), None, gr.skip()
-        file, problems = None, tuple[str, ...]()
+        file, problems = None, tuple[CinnError, ...]()
         try:
-            for packing in pack(
-                album,
-                colorizer,
-                controls,
-                visit.reference if visit else None,
-                lambda one, set_to: steering.wish(one, set_to.drawn, *set_to.steps),
-            ):
-                file, problems = packing.path, packing.problems
-                yield _busy(min(packing.done + 1, count), count), None, gr.skip()
+            for progress in archive.write():
+                file, problems = progress.path, progress.problems
+                yield _busy(min(progress.done + 1, count), count), None, gr.skip()
         except CinnError as error:
             warn(error)
         yield gr.Button(tr(ALL), interactive=True), file and str(file), failed(problems) if problems else gr.skip()
 
 
 def _busy(number: int, count: int) -> gr.Button:
-    return gr.Button(tr(PACKING, number=number, count=count), interactive=False)
+    return gr.Button(tr(PAINTING, number=number, count=count), interactive=False)
 
 
-def _title(moment: Moment) -> str:
-    visit, controls = moment.visit, moment.controls
+def _title(snapshot: Snapshot) -> str:
+    session, controls = snapshot.session, snapshot.controls
     name = tr(
         "{name}, No. {number}, seed {seed}, variety {variety:g}",
-        name=visit.upload.name,
-        number=visit.number(visit.chosen),
+        name=session.upload.name,
+        number=session.number(session.chosen),
         seed=controls.seed,
         variety=controls.variety,
     )
-    return listed([name, *wishes(visit)])
+    return listed([name, *constraints(session)])

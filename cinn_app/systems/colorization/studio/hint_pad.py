@@ -1,8 +1,8 @@
-"""The picture that visitors point at: wanted colours as points and strokes, and what is to be kept.
+"""The picture on which visitors draw: hints as points and strokes, and strokes over the region to keep.
 
-What visitors draw comes as ``{"hints": [{"colour", "points", "radius"}], "keep": [{"points", "radius"}]}``, all in
-pixels of the upright photograph, however large it is shown. The page alone changes it, undoes and redoes; the server
-gives the picture to show, and hints from a file.
+The page sends ``{"hints": [{"colour", "points", "radius"}], "keep": [{"points", "radius"}]}``, in pixels of the upright
+photograph, at any size on the screen. Editing, undo and redo happen in the page; the server sends the picture, and
+hints from a file.
 """
 
 from pathlib import Path
@@ -16,9 +16,9 @@ from cinn_app.studio.handlers import served
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.hints import Hint, Hints, Stroke
 from cinn_app.systems.colorization.studio.pictures import gray
-from cinn_app.systems.colorization.studio.visits import Visit
+from cinn_app.systems.colorization.studio.session import Session
 
-__all__ = ["Drawn", "HintPad", "marks"]
+__all__ = ["Drawn", "HintPad", "to_payload"]
 
 BOARD = later(
     "The photograph. Arrow keys move a cursor, Enter puts a mark there. Tab goes to the marks, which arrow keys move "
@@ -38,8 +38,8 @@ class Drawn(NamedTuple):
     """What a visitor has drawn on a photograph.
 
     Attributes:
-        hints: wanted colours, laid on the photograph, if any.
-        strokes: over what is to be kept.
+        hints: on the photograph, if any.
+        strokes: over the region to keep.
     """
 
     hints: Hints | None = None
@@ -67,10 +67,10 @@ class HintPad:
         )
 
     def read(self, payload: Any, size: tuple[int, int]) -> Drawn:
-        """Read what the page has sent for a photograph of height and width `size`.
+        """Parse what the page has sent for a photograph of height and width `size`.
 
         Raises:
-            CinnError: if that is damaged, or lies outside the photograph.
+            CinnError: if it cannot be parsed, or lies outside the photograph.
         """
         if not payload:
             return Drawn()
@@ -80,30 +80,30 @@ class HintPad:
             raise CinnError(tr(DAMAGED)) from error
         return Drawn(Hints(hints).on(size) if hints else None, strokes)
 
-    def show(self, visit: Visit, picture: Path, differences: Path | None = None, **value: Any) -> gr.HTML:
-        """Show a picture of the visitor's photograph; marks stay, unless the photograph is another one.
+    def show(self, session: Session, picture: Path, uncertainty: Path | None = None, **value: Any) -> gr.HTML:
+        """Show a picture of a session. What is drawn stays, unless the photograph is another one.
 
         Args:
-            visit: its photograph is told by its folder.
+            session: its folder identifies the photograph.
             picture: to show.
-            differences: the map that is shown on demand.
-            value: ``value=None`` forgets all that was drawn, and anything else takes its place.
+            uncertainty: the map that is shown on demand.
+            value: ``value=None`` clears what is drawn, any other value replaces it.
         """
-        height, width = visit.size
+        height, width = session.size
         scene = {
-            "photograph": visit.folder.name,
+            "photograph": session.folder.name,
             "width": width,
             "height": height,
             "picture": served(picture),
-            "gray": served(gray(visit)),
-            "map": differences and served(differences),
+            "gray": served(gray(session)),
+            "map": uncertainty and served(uncertainty),
             "drawn": value.get("value"),
         }
         return gr.HTML(scene=scene, **value)
 
 
-def marks(hints: Hints, drawn: Any = None) -> dict[str, Any]:
-    """Give what the page shows for hints, as the pad's value; of what is drawn there, the kept part stays."""
+def to_payload(hints: Hints, drawn: Any = None) -> dict[str, Any]:
+    """Return the value of the pad that shows hints, with the strokes over the region to keep that are there."""
     dumped = TypeAdapter(Hints).dump_python(hints, mode="json", exclude_defaults=True)
     return {"hints": dumped["hints"], "keep": (drawn or {}).get("keep", [])}
 

@@ -1,75 +1,68 @@
-"""The pictures that a visit writes into its folder, and what is said of them."""
+"""The pictures of a session: previews for the screen, and downloads at full resolution."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import lightness_and_ab_to_rgb8, save_picture
-from cinn_app.studio.language import later, tr
+from cinn_app.imaging import Photograph, lightness_and_ab_to_rgb8, save_picture
 from cinn_app.systems.colorization.colorizer import Colouring
 from cinn_app.systems.colorization.selection import save_uncertainty
-from cinn_app.systems.colorization.studio.visits import Visit, read_upload
+from cinn_app.systems.colorization.studio.session import Session, read_upload
 
-__all__ = ["describe", "differences", "export", "gray", "paint", "save_whole"]
-
-RANKS = (
-    later("most likely of the four"),
-    later("second most likely"),
-    later("third most likely"),
-    later("least likely of the four"),
-)
+__all__ = ["export", "gray", "paint", "save_preview", "save_whole", "uncertainty_map"]
 
 
-def gray(visit: Visit) -> Path:
-    """Write the photograph as it was, large."""
-    path, photograph = visit.folder / "gray.jpg", visit.large
+def gray(session: Session) -> Path:
+    """Write the gray photograph, large, unless it is there."""
+    path, photograph = session.folder / "gray.jpg", session.large
     if not path.exists():
         rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.zeros(2, *photograph.size))
-        save_picture(path, rgb.numpy(), alpha=photograph.alpha)
+        save_preview(path, rgb.numpy(), photograph)
     return path
 
 
-def paint(visit: Visit, index: int, strength: float, large: bool = False) -> Path:
-    """Write the picture of one colouring, unless it has been written before.
+def paint(session: Session, index: int, strength: float, large: bool = False) -> Path:
+    """Write the picture of one colouring, unless it is there.
 
     Raises:
         ImageError: if it cannot be written.
     """
-    colouring = visit.colourings[index].on(visit.large if large else visit.small)
-    size = "large" if large else "small"
-    path = visit.folder / f"{_fingerprint([colouring])}-{strength:g}-{size}.jpg"
+    photograph = session.large if large else session.small
+    colouring, size = session.colourings[index], "large" if large else "small"
+    path = session.folder / f"{_fingerprint([colouring])}-{strength:g}-{size}.jpg"
     if not path.exists():
-        colouring.save(path, strength)
+        save_preview(path, colouring.on(photograph).render(strength), photograph)
     return path
 
 
-def differences(visit: Visit) -> Path:
-    """Write the map of where the colourings differ, unless it has been written before.
+def uncertainty_map(session: Session) -> Path:
+    """Write the map of the differences between the colourings, unless it is there.
 
     Raises:
         ImageError: if it cannot be written.
     """
-    path = visit.folder / f"{_fingerprint(visit.colourings)}-differences.png"
+    path = session.folder / f"{_fingerprint(session.colourings)}-differences.png"
     if not path.exists():
-        save_uncertainty(path, [colouring.on(visit.small) for colouring in visit.colourings], mark=False, white=None)
+        save_uncertainty(path, [one.on(session.small) for one in session.colourings], mark=False, white=None)
     return path
 
 
-def export(visit: Visit, strength: float) -> Path:
-    """Write the chosen colouring at the photograph's full resolution, with its metadata.
+def export(session: Session, strength: float) -> Path:
+    """Write the chosen colouring at full resolution, with the photograph's metadata.
 
     Raises:
-        CinnError: if the photograph has been deleted meanwhile, or the picture cannot be written.
+        CinnError: if the photograph's file has been deleted, or the picture cannot be written.
     """
-    folder = visit.folder / f"strength-{strength:g}"
+    folder = session.folder / f"strength-{strength:g}"
     folder.mkdir(parents=True, exist_ok=True)
-    colouring = visit.colourings[visit.chosen]
-    path = folder / visit.download(colouring)
-    save_whole(visit.upload, colouring, path, strength)
+    colouring = session.colourings[session.chosen]
+    path = folder / session.download_name(colouring)
+    save_whole(session.upload, colouring, path, strength)
     return path
 
 
@@ -81,29 +74,20 @@ def save_whole(upload: Path, colouring: Colouring, path: Path, strength: float) 
     """
     if not upload.exists():
         raise CinnError(
-            tr("{name} is no longer here after so long a time: give the photograph once more.", name=upload.name)
+            "{name} is no longer here after so long a time: give the photograph once more.", name=upload.name
         )
     colouring.on(read_upload(upload)).save(path, strength, source=upload)
 
 
-def describe(visit: Visit, index: int) -> str:
-    """Say which a colouring is, how likely, and what drew it.
+def save_preview(path: Path, rgb8: np.ndarray, photograph: Photograph) -> None:
+    """Write a picture for the screen: without metadata, and without waiting for the disk.
 
-    ``No. 1, most likely of the four, 2.31 bits/dim, seed 0, variety 0.3``
+    Raises:
+        ImageError: if it cannot be written.
     """
-    bits, colouring = [one.bits_per_dim for one in visit.colourings], visit.colourings[index]
-    rank = RANKS[sorted(range(len(bits)), key=bits.__getitem__).index(index)]
-    return tr(
-        "No. {number}, {rank}, {bits:.2f}\N{NO-BREAK SPACE}bits/dim, "
-        "seed\N{NO-BREAK SPACE}{seed}, variety\N{NO-BREAK SPACE}{variety:g}",
-        number=visit.number(index),
-        rank=tr(rank),
-        bits=bits[index],
-        seed=colouring.seed,
-        variety=colouring.temperature[-1],
-    )
+    save_picture(path, rgb8, alpha=photograph.alpha, durable=False)
 
 
 def _fingerprint(colourings: Sequence[Colouring]) -> str:
-    """Tell colourings apart by all that made them."""
+    """Name colourings by all settings that made them."""
     return hashlib.sha256(json.dumps([dict(one.settings) for one in colourings]).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What visitors ask of the colours: along axes, at places, after another picture, and with a part kept."""
+"""Constraints on the colours: steps along axes, hints, the colours of another picture, and a region to keep."""
 
 import dataclasses
 import html
@@ -10,19 +10,18 @@ import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.studio.files import naming
-from cinn_app.studio.handlers import SAVE_FILE, random_seed, warn
+from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.hints import Hints, painted_region
 from cinn_app.systems.colorization.reference import Palette
 from cinn_app.systems.colorization.steering import Region, Steering
-from cinn_app.systems.colorization.studio.controls import STEPS
-from cinn_app.systems.colorization.studio.hint_pad import HintPad, marks
-from cinn_app.systems.colorization.studio.visits import Reference, Visit
+from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
+from cinn_app.systems.colorization.studio.session import STEPS, Controls, Reference, Session
 
 __all__ = ["SteeringPanel"]
 
-#: What sliders are called, by the names of the axes.
+#: Labels of the sliders, by the names of the axes.
 LABELS = {
     "warmer": later("Cooler to warmer"),
     "greener": later("Pinker to greener"),
@@ -30,13 +29,14 @@ LABELS = {
 }
 REFERENCE = later("<h3>The colours of another picture</h3>")
 NO_REFERENCE = later("Your photographs take on the mood of a picture that you give, or of a colouring that you chose.")
+FOR_NEXT, FROM = later("For the next photographs: <b>{name}</b>"), later("From <b>{name}</b>")
 NO_PHOTOGRAPH = later("There is no photograph yet: give one first.")
 NO_HINTS = later("There are no hints to save yet: choose a colour and click on the picture first.")
 NO_STROKES = later("Nothing is marked to be kept yet: paint over what is right first.")
 
 
 class SteeringPanel:
-    """Lays the panel out in the page that is being built, and answers what visitors do there.
+    """Lays the panel out in the page that is being built, and handles its events.
 
     Args:
         colorizer: shared by all visitors, and never changed.
@@ -59,7 +59,7 @@ class SteeringPanel:
         self.reset = gr.Button(tr("Reset"), size="sm", scale=0, min_width=90, elem_id="reset-axes")
 
     def _lay_out_reference(self) -> None:
-        self.reference = gr.HTML(_told(None), elem_id="reference")
+        self.reference = gr.HTML(_describe(None), elem_id="reference")
         with gr.Row(equal_height=False):
             self.picture = gr.Image(
                 label=tr("A picture in colour"),
@@ -86,130 +86,126 @@ class SteeringPanel:
 
     @property
     def inputs(self) -> list[Any]:
-        """What :meth:`wish` reads, after the visit."""
+        """The components that are read into ``Controls.drawn`` and ``Controls.steps``."""
         return [self.pad.board, *self.sliders]
 
     @property
     def outputs(self) -> list[Any]:
-        """What :meth:`show` sets, beside the pad."""
+        """The components that :meth:`show` sets."""
         return [*self.sliders, self.reference, self.leave]
 
-    def show(self, visit: Visit, steps: Sequence[float]) -> dict[Any, Any]:
-        """Show what is asked of the colours of a visit."""
+    def show(self, session: Session, steps: Sequence[float]) -> dict[Any, Any]:
+        """Show the constraints of a session, but for the pad."""
         steps = steps or [STEPS.default] * len(self.sliders)
-        told = {self.reference: _told(visit.reference), self.leave: gr.Button(visible=visit.reference is not None)}
-        return {**dict(zip(self.sliders, steps, strict=True)), **told}
+        reference, leave = _describe(session.reference), gr.Button(visible=session.reference is not None)
+        return {**dict(zip(self.sliders, steps, strict=True)), self.reference: reference, self.leave: leave}
 
-    def connect(self, visit: gr.State, seed: gr.Number, drawing: dict[str, Any], queued: dict[str, Any]) -> None:
-        """Let everything here draw anew.
+    def connect(self, session: gr.State, seed: gr.Number, drawing: dict[str, Any]) -> None:
+        """Let every constraint draw again.
 
         Args:
-            visit: the visitor's.
+            session: the visitor's.
             seed: of the draw.
             drawing: the event that draws.
-            queued: how events are queued.
         """
-        quiet: dict[str, Any] = {"show_progress": "hidden", **queued}
-        told = [visit, self.reference, self.leave]
-        gr.on([self.pad.board.input, *(slider.release for slider in self.sliders)], **drawing)
+        quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
+        board, described = self.pad.board, [session, self.reference, self.leave]
+        gr.on([board.input, *(slider.release for slider in self.sliders)], **drawing)
         self.reset.click(lambda: [STEPS.default] * len(self.sliders), None, self.sliders, **quiet).then(**drawing)
-        self.picture.upload(self._refer, [self.picture, visit], [self.picture, *told], **queued).then(**drawing)
-        self.take.click(self._take, visit, told, **quiet).then(**drawing)
-        self.leave.click(self._leave, visit, told, **quiet).then(**drawing)
-        self.pad.board.redraw(self._keep, [visit, self.pad.board], [visit, seed], **quiet).then(**drawing)
-        self.save.click(self._save, [visit, self.pad.board], self.file, **quiet).then(None, self.file, js=SAVE_FILE)
-        self.load.upload(self._load, [self.load, visit, self.pad.board], self.pad.board, **quiet).then(**drawing)
+        uploaded = self.picture.upload(self._refer, [self.picture, session], [self.picture, *described], **COMPUTING)
+        uploaded.then(**drawing)
+        self.take.click(self._take, session, described, **quiet).then(**drawing)
+        self.leave.click(self._leave, session, described, **quiet).then(**drawing)
+        board.redraw(self._keep, [session, board], [session, seed], **quiet).then(**drawing)
+        self.save.click(self._save, [session, board], self.file, **quiet).then(None, self.file, js=SAVE_FILE)
+        self.load.upload(self._load, [self.load, session, board], board, **quiet).then(**drawing)
 
-    def wish(self, visit: Visit, drawn: Any, *steps: Any) -> Steering:
-        """Read what is wished for a photograph.
+    def constraints(self, session: Session, controls: Controls) -> Steering:
+        """Read the constraints on a photograph from the settings of its controls.
 
         Raises:
             CinnError: if what was drawn on it does not fit.
         """
-        along: dict[str | int, float] = {
-            name: step for name, step in zip(self.axes, map(STEPS.read, steps), strict=True) if step
+        steps: dict[str | int, float] = {
+            name: step for name, step in zip(self.axes, controls.steps, strict=True) if step
         }
-        on_it = self.pad.read(drawn, visit.size)
-        return Steering(along, on_it.hints, visit.palette, visit.region if on_it.strokes else None)
+        drawn = self.pad.read(controls.drawn, session.size)
+        return Steering(steps, drawn.hints, session.palette, session.region if drawn.strokes else None)
 
-    def _refer(self, payload: dict[str, Any] | None, visit: Visit | None) -> list[Any]:
-        """Take the colours of a picture; of one that has none or cannot be read say so, and leave all else."""
-        if not payload or not payload.get("path") or visit is None:
+    def _refer(self, payload: dict[str, Any] | None, session: Session | None) -> list[Any]:
+        """Take the colours of a picture; if it has none or cannot be read, say so and leave the rest."""
+        if not payload or not payload.get("path") or session is None:
             return [None, gr.skip(), gr.skip(), gr.skip()]
         path = Path(payload["path"])
         try:
             with naming(path):
                 palette = Palette.of(path)
-            return [None, *_refer(visit, Reference(palette, path.name))]
+            return [None, *_with_reference(session, Reference(palette, path.name))]
         except CinnError as error:
-            sentence = html.escape(tr(error))
-            return [
-                None,
-                gr.skip(),
-                f'{tr(REFERENCE)}<p class="error">{sentence}</p>',
-                gr.skip(),
-            ]
+            problem = f'{tr(REFERENCE)}<p class="error">{html.escape(tr(error))}</p>'
+            return [None, gr.skip(), problem, gr.skip()]
 
-    def _take(self, visit: Visit | None) -> list[Any]:
-        if visit is None or not visit.colourings:
+    def _take(self, session: Session | None) -> list[Any]:
+        if session is None or not session.colourings:
             return [gr.skip()] * 3
-        name = tr("No. {number} of {name}", number=visit.number(visit.chosen), name=visit.upload.name)
-        return _refer(visit, Reference(Palette.of(visit.colourings[visit.chosen]), name, visit.folder))
+        name = tr("No. {number} of {name}", number=session.number(session.chosen), name=session.upload.name)
+        palette = Palette.of(session.colourings[session.chosen])
+        return _with_reference(session, Reference(palette, name, session.folder))
 
-    def _leave(self, visit: Visit | None) -> list[Any]:
-        return _refer(visit, None) if visit else [gr.skip()] * 3
+    def _leave(self, session: Session | None) -> list[Any]:
+        return _with_reference(session, None) if session else [gr.skip()] * 3
 
-    def _keep(self, visit: Visit | None, drawn: Any) -> list[Any]:
-        """Keep what is painted over of the chosen colouring, and choose a seed for the rest."""
+    def _keep(self, session: Session | None, drawn: Any) -> list[Any]:
+        """Keep the painted region of the chosen colouring, and choose another seed for the rest."""
         try:
-            if visit is None or not visit.colourings:
-                raise CinnError(tr(NO_PHOTOGRAPH))
-            strokes = self.pad.read(drawn, visit.size).strokes
+            if session is None or not session.colourings:
+                raise CinnError(NO_PHOTOGRAPH)
+            strokes = self.pad.read(drawn, session.size).strokes
             if not strokes:
-                raise CinnError(tr(NO_STROKES))
-            colouring = visit.colourings[visit.chosen]
-            region = Region(colouring.ab, painted_region(strokes, visit.size, visit.large.size))
-            region.check(visit.large.size, colouring.ab.shape[1:])
+                raise CinnError(NO_STROKES)
+            colouring = session.colourings[session.chosen]
+            region = Region(colouring.ab, painted_region(strokes, session.size, session.large.size))
+            region.check(session.large.size, colouring.ab.shape[1:])
         except CinnError as error:
             warn(error)
             return [gr.skip(), gr.skip()]
-        return [dataclasses.replace(visit, region=region), random_seed()]
+        return [dataclasses.replace(session, region=region), random_seed()]
 
-    def _save(self, visit: Visit | None, drawn: Any) -> str | None:
+    def _save(self, session: Session | None, drawn: Any) -> str | None:
         try:
-            if visit is None:
-                raise CinnError(tr(NO_PHOTOGRAPH))
-            hints = self.pad.read(drawn, visit.size).hints
+            if session is None:
+                raise CinnError(NO_PHOTOGRAPH)
+            hints = self.pad.read(drawn, session.size).hints
             if hints is None:
-                raise CinnError(tr(NO_HINTS))
-            path = visit.folder / f"{visit.upload.stem}-hints.json"
+                raise CinnError(NO_HINTS)
+            path = session.folder / f"{session.upload.stem}-hints.json"
             hints.save(path)
         except CinnError as error:
             warn(error)
             return None
         return str(path)
 
-    def _load(self, payload: dict[str, Any] | None, visit: Visit | None, drawn: Any) -> Any:
-        if not payload or visit is None:
+    def _load(self, payload: dict[str, Any] | None, session: Session | None, drawn: Any) -> Any:
+        if not payload or session is None:
             return gr.skip()
         path = Path(payload["path"])
         try:
             with naming(path):
-                return marks(Hints.load(path).on(visit.size), drawn)
+                return to_payload(Hints.load(path).on(session.size), drawn)
         except CinnError as error:
             warn(error)
             return gr.skip()
 
 
-def _refer(visit: Visit, reference: Reference | None) -> list[Any]:
-    """Give the visit with a reference, what is told of it, and the button that takes it away."""
-    return [dataclasses.replace(visit, reference=reference), _told(reference), gr.Button(visible=reference is not None)]
+def _with_reference(session: Session, reference: Reference | None) -> list[Any]:
+    """Return the session with a reference, the description of it, and the button that removes it."""
+    button = gr.Button(visible=reference is not None)
+    return [dataclasses.replace(session, reference=reference), _describe(reference), button]
 
 
-def _told(reference: Reference | None) -> str:
+def _describe(reference: Reference | None) -> str:
     if reference is None:
         return f"{tr(REFERENCE)}<p>{tr(NO_REFERENCE)}</p>"
     colours = "".join(f'<i style="background: {colour}"></i>' for colour in reference.palette.swatches())
-    told = later("For the next photographs: <b>{name}</b>") if reference.home else later("From <b>{name}</b>")
-    said = tr(told, name=html.escape(reference.name))
-    return f'{tr(REFERENCE)}<div class="swatches" aria-hidden="true">{colours}</div><p>{said}</p>'
+    text = tr(FOR_NEXT if reference.origin else FROM, name=html.escape(reference.name))
+    return f'{tr(REFERENCE)}<div class="swatches" aria-hidden="true">{colours}</div><p>{text}</p>'

@@ -1,4 +1,4 @@
-"""The tab that colours photographs: one in, four colourings side by side, the chosen one large and to keep."""
+"""The tab that colours photographs: one in, four colourings side by side, the chosen one large and to download."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -12,31 +12,24 @@ from cinn_app.imaging import sample_photographs
 from cinn_app.studio.controls import SEEDS, keep_in_address
 from cinn_app.studio.files import upload_folder
 from cinn_app.studio.gradio_workarounds import cumulative
-from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, inform, random_seed, warn
+from cinn_app.studio.handlers import COMPUTING, QUIET, SAVE_FILE, inform, random_seed, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.studio.album import MAX_PHOTOGRAPHS, Album, Opened, Snapshot, look_at
 from cinn_app.systems.colorization.studio.album_panel import AlbumPanel
-from cinn_app.systems.colorization.studio.controls import STEPS, VIVIDNESS, ControlRanges, Controls
-from cinn_app.systems.colorization.studio.history import (
-    MAX_PHOTOGRAPHS,
-    Album,
-    Moment,
-    close_album,
-    new_sheet,
-    open_album,
-)
-from cinn_app.systems.colorization.studio.notice import failed, told
-from cinn_app.systems.colorization.studio.opening import Opened, begin, go_on
+from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPanel
+from cinn_app.systems.colorization.studio.session import SAMPLES, STEPS, VIVIDNESS, ControlRanges, Controls, Session
 from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
-from cinn_app.systems.colorization.studio.texts import EMPTY, HELP, MANY, PLACEHOLDER
-from cinn_app.systems.colorization.studio.visits import SAMPLES, Visit, draw, same_draw, unheard, wake_visit
+from cinn_app.systems.colorization.studio.texts import EMPTY, HELP, failed, opened
 
 __all__ = ["ColorizeTab"]
 
-# On a telephone the results are below the fold.
-SHOW_RESULTS = """() => {
+UPLOAD = later("Drop or paste photographs\nor click to choose")
+TOO_MANY = later("Of {given} files the first {taken} were taken.")
+# On a phone the results are below the fold.
+SCROLL_TO_RESULTS = """() => {
     const results = document.querySelector("#results");
     const failed = document.querySelector("#notice.error");
     if (results && !failed && results.getBoundingClientRect().top > 0.7 * window.innerHeight)
@@ -45,7 +38,9 @@ SHOW_RESULTS = """() => {
 
 
 class ColorizeTab:
-    """Lays the tab out in the page that is being built, and answers what visitors do there.
+    """Lays the tab out in the page that is being built, and handles its events.
+
+    What belongs to a visitor is in `gr.State`: the session in view, and the album.
 
     Args:
         colorizer: shared by all visitors, and never changed.
@@ -58,8 +53,8 @@ class ColorizeTab:
         self.ranges = ControlRanges(colorizer)
         self.albums = AlbumPanel()
         self.samples = list(sample_photographs().values())
-        self.visit = gr.State(None)
-        self.album = gr.State(None, delete_callback=close_album)
+        self.session = gr.State(None)
+        self.album = gr.State(None, delete_callback=lambda album: album and album.delete_files())
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=280):
                 self._lay_out_input()
@@ -70,8 +65,8 @@ class ColorizeTab:
         self._connect()
 
     def _lay_out_input(self) -> None:
-        with gr.Column(elem_id="upload"):  # and the page's script brings what is dropped and pasted
-            self.upload = gr.UploadButton(tr(PLACEHOLDER), file_count="multiple", elem_id="upload-button")
+        with gr.Column(elem_id="upload"):  # the page's script also brings what is dropped or pasted elsewhere
+            self.upload = gr.UploadButton(tr(UPLOAD), file_count="multiple", elem_id="upload-button")
         self.notice = gr.HTML(visible=False, elem_id="notice")
         self.albums.lay_out_photographs()
         self.sample = gr.Dataset(
@@ -95,61 +90,46 @@ class ColorizeTab:
             with gr.Row(elem_id="draw"):
                 self.seed = SEEDS.box(label=tr("Seed"), min_width=100, elem_id="seed")
                 self.dice = gr.Button(tr("⚄ Roll the dice"), scale=0, min_width=130, elem_id="dice")
-        self.albums.lay_out_tries()
+        self.albums.lay_out_history()
         self.steering = SteeringPanel(self.colorizer)
         self.pictures.lay_out_chosen(self.steering.pad)
 
     def _connect(self) -> None:
-        four, shown = self.pictures.gallery, self.pictures.shown
-        controls = [self.variety, self.vividness, self.seed, *self.steering.inputs]
-        here = [self.visit, self.album, *controls]
-        kept = [self.album, *self.albums.outputs]
+        gallery, large = self.pictures.gallery, self.pictures.outputs
+        settings = [self.variety, self.vividness, self.seed]
+        state = [self.session, self.album, *settings, *self.steering.inputs]
+        album = [self.album, *self.albums.outputs]
         drawing: dict[str, Any] = {
             "fn": self._draw,
-            "inputs": here,
-            "outputs": [self.visit, four, *shown, *kept],
-            "show_progress_on": four,
+            "inputs": state,
+            "outputs": [self.session, gallery, *large, *album],
+            "show_progress_on": gallery,
             **COMPUTING,
         }
-        opening: dict[str, Any] = {
-            "outputs": [
-                self.visit,
-                self.upload,
-                self.notice,
-                self.empty,
-                self.results,
-                four,
-                self.variety,
-                self.vividness,
-                self.seed,
-                *self.steering.outputs,
-                *shown,
-                *kept,
-            ],
-            **COMPUTING,
-        }
+        page = [self.session, self.upload, self.notice, self.empty, self.results, gallery, *settings]
+        opening: dict[str, Any] = {"outputs": [*page, *self.steering.outputs, *large, *album], **COMPUTING}
+        hidden: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         for event in (
             self.upload.upload(
-                self._open_uploads, [self.upload, *here], show_progress_on=[self.empty, four], **opening
+                self._open_uploads, [self.upload, *state], show_progress_on=[self.empty, gallery], **opening
             ),
-            self.sample.click(self._open_sample, [self.sample, *here], show_progress_on=self.sample, **opening),
+            self.sample.click(self._open_sample, [self.sample, *state], show_progress_on=self.sample, **opening),
         ):
-            event.then(None, js=SHOW_RESULTS).then(**drawing)
-        for strip, answer in ((self.albums.photographs, self._turn_to), (self.albums.tries, self._return_to)):
-            strip.box.select(answer, [strip.box, *here], show_progress_on=four, **opening).then(**drawing)
-        self.albums.clear.click(self._clear, [self.visit, self.album], kept, show_progress="hidden", **COMPUTING)
-        self.dice.click(random_seed, None, self.seed, queue=False, api_visibility="private").then(**drawing)
+            event.then(None, js=SCROLL_TO_RESULTS).then(**drawing)
+        for strip, handler in ((self.albums.photographs, self._turn_to), (self.albums.history, self._return_to)):
+            strip.box.select(handler, [strip.box, *state], show_progress_on=gallery, **opening).then(**drawing)
+        self.albums.clear.click(self._clear, [self.session, self.album], album, **hidden)
+        self.dice.click(random_seed, None, self.seed, **QUIET).then(**drawing)
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
-        choosing = [self.pictures.picked, *here]
-        four.select(self._choose, choosing, [self.visit, *shown, *kept], js=PICKED, show_progress="hidden", **COMPUTING)
-        self.vividness.release(self._repaint, here, [four, *shown, *kept], show_progress="hidden", **COMPUTING)
-        self.steering.connect(self.visit, self.seed, drawing, COMPUTING)
-        self.pictures.connect(self._as_set, here, COMPUTING)
-        # In a line of its own: an album takes minutes, and nobody else should wait for it.
-        packing = {**COMPUTING, "concurrency_id": "albums", "trigger_mode": "once"}
-        self.albums.all.click(
-            self._pack, here, [self.albums.all, self.albums.file, self.notice], show_progress="hidden", **packing
-        ).then(None, self.albums.file, js=SAVE_FILE)
+        choosing = [self.pictures.picked, *state]
+        gallery.select(self._choose, choosing, [self.session, *large, *album], js=PICKED, **hidden)
+        self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden)
+        self.steering.connect(self.session, self.seed, drawing)
+        self.pictures.connect(self._as_set, state)
+        # In a queue of its own: an album takes minutes, for which other visitors should not wait.
+        archiving = {**hidden, "concurrency_id": "archives", "trigger_mode": "once"}
+        outputs = [self.albums.all, self.albums.file, self.notice]
+        self.albums.all.click(self._archive, state, outputs, **archiving).then(None, self.albums.file, js=SAVE_FILE)
         keep_in_address(
             {
                 "seed": (self.seed, SEEDS),
@@ -160,167 +140,172 @@ class ColorizeTab:
         )
 
     def _open_uploads(
-        self, payload: list[dict[str, Any]] | None, present: Visit | None, album: Album | None, *controls: Any
+        self, payload: list[dict[str, Any]] | None, present: Session | None, album: Album | None, *settings: Any
     ) -> Any:
-        """Take up photographs into the strip, and show the first that can be read."""
+        """Add uploads to the album, and show the first one that can be read."""
         files = [Path(file["path"]) for file in payload or []]
         if not files:
             return gr.skip()
-        album = album or open_album(upload_folder())
-        sheets, problems = [], list[str]()
+        album = album or Album.new(upload_folder())
+        photographs, problems = [], list[str]()
         for file in files[:MAX_PHOTOGRAPHS]:
             try:
-                sheets.append(new_sheet(file, album.folder))
+                photographs.append(look_at(file, album.folder))
             except CinnError as error:
                 problems.append(error.message)
         if len(files) > MAX_PHOTOGRAPHS:
-            problems.append(tr(MANY, given=len(files), taken=MAX_PHOTOGRAPHS))
-        if not sheets:
+            problems.append(tr(TOO_MANY, given=len(files), taken=MAX_PHOTOGRAPHS))
+        if not photographs:
             return {self.album: album, self.upload: None, self.notice: failed(problems)}
-        album = album.with_sheets(tuple(sheets))
-        return self._open(sheets[0].upload, present, album, controls, problems)
+        album = album.with_photographs(tuple(photographs))
+        return self._open(photographs[0].upload, present, album, settings, problems)
 
-    def _open_sample(self, index: int, present: Visit | None, album: Album | None, *controls: Any) -> Any:
-        return self._open(self.samples[index], present, album or open_album(upload_folder()), controls, [])
+    def _open_sample(self, index: int, present: Session | None, album: Album | None, *settings: Any) -> Any:
+        return self._open(self.samples[index], present, album or Album.new(upload_folder()), settings, [])
 
     def _open(
-        self, file: Path, present: Visit | None, album: Album, controls: Sequence[Any], problems: list[str]
+        self, file: Path, present: Session | None, album: Album, settings: Sequence[Any], problems: list[str]
     ) -> dict[Any, Any]:
-        """Begin with a photograph; of one that cannot be read say why, and leave all else as it was."""
+        """Open a photograph; if it cannot be read, say why and leave the rest."""
         try:
-            opened = begin(file, album, present, self.ranges.read(*controls), self.colorizer)
-            return self._show(opened, album, problems)
+            return self._show(album.open(file, present, self.ranges.read(*settings), self.colorizer), album, problems)
         except CinnError as error:
             return {self.album: album, self.upload: None, self.notice: failed([*problems, error.message])}
 
-    def _turn_to(self, number: Any, present: Visit | None, album: Album | None, *controls: Any) -> dict[Any, Any]:
-        """Go to another photograph of the strip."""
-        if album is None or number not in range(len(album.sheets)):
+    def _turn_to(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> dict[Any, Any]:
+        """Show another photograph of the album."""
+        if album is None or number not in range(len(album.photographs)):
             return gr.skip()
         try:
-            file = album.sheets[number].upload
-            return self._show(go_on(album, file, present, self.ranges.read(*controls), self.colorizer), album)
+            file, controls = album.photographs[number].upload, self.ranges.read(*settings)
+            return self._show(album.turn_to(file, present, controls, self.colorizer), album)
         except CinnError as error:
             return {self.notice: failed([error.message])}
 
-    def _return_to(self, number: Any, present: Visit | None, album: Album | None, *_controls: Any) -> dict[Any, Any]:
-        """Go back to what was tried before."""
-        if album is None or number not in range(len(album.tries)):
+    def _return_to(self, number: Any, present: Session | None, album: Album | None, *_settings: Any) -> dict[Any, Any]:
+        """Show an earlier draw."""
+        if album is None or number not in range(len(album.snapshots)):
             return gr.skip()
-        moment = album.tries[number]
+        snapshot = album.snapshots[number]
         try:
-            return self._show(Opened(wake_visit(moment.visit, present), moment.controls), album)
+            return self._show(Opened(snapshot.session.resume(present), snapshot.controls), album)
         except CinnError as error:
             return {self.notice: failed([error.message])}
 
-    def _show(self, opened: Opened, album: Album, problems: Sequence[str] = ()) -> dict[Any, Any]:
-        """Show a photograph with its colourings, or gray before it has any, and set the controls to what made them."""
-        visit, controls, _ = opened
+    def _show(self, one: Opened, album: Album, problems: Sequence[str] = ()) -> dict[Any, Any]:
+        """Show a photograph with its colourings, or gray without any, and set the controls."""
+        session, controls, _ = one
         update = {
-            self.visit: visit,
+            self.session: session,
             self.album: album,
-            self.upload: None,  # at once ready for the next one
-            self.notice: failed(problems) if problems else told(opened),
+            self.upload: None,  # ready for the next one
+            self.notice: failed(problems) if problems else opened(one),
             self.empty: gr.HTML(visible=False),
             self.results: gr.Column(visible=True),
             self.variety: controls.variety,
             self.vividness: controls.vividness,
             self.seed: controls.seed,
-            **self.steering.show(visit, controls.steps),
+            **self.steering.show(session, controls.steps),
         }
-        if visit.colourings:
-            kept = self._keep(visit, album, controls)
-            large = self.pictures.large(visit, controls.vividness, value=controls.drawn)
-            return {**update, **self.pictures.four(visit, controls.vividness), **large, **kept}
-        return {**update, **self.albums.show(album, visit), **self.pictures.before(visit, controls.drawn)}
+        if session.colourings:
+            kept = self._keep(session, album, controls)
+            large = self.pictures.large(session, controls.vividness, value=controls.drawn)
+            return {**update, **self.pictures.four(session, controls.vividness), **large, **kept}
+        return {**update, **self.albums.show(album, session), **self.pictures.before(session, controls.drawn)}
 
-    def _clear(self, visit: Visit | None, album: Album | None) -> Any:
-        """Take all photographs but the present one out of the strip."""
+    def _clear(self, session: Session | None, album: Album | None) -> Any:
+        """Remove all photographs but the present one from the album."""
         if album is None:
             return gr.skip()
-        album = album.without_others(visit.upload if visit else None)
+        album = album.with_only(session.upload if session else None)
         return {self.album: album, self.albums.shelf: gr.Column(visible=False)}
 
     @cumulative
     def _draw(
         self,
-        visit: Visit | None,
+        session: Session | None,
         album: Album | None,
         variety: Any,
         vividness: Any,
         seed: Any,
-        drawn_on_it: Any,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # how gradio is asked for one
+        drawn: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # gradio's way to ask for one
         *steps: Any,
     ) -> Iterator[dict[Any, Any]]:
-        """Show four colourings as soon as they are painted; if they are steered anew, first the chosen one, small."""
-        yield {self.visit: gr.skip()}  # a generator that yields nothing would empty its outputs
-        if visit is None or album is None:
+        """Show four colourings once they are painted; with other constraints, first a preview of the chosen one."""
+        yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
+        if session is None or album is None:
             return
-        controls = self.ranges.read(variety, vividness, seed, drawn_on_it, *steps)
-        number, temperature = controls.seed, controls.variety
+        controls = self.ranges.read(variety, vividness, seed, drawn, *steps)
         try:
-            steering = self.steering.wish(visit, controls.drawn, *controls.steps)
-            if same_draw(visit, self.colorizer, temperature, number):
-                first = draw(visit, self.colorizer, temperature, number, steering, [visit.chosen])
-                if first is not visit:
-                    yield self.pictures.preview(first, controls.vividness)
+            steering = self.steering.constraints(session, controls)
+            draw = self.colorizer, controls.variety, controls.seed
+            if session.has_draw(*draw):
+                preview = session.draw(*draw, steering, [session.chosen])
+                if preview is not session:
+                    yield self.pictures.preview(preview, controls.vividness)
+            else:
+                preview = session
             progress(0.1, tr("Imagining four colourings"))
-            drawn = draw(visit, self.colorizer, temperature, number, steering)
-            if drawn is visit:
+            complete = preview.draw(*draw, steering)
+            if complete is session:
                 return
-            for sentence in unheard(visit, drawn):
-                inform(sentence)
+            for warning in complete.new_warnings(session):
+                inform(warning)
             for index in range(SAMPLES):
-                progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=drawn.number(index)))
-                paint(drawn, index, controls.vividness)
-            yield {self.visit: drawn, **self.pictures.four(drawn, controls.vividness)}
-            yield {**self.pictures.large(drawn, controls.vividness), **self._keep(drawn, album, controls)}
+                progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=complete.number(index)))
+                paint(complete, index, controls.vividness)
+            yield {self.session: complete, **self.pictures.four(complete, controls.vividness)}
+            large = self.pictures.large(complete, controls.vividness)
+            yield {**large, **self._keep(complete, album, controls)}
         except CinnError as error:
             warn(error)
 
-    def _as_set(self, visit: Visit, _album: Album | None, *sent: Any) -> tuple[Visit, Controls]:
-        """Draw what the controls say, where that is still to come: what is downloaded is what has been asked for."""
-        controls = self.ranges.read(*sent)
-        steering = self.steering.wish(visit, controls.drawn, *controls.steps)
-        return draw(visit, self.colorizer, controls.variety, controls.seed, steering), controls
+    def _as_set(self, session: Session, _album: Album | None, *settings: Any) -> tuple[Session, Controls]:
+        """Draw what the controls say if that is still to be done, so that a download is what was asked for."""
+        controls = self.ranges.read(*settings)
+        steering = self.steering.constraints(session, controls)
+        return session.draw(self.colorizer, controls.variety, controls.seed, steering), controls
 
-    def _choose(self, index: Any, visit: Visit | None, album: Album | None, *sent: Any) -> Any:
-        if visit is None or album is None or index not in range(len(visit.colourings)):
+    def _choose(self, index: Any, session: Session | None, album: Album | None, *settings: Any) -> Any:
+        if session is None or album is None or index not in range(len(session.colourings)):
             return gr.skip()
-        visit, controls = dataclasses.replace(visit, chosen=int(index)), self.ranges.read(*sent)
+        session, controls = dataclasses.replace(session, chosen=int(index)), self.ranges.read(*settings)
         try:
-            large = self.pictures.large(visit, controls.vividness)
-            return {self.visit: visit, **large, **self._keep(visit, album, controls)}
+            large = self.pictures.large(session, controls.vividness)
+            return {self.session: session, **large, **self._keep(session, album, controls)}
         except CinnError as error:
             warn(error)
             return gr.skip()
 
     @cumulative
-    def _repaint(self, visit: Visit | None, album: Album | None, *sent: Any) -> Iterator[dict[Any, Any]]:
-        """Show the same colourings weaker or stronger, the chosen one first."""
-        if visit is None or album is None or not visit.colourings:
+    def _repaint(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[dict[Any, Any]]:
+        """Show the same colourings with another vividness, the chosen one first."""
+        if session is None or album is None or not session.colourings:
             yield {self.album: gr.skip()}
             return
-        controls = self.ranges.read(*sent)
+        controls = self.ranges.read(*settings)
         try:
-            yield self.pictures.preview(visit, controls.vividness)
-            yield self.pictures.four(visit, controls.vividness)
-            yield {**self.pictures.large(visit, controls.vividness), **self._keep(visit, album, controls)}
+            yield self.pictures.preview(session, controls.vividness)
+            yield self.pictures.four(session, controls.vividness)
+            large = self.pictures.large(session, controls.vividness)
+            yield {**large, **self._keep(session, album, controls)}
         except CinnError as error:
             warn(error)
             yield {self.album: gr.skip()}
 
-    def _keep(self, visit: Visit, album: Album, controls: Controls) -> dict[Any, Any]:
-        """Keep where the visitor is, to come back to."""
-        moment = Moment.of(visit, controls)
-        album = album.with_moment(moment)
-        return {self.album: album, **self.albums.show(album, visit, moment)}
+    def _keep(self, session: Session, album: Album, controls: Controls) -> dict[Any, Any]:
+        """Keep the present state in the album, to return to."""
+        snapshot = Snapshot.of(session, controls)
+        album = album.with_snapshot(snapshot)
+        return {self.album: album, **self.albums.show(album, session, snapshot)}
 
-    def _pack(self, visit: Visit | None, album: Album | None, *sent: Any) -> Iterator[Any]:
+    def _archive(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[Any]:
         if album is None:
             yield gr.skip(), None, gr.skip()
             return
-        if visit is not None and visit.colourings:
-            album = album.with_moment(Moment.of(*self._as_set(visit, album, *sent)))
-        yield from self.albums.pack(album, visit, self.ranges.read(*sent), self.colorizer, self.steering)
+        if session is not None and session.colourings:
+            album = album.with_snapshot(Snapshot.of(*self._as_set(session, album, *settings)))
+        reference = session.reference if session else None
+        controls = self.ranges.read(*settings)
+        yield from self.albums.write(Archive(album, self.colorizer, controls, reference, self.steering.constraints))

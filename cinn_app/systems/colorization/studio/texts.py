@@ -1,43 +1,18 @@
-"""What the colorize tab says, but for a few words here and there."""
+"""Longer texts of the tab, and what it says of a session."""
 
-from cinn_app.studio.language import later
+import html
+from collections.abc import Sequence
+from typing import Any
 
-__all__ = [
-    "ALL",
-    "COUNTED",
-    "EMPTY",
-    "HELP",
-    "LACKS",
-    "MANY",
-    "PACKING",
-    "PHOTOGRAPHS",
-    "PLACEHOLDER",
-    "RESTORED",
-    "RESTORED_ALIKE",
-    "STARTED_OVER",
-    "TRIED",
-]
+import gradio as gr
 
-PLACEHOLDER = later("Drop or paste photographs\nor click to choose")
-PHOTOGRAPHS = later("Your photographs")
-TRIED = later("Tried before")
-ALL = later("Download all")
-COUNTED = later("{count} photographs <small>{coloured} coloured</small>")
-STARTED_OVER = later("Clear")
-PACKING = later("Painting {number} of {count} …")
-MANY = later("Of {given} files the first {taken} were taken.")
-RESTORED = later("It was coloured here, and its settings are back.")
-RESTORED_ALIKE = later("It was coloured here, and its settings are back, but for {lacks}.")
-#: What cannot be brought back, by what a mark lacks.
-LACKS = {
-    "weights": later("the model's weights, which were others"),
-    "reference": later("the picture whose colours it took on"),
-    "kept": later("the part that was kept"),
-    "hints": later("the hints, which do not fit its size"),
-    "axes": later("an axis that this model has not got"),
-    "temperature": later("a temperature of its own for each scale"),
-    "range": later("what lies beyond the controls"),
-}
+from cinn_app.errors import CinnError
+from cinn_app.imaging import IN_COLOUR
+from cinn_app.studio.language import joined, later, listed, tr
+from cinn_app.systems.colorization.studio.album import Opened
+from cinn_app.systems.colorization.studio.session import Session
+
+__all__ = ["EMPTY", "HELP", "UNFOLD", "caption", "constraints", "details", "failed", "opened"]
 
 EMPTY = later("""
 <h2>See it in colour</h2>
@@ -63,3 +38,125 @@ mood, and what is painted over stays while the rest is drawn anew.
 
 The same **seed** with the same variety gives the same colours again.
 """)
+RESTORED = later("It was coloured here, and its settings are back.")
+PARTLY_RESTORED = later("It was coloured here, and its settings are back, but for {lacks}.")
+#: What cannot be restored.
+MISSING = {
+    "weights": later("the model's weights, which were others"),
+    "reference": later("the picture whose colours it took on"),
+    "kept": later("the part that was kept"),
+    "hints": later("the hints, which do not fit its size"),
+    "axes": later("an axis that this model has not got"),
+    "temperature": later("a temperature of its own for each scale"),
+    "range": later("what lies beyond the controls"),
+}
+RANKS = (
+    later("most likely of the four"),
+    later("second most likely"),
+    later("third most likely"),
+    later("least likely of the four"),
+)
+ROWS = {
+    "seed": later("Seed"),
+    "sample": later("Sample of the seed, from 0"),
+    "temperature": later("Temperatures, fine to coarse"),
+    "axes": later("Steps along axes"),
+    "hints": later("Hints"),
+    "reference": later("Palette of another picture"),
+    "kept": later("Part that was kept"),
+    "model": later("Model"),
+    "weights": later("Weights"),
+}
+REFERENCE, REGION = later("colours of another picture"), later("a part kept")
+#: A script: the details stay open when they are replaced.
+UNFOLD = """
+let open = false;
+element.addEventListener("click", (event) => {
+    const folded = event.target.closest("summary")?.parentElement;
+    if (folded) open = !folded.open;
+});
+watch("value", () => element.querySelector("details")?.toggleAttribute("open", open));
+"""
+
+
+def opened(one: Opened) -> gr.HTML:
+    """Say below the upload which photograph is shown, and what of its settings is restored."""
+    height, width = one.session.size
+    warnings: list[str] = list(one.session.large.warnings)
+    if one.missing is not None:
+        missing = listed([tr(MISSING[name]) for name in one.missing])
+        restored = tr(PARTLY_RESTORED, lacks=missing) if missing else tr(RESTORED)
+        warnings = [restored, *(warning for warning in warnings if warning != IN_COLOUR)]
+    name = one.session.upload.name
+    named = tr("{name}, {width:,} x {height:,} pixels.", name=name, width=width, height=height)
+    return _notice(joined([html.escape(tr(text)) for text in (named, *warnings)]), "opened")
+
+
+def failed(problems: Sequence[str | CinnError]) -> gr.HTML:
+    """Say below the upload what went wrong, a line each."""
+    return _notice("<br>".join(html.escape(tr(problem)) for problem in problems), "error")
+
+
+def _notice(text: str, kind: str) -> gr.HTML:
+    return gr.HTML(text, visible=True, elem_classes=[kind])
+
+
+def caption(session: Session, index: int) -> str:
+    """Say which a colouring is, how likely, and what drew it.
+
+    ``No. 1, most likely of the four, 2.31 bits/dim, seed 0, variety 0.3``
+    """
+    bits, colouring = [one.bits_per_dim for one in session.colourings], session.colourings[index]
+    rank = RANKS[sorted(range(len(bits)), key=bits.__getitem__).index(index)]
+    return tr(
+        "No. {number}, {rank}, {bits:.2f}\N{NO-BREAK SPACE}bits/dim, "
+        "seed\N{NO-BREAK SPACE}{seed}, variety\N{NO-BREAK SPACE}{variety:g}",
+        number=session.number(index),
+        rank=tr(rank),
+        bits=bits[index],
+        seed=colouring.seed,
+        variety=colouring.temperature[-1],
+    )
+
+
+def details(session: Session) -> str:
+    """List all settings that made the chosen colouring, folded away."""
+    colouring = session.colourings[session.chosen]
+    likelihood = tr(
+        "{nats:,.0f} nats for {values:,} values, {bits:.3f} bits/dim",
+        nats=colouring.log_prob,
+        values=colouring.latent_dims,
+        bits=colouring.bits_per_dim,
+    )
+    rows = [(tr("Log-likelihood"), likelihood)]
+    rows += [(tr(label), _plain(colouring.settings[key])) for key, label in ROWS.items() if key in colouring.settings]
+    table = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
+    return f"<details><summary>{tr('How it was made')}</summary><table>{table}</table></details>"
+
+
+def constraints(session: Session) -> list[str]:
+    """Summarise the constraints on the chosen colouring."""
+    settings = session.colourings[session.chosen].settings
+    texts = [_plain(settings["axes"])] if settings.get("axes") else []
+    if hints := settings.get("hints"):
+        texts.append(tr("hints: {count}", count=len(hints)))
+    return texts + [tr(text) for key, text in (("reference", REFERENCE), ("kept", REGION)) if key in settings]
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case dict():
+            return listed([f"{tr(name)} {step:+g}" for name, step in value.items()])
+        case [{"colour": _}, *_]:
+            return listed([_hint(hint) for hint in value])
+        case list():
+            return listed([f"{number:g}" for number in value])
+        case _:
+            return str(value)
+
+
+def _hint(hint: dict[str, Any]) -> str:
+    if points := hint.get("points"):
+        x, y = points[0]
+        return tr("{colour} at {x:g},{y:g}", colour=hint["colour"], x=x, y=y)
+    return tr("{colour} at a mask", colour=hint["colour"])

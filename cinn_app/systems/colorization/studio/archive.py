@@ -1,0 +1,121 @@
+"""All photographs of an album in one file, each as it was chosen, at full resolution."""
+
+import contextlib
+import dataclasses
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from cinn_app.errors import CinnError
+from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.studio.album import Album, AlbumPhotograph
+from cinn_app.systems.colorization.studio.pictures import save_whole
+from cinn_app.systems.colorization.studio.session import Controls, Reference, Session
+
+__all__ = ["Archive", "Progress"]
+
+NAME = "colourised.zip"
+
+
+class Progress(NamedTuple):
+    """How far the writing of an archive is.
+
+    Attributes:
+        path: of the finished file; None before, and if it would be empty.
+        done: how many photographs are finished.
+        problems: an error for each photograph that cannot be coloured.
+    """
+
+    path: Path | None
+    done: int
+    problems: tuple[CinnError, ...]
+
+
+@dataclasses.dataclass
+class Archive:
+    """Writes all photographs of an album into one file; only one of them is in memory at a time.
+
+    Attributes:
+        album: photographs that were coloured keep their last state, the others get the present settings.
+        colorizer: draws what has not been drawn yet, or with another reference.
+        controls: their present settings.
+        reference: whose colours all photographs take on.
+        constraints: reads the constraints of a session from the settings of its controls.
+    """
+
+    album: Album
+    colorizer: Colorizer
+    controls: Controls
+    reference: Reference | None
+    constraints: Callable[[Session, Controls], Steering]
+
+    def __post_init__(self) -> None:
+        self._names: set[str] = set()
+
+    def write(self) -> Iterator[Progress]:
+        """Write the file, and report after each photograph.
+
+        Raises:
+            CinnError: if the file cannot be written.
+        """
+        folder, photographs = self.album.folder, self.album.photographs
+        path, partial = folder / NAME, folder / f"{NAME}.part"
+        problems: list[CinnError] = []
+        try:
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as file:  # pictures are compressed already
+                for done, photograph in enumerate(photographs, start=1):
+                    try:
+                        self._add(file, photograph)
+                    except CinnError as error:
+                        problems.append(error)
+                    yield Progress(None, done, tuple(problems))
+            if self._names:
+                partial.replace(path)
+        except OSError as error:
+            raise CinnError(
+                "The pictures cannot be written ({reason}): make room on the disk, and try again.",
+                reason=error.strerror,
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+        yield Progress(path if self._names else None, len(photographs), tuple(problems))
+
+    def _add(self, file: zipfile.ZipFile, photograph: AlbumPhotograph) -> None:
+        folder, snapshot = self.album.folder, photograph.snapshot
+        controls = snapshot.controls if snapshot else self.controls._replace(drawn=None)
+        session = snapshot.session if snapshot else Session.open(photograph.upload, folder)
+        session = dataclasses.replace(session, reference=self.reference)
+        picture = None
+        try:
+            colouring = self._colouring(session, controls)
+            name = self._free(session.download_name(colouring))
+            picture = folder / f"picture{Path(name).suffix}"
+            save_whole(session.upload, colouring, picture, controls.vividness)
+            file.write(picture, name)
+            self._names.add(name.casefold())
+        finally:
+            if picture:
+                picture.unlink(missing_ok=True)
+            if snapshot is None:
+                session.delete_files()
+
+    def _colouring(self, session: Session, controls: Controls) -> Colouring:
+        """Return the chosen colouring if it is as wanted, or draw it."""
+        steering, number = self.constraints(session, controls), session.first + session.chosen
+        wanted = self.colorizer.settings(controls.seed, number, controls.variety, steering)
+        if session.colourings and dict(session.colourings[session.chosen].settings) == wanted:
+            return session.colourings[session.chosen]
+        large = (session.resume() if session.colourings else session).large
+        return self.colorizer.colorize(large, [number], controls.variety, controls.seed, steering)[0]
+
+    def _free(self, name: str) -> str:
+        """Add a number to a name that is taken; many file systems ignore case."""
+        stem, suffix = Path(name).stem, Path(name).suffix
+        number, free = 1, name
+        while free.casefold() in self._names:
+            number += 1
+            free = f"{stem} ({number}){suffix}"
+        return free

@@ -1,0 +1,242 @@
+"""A photograph that a visitor colours, and the settings of its controls. Knows the colorizer, but nothing of the page."""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cinn_app.imaging import OUTPUT_FORMATS, Photograph, read_photograph, shrink_photograph
+from cinn_app.limits import MAX_STEP
+from cinn_app.messages import Message
+from cinn_app.studio.controls import SEEDS, Range
+from cinn_app.studio.files import naming
+from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.encoded import EncodedPhotograph
+from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.steering import Region, Steering
+
+__all__ = ["SAMPLES", "STEPS", "VIVIDNESS", "ControlRanges", "Controls", "Reference", "Session", "read_upload"]
+
+#: Colourings side by side.
+SAMPLES = 4
+#: Longer sides in pixels of the pictures side by side, and of the large picture. Only a download has full resolution.
+SMALL, LARGE = 512, 1024
+#: Longer side in pixels of what stays in memory of a suspended session's photograph.
+TINY = 16
+# Suffixes that a download keeps; any other becomes .png, which loses nothing.
+KEPT_SUFFIXES = {f".{name}" for name in (*OUTPUT_FORMATS, "jpeg", "tif")}
+UNSTEERED = Steering()
+
+VIVIDNESS = Range(0, 1.5, 1)
+#: Along an axis of colour.
+STEPS = Range(-MAX_STEP, MAX_STEP, 0)
+
+
+class Controls(NamedTuple):
+    """The settings of the controls.
+
+    Attributes:
+        variety: temperature of the coarsest scale.
+        vividness: factor of the chroma.
+        seed: of the draw.
+        drawn: hints and strokes on the photograph, in the form of :mod:`cinn_app.systems.colorization.studio.hint_pad`.
+        steps: along the axes of colour.
+    """
+
+    variety: float
+    vividness: float
+    seed: int
+    drawn: dict[str, Any] | None = None
+    steps: tuple[float, ...] = ()
+
+
+class ControlRanges:
+    """The ranges of the controls for a colorizer.
+
+    Attributes:
+        axes: names of the axes of colour.
+        variety: the range of temperatures.
+    """
+
+    def __init__(self, colorizer: Colorizer) -> None:
+        self.axes = [axis.name for axis in colorizer.axes]
+        self.variety = Range(0.1, 1.5, colorizer.recipe.sampling.temperature[-1])
+
+    def read(self, variety: Any, vividness: Any, seed: Any, drawn: Any = None, *steps: Any) -> Controls:
+        """Read what the page has sent, and bring it into range."""
+        along = tuple(STEPS.read(step) for step in steps) or (STEPS.default,) * len(self.axes)
+        return Controls(self.variety.read(variety), VIVIDNESS.read(vividness), int(SEEDS.read(seed)), drawn, along)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """The colours of a picture, for photographs to take on.
+
+    Attributes:
+        palette: the colours.
+        name: of the picture, for the visitor.
+        origin: the folder of the session that the picture is a colouring of, if it is one. The photograph of that
+            session does not take the colours on.
+    """
+
+    palette: Palette
+    name: str
+    origin: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """A photograph and its colourings. It is small, since the whole photograph stays in its file.
+
+    Attributes:
+        upload: the photograph's file.
+        folder: for the pictures of this session.
+        size: height and width of the photograph.
+        small: the photograph, reduced for the pictures side by side.
+        large: the photograph, reduced for the large picture.
+        encoded: the photograph as the network has encoded it, once that is done.
+        colourings: of the reduced photograph.
+        chosen: index of the colouring in the large picture.
+        first: sample number of the first colouring, from 0.
+        reference: whose colours this photograph or the next ones take on.
+        region: of a colouring, to keep while the rest is drawn again.
+    """
+
+    upload: Path
+    folder: Path
+    size: tuple[int, int]
+    small: Photograph
+    large: Photograph
+    encoded: EncodedPhotograph | None = None
+    colourings: tuple[Colouring, ...] = ()
+    chosen: int = 0
+    first: int = 0
+    reference: Reference | None = None
+    region: Region | None = None
+
+    @classmethod
+    def open(cls, upload: Path, cache: Path, reference: Reference | None = None) -> "Session":
+        """Read a photograph.
+
+        Args:
+            upload: its file.
+            cache: where the session makes its folder.
+            reference: whose colours the photograph takes on.
+
+        Raises:
+            ImageError: if it cannot be read; the message names the file without its folder.
+        """
+        size, small, large = _read_reduced(upload)
+        cache.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="session-", dir=cache))
+        return cls(upload, folder, size, small, large, reference=reference)
+
+    def suspend(self) -> "Session":
+        """Drop what takes memory, the photograph and its encoding; :meth:`resume` restores both."""
+        tiny = shrink_photograph(self.small, TINY)
+        return self._with_photograph(tiny, tiny, None)
+
+    def resume(self, present: "Session | None" = None) -> "Session":
+        """Restore a suspended session, from the present one if that has the same photograph, else from the file.
+
+        Raises:
+            ImageError: if the file cannot be read any more.
+        """
+        if present is not None and present.folder == self.folder:
+            return self._with_photograph(present.small, present.large, present.encoded)
+        _, small, large = _read_reduced(self.upload)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self._with_photograph(small, large, None)
+
+    def restart(self, reference: Reference | None) -> "Session":
+        """Forget the colourings."""
+        return dataclasses.replace(self, colourings=(), chosen=0, first=0, region=None, reference=reference)
+
+    def delete_files(self) -> None:
+        """Delete the pictures of this session."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def number(self, index: int) -> int:
+        """Return the number of a colouring for the visitor, from 1."""
+        return self.first + index + 1
+
+    def download_name(self, colouring: Colouring) -> str:
+        """Return the name of a file with the chosen colouring."""
+        suffix = self.upload.suffix if self.upload.suffix.lower() in KEPT_SUFFIXES else ".png"
+        return f"{self.upload.stem}-colourised-{colouring.seed}-{self.number(self.chosen)}{suffix}"
+
+    @property
+    def palette(self) -> Palette | None:
+        """The colours that this photograph takes on."""
+        foreign = self.reference is not None and self.reference.origin != self.folder
+        return self.reference.palette if self.reference and foreign else None
+
+    def has_draw(self, colorizer: Colorizer, temperature: float, seed: int) -> bool:
+        """Return whether the colourings are of this draw, with any steering."""
+        draw = (seed, colorizer.temperatures(temperature))
+        return bool(self.colourings) and all((one.seed, one.temperature) == draw for one in self.colourings)
+
+    def draw(
+        self,
+        colorizer: Colorizer,
+        temperature: float,
+        seed: int,
+        steering: Steering = UNSTEERED,
+        indices: Sequence[int] = range(SAMPLES),
+    ) -> "Session":
+        """Draw the colourings that differ from what is wanted.
+
+        Args:
+            colorizer: draws.
+            temperature: see :meth:`Colorizer.temperatures`.
+            seed: of the draw.
+            steering: constraints on the colours.
+            indices: of the wanted colourings; the others stay as they are. Without any colourings, all are drawn.
+
+        Raises:
+            CinnError: if the temperature is out of range, or a constraint does not fit the photograph.
+        """
+        session = self
+        if not session.colourings:
+            indices = range(SAMPLES)
+        elif not session.has_draw(colorizer, temperature, seed):
+            session = dataclasses.replace(session, first=0, chosen=0)
+        wanted = {index: colorizer.settings(seed, session.first + index, temperature, steering) for index in indices}
+        present = {index: colouring.settings for index, colouring in enumerate(session.colourings)}
+        missing = [index for index in indices if present.get(index) != wanted[index]]
+        if not missing:
+            return session
+        encoded = session.encoded or colorizer.encode_photograph(session.large)
+        numbers = [session.first + index for index in missing]
+        drawn = dict(enumerate(session.colourings))
+        drawn |= zip(missing, colorizer.colorize(encoded, numbers, temperature, seed, steering), strict=True)
+        colourings = tuple(drawn[index] for index in range(SAMPLES))
+        return dataclasses.replace(session, encoded=encoded, colourings=colourings)
+
+    def new_warnings(self, before: "Session") -> list[Message | str]:
+        """Return the warnings about the colourings that were not shown with an earlier state of the session."""
+        shown = before.colourings[0].warnings if before.colourings else before.large.warnings
+        return [warning for warning in self.colourings[0].warnings if warning not in shown]
+
+    def _with_photograph(self, small: Photograph, large: Photograph, encoded: EncodedPhotograph | None) -> "Session":
+        colourings = tuple(colouring.on(large) for colouring in self.colourings)
+        return dataclasses.replace(self, small=small, large=large, encoded=encoded, colourings=colourings)
+
+
+def read_upload(upload: Path) -> Photograph:
+    """Read a photograph at full resolution.
+
+    Raises:
+        ImageError: if it cannot be read; the message names the file without its folder.
+    """
+    with naming(upload):
+        return read_photograph(upload)
+
+
+def _read_reduced(upload: Path) -> tuple[tuple[int, int], Photograph, Photograph]:
+    """Return height and width of a photograph, and its two copies for the screen."""
+    photograph = read_upload(upload)
+    large = shrink_photograph(photograph, LARGE)
+    return photograph.size, shrink_photograph(large, SMALL), large
