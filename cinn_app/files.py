@@ -11,13 +11,17 @@ __all__ = ["atomic_write"]
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator[BinaryIO]:
     """Yield a binary file that takes the place of `path` only once the block has ended without an error.
 
     The bytes go to a hidden `.NAME.XXXXXXXX.part` beside the target (a rename is atomic only inside one file
     system), reach the disk, and are renamed over `path`. If the block raises, the temporary file is removed
     and whatever stood at `path` before still stands there. A symbolic link is followed, so that its target is
     replaced and not the link.
+
+    Args:
+        path: of the file.
+        durable: wait until bytes and name have reached the disk, so that they survive a power cut.
 
     Raises:
         OSError: as the operating system gave it (no such folder, no permission, no space left); callers know
@@ -32,7 +36,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         try:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
             file.close()  # before the rename: Windows does not move an open file
             temporary.replace(target)
         except BaseException:
@@ -40,7 +45,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 file.close()
             temporary.unlink(missing_ok=True)
             raise
-    _sync_folder(target.parent)
+    if durable:
+        _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:

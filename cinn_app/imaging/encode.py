@@ -51,6 +51,7 @@ def save_picture(
     source: str | os.PathLike[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
     quality: int | None = None,
+    durable: bool = True,
 ) -> Path:
     """Save a picture; on any failure nothing is left behind and a file that was there before still is.
 
@@ -65,6 +66,7 @@ def save_picture(
         source: the file the picture was read from, which is never overwritten.
         provenance: what the file says of how its colours came about; `read_provenance` reads it back.
         quality: of JPEG and WebP, 1 to 100; 95 by default.
+        durable: as in :func:`cinn_app.files.atomic_write`; not needed for pictures of the moment.
 
     Returns:
         The path.
@@ -79,7 +81,7 @@ def save_picture(
         raise ImageError(f"{path} is the input picture and is not overwritten: choose another name or folder.")
     encoded = encode_picture(rgb8, chosen, metadata, alpha, provenance, quality, str(path))
     try:
-        with atomic_write(path) as file:
+        with atomic_write(path, durable) as file:
             file.write(encoded)
     except OSError as error:
         kind = DiskFullError if error.errno in NO_ROOM else ImageError

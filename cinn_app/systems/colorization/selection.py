@@ -134,23 +134,14 @@ def save_sheet(
 
 
 def save_uncertainty(
-    path: Path,
-    colourings: Sequence[Colouring],
-    source: Path | None = None,
-    mark: bool = True,
-    white: float | None = WHITE,
+    path: Path, colourings: Sequence[Colouring], source: Path | None = None, mark: bool = True
 ) -> None:
-    """Write a gray picture of where colourings differ: black where not at all, white from `white` Lab units on.
-
-    With ``None`` it goes from where these colourings differ least to where most: that shows places best, but maps no
-    longer compare.
+    """Write a gray picture of where colourings differ: black where not at all, white from :data:`WHITE` Lab units on.
 
     Raises:
         CinnError: if there are fewer than two colourings, or the file cannot be written.
     """
-    deviation = uncertainty(colourings)
-    least, most = (0.0, white) if white is not None else (float(deviation.min()), float(deviation.max()))
-    gray = ((deviation - least) * (255 / max(most - least, 1e-6))).round().clamp(0, 255).byte().numpy()
+    gray = (uncertainty(colourings) * (255 / WHITE)).round().clamp(0, 255).byte().numpy()
     save_picture(path, gray, source=source, provenance=_mark(colourings, source) if mark else None)
 
 

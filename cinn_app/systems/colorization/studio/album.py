@@ -184,7 +184,7 @@ def look_at(upload: Path, folder: Path) -> AlbumPhotograph:
         preview = read_preview(upload, PREVIEW)
     picture = folder / f"preview-{hashlib.sha256(str(upload).encode()).hexdigest()[:16]}.jpg"
     rgb = lightness_and_ab_to_rgb8(preview.lightness, torch.zeros(2, *preview.size))
-    save_preview(picture, rgb.numpy(), preview)
+    save_preview(picture, rgb.numpy(), preview.alpha)
     return AlbumPhotograph(upload, picture)
 
 

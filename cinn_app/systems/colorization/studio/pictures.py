@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import Photograph, lightness_and_ab_to_rgb8, save_picture
+from cinn_app.imaging import lightness_and_ab_to_rgb8, save_picture
 from cinn_app.systems.colorization.colorizer import Colouring
-from cinn_app.systems.colorization.selection import save_uncertainty
+from cinn_app.systems.colorization.selection import uncertainty
 from cinn_app.systems.colorization.studio.session import Session, read_upload
 
 __all__ = ["export", "gray", "paint", "save_preview", "save_whole", "uncertainty_map"]
@@ -22,7 +22,7 @@ def gray(session: Session) -> Path:
     path, photograph = session.folder / "gray.jpg", session.large
     if not path.exists():
         rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.zeros(2, *photograph.size))
-        save_preview(path, rgb.numpy(), photograph)
+        save_preview(path, rgb.numpy(), photograph.alpha)
     return path
 
 
@@ -36,19 +36,22 @@ def paint(session: Session, index: int, strength: float, large: bool = False) ->
     colouring, size = session.colourings[index], "large" if large else "small"
     path = session.folder / f"{_fingerprint([colouring])}-{strength:g}-{size}.jpg"
     if not path.exists():
-        save_preview(path, colouring.on(photograph).render(strength), photograph)
+        save_preview(path, colouring.on(photograph).render(strength), photograph.alpha)
     return path
 
 
 def uncertainty_map(session: Session) -> Path:
-    """Write the map of the differences between the colourings, unless it is there.
+    """Write the map of where the colourings differ, unless it is there: black where least, white where most.
 
     Raises:
         ImageError: if it cannot be written.
     """
     path = session.folder / f"{_fingerprint(session.colourings)}-differences.png"
     if not path.exists():
-        save_uncertainty(path, [one.on(session.small) for one in session.colourings], mark=False, white=None)
+        deviation = uncertainty([colouring.on(session.small) for colouring in session.colourings])
+        least, most = float(deviation.min()), float(deviation.max())
+        gray8 = ((deviation - least) * (255 / max(most - least, 1e-6))).round().byte().numpy()
+        save_preview(path, gray8)
     return path
 
 
@@ -79,13 +82,13 @@ def save_whole(upload: Path, colouring: Colouring, path: Path, strength: float) 
     colouring.on(read_upload(upload)).save(path, strength, source=upload)
 
 
-def save_preview(path: Path, rgb8: np.ndarray, photograph: Photograph) -> None:
+def save_preview(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None = None) -> None:
     """Write a picture for the screen: without metadata, and without waiting for the disk.
 
     Raises:
         ImageError: if it cannot be written.
     """
-    save_picture(path, rgb8, alpha=photograph.alpha, durable=False)
+    save_picture(path, rgb8, alpha=alpha, durable=False)
 
 
 def _fingerprint(colourings: Sequence[Colouring]) -> str:

@@ -1,4 +1,4 @@
-"""A photograph that a visitor colours, and the settings of its controls. Knows the colorizer, but nothing of the page."""
+"""The work on one photograph: its colourings and the settings of the controls. Knows nothing of the page."""
 
 import dataclasses
 import shutil

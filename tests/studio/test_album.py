@@ -1,0 +1,231 @@
+"""The album of the colorize tab without a page: snapshots, several photographs, an archive, restored settings."""
+
+import dataclasses
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cinn_app import Colorizer, Hints, Palette, Steering
+from cinn_app.errors import CinnError, ImageError
+from cinn_app.imaging import read_provenance, save_picture
+from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, Snapshot, look_at
+from cinn_app.systems.colorization.studio.archive import Archive
+from cinn_app.systems.colorization.studio.pictures import export, paint
+from cinn_app.systems.colorization.studio.session import Controls, Reference, Session
+
+CONTROLS = Controls(0.8, 1.0, 0)
+
+
+@pytest.fixture(scope="module")
+def colorizer(tiny_checkpoint: Path) -> Colorizer:
+    return Colorizer.load(tiny_checkpoint, "cpu")
+
+
+@pytest.fixture(scope="module")
+def drawn(photograph: Path, tmp_path_factory: pytest.TempPathFactory, colorizer: Colorizer) -> Session:
+    return Session.open(photograph, tmp_path_factory.mktemp("cache")).draw(colorizer, 0.8, seed=0)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Album:
+    return Album.new(tmp_path / "cache")
+
+
+@pytest.fixture
+def session(drawn: Session, album: Album) -> Session:
+    """A photograph with four colourings, in a folder of the album."""
+    folder = album.folder / "session"
+    folder.mkdir()
+    return dataclasses.replace(drawn, folder=folder)
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Callable[..., Path]:
+    """Write a gray photograph with a given name, in a folder of its own as uploads are."""
+
+    def write(name: str, brightness: int = 120) -> Path:
+        path = tmp_path / f"upload-{brightness}" / name
+        path.parent.mkdir(exist_ok=True)
+        rows, columns = np.mgrid[:60, :80]
+        Image.fromarray((brightness + 40 * np.sin(columns / 9 + rows / 7)).astype(np.uint8)).save(path)
+        return path
+
+    return write
+
+
+def archive(
+    album: Album, colorizer: Colorizer, controls: Controls = CONTROLS, reference: Reference | None = None
+) -> Archive:
+    return Archive(album, colorizer, controls, reference, lambda session, _: Steering(reference=session.palette))
+
+
+def test_a_snapshot_restores_photograph_colours_and_choice(session: Session, album: Album) -> None:
+    chosen = dataclasses.replace(session, chosen=2)
+    suspended = Snapshot.of(chosen, CONTROLS).session
+    assert max(suspended.large.size) < 20 and suspended.encoded is None  # what takes memory is dropped
+    resumed = suspended.resume()
+    assert (resumed.chosen, resumed.size, resumed.large.size) == (2, session.size, session.large.size)
+    path = paint(session, 2, 0.5, large=True)
+    before = np.asarray(Image.open(path), np.int16)
+    path.unlink()
+    after = np.asarray(Image.open(paint(resumed, 2, 0.5, large=True)), np.int16)
+    assert np.abs(after - before).max() <= 1
+    near = suspended.resume(session)
+    assert near.large is session.large and near.encoded is session.encoded  # nothing is read twice
+
+
+def test_vividness_and_choice_make_no_snapshot_of_their_own(
+    session: Session, album: Album, colorizer: Colorizer
+) -> None:
+    album = album.with_snapshot(Snapshot.of(session, CONTROLS))
+    other = session.draw(colorizer, 0.8, seed=1)
+    album = album.with_snapshot(Snapshot.of(other, CONTROLS._replace(seed=1)))
+    album = album.with_snapshot(Snapshot.of(dataclasses.replace(session, chosen=3), CONTROLS._replace(vividness=0.5)))
+    kept = [(one.session.chosen, one.controls.vividness, one.controls.seed) for one in album.snapshots]
+    assert kept == [(3, 0.5, 0), (0, 1.0, 1)]
+
+
+def test_only_the_last_snapshots_are_kept_and_unused_files_deleted(
+    session: Session, album: Album, colorizer: Colorizer, scan: Callable[..., Path]
+) -> None:
+    album = album.with_snapshot(Snapshot.of(session, CONTROLS))
+    other = Session.open(scan("other.png"), album.folder)
+    for seed in range(MAX_SNAPSHOTS):
+        other = other.draw(colorizer, 0.8, seed)
+        assert session.folder.exists()
+        album = album.with_snapshot(Snapshot.of(other, CONTROLS._replace(seed=seed)))
+    assert len(album.snapshots) == MAX_SNAPSHOTS
+    assert not session.folder.exists() and other.folder.exists()
+    album.delete_files()
+    assert not album.folder.exists() and session.upload.exists()
+
+
+def test_each_photograph_of_the_album_keeps_its_state(
+    session: Session, album: Album, colorizer: Colorizer, photograph: Path, scan: Callable[..., Path]
+) -> None:
+    other = scan("other.png")
+    album = album.with_photographs((look_at(photograph, album.folder), look_at(other, album.folder)))
+    with Image.open(album.photographs[0].picture) as picture:
+        assert picture.size == (224, 163)
+    left = Controls(0.8, 0.7, 0, {"hints": [], "keep": []})
+    album = album.with_snapshot(Snapshot.of(dataclasses.replace(session, chosen=1), left))
+    fresh = album.turn_to(other, session, CONTROLS._replace(seed=5, drawn={"hints": []}), colorizer)
+    assert (fresh.session.colourings, fresh.controls.seed, fresh.controls.drawn) == ((), 5, None)
+    back = album.turn_to(photograph, fresh.session, CONTROLS, colorizer)
+    assert (back.session.chosen, back.controls, len(back.session.colourings)) == (1, left, 4)
+    again = album.open(photograph, None, CONTROLS, colorizer)
+    assert (again.session.folder, again.session.colourings) == (session.folder, ())
+    with pytest.raises(ImageError, match=r"^letter.jpg is not a picture"):
+        (album.folder / "letter.jpg").write_text("Dear Grandma,")
+        look_at(album.folder / "letter.jpg", album.folder)
+
+
+def test_an_uploaded_download_restores_its_settings(session: Session, album: Album, colorizer: Colorizer) -> None:
+    steering = Steering(hints=Hints.parse(["30,40=#c02020"]).on(session.size))
+    steered = dataclasses.replace(session.draw(colorizer, 0.6, 123, steering), chosen=2)
+    opened = album.open(export(steered, 0.7), None, CONTROLS, colorizer)
+    assert opened.missing == ()
+    controls = opened.controls
+    assert (controls.variety, controls.vividness, controls.seed) == (0.6, 0.7, 123)
+    assert controls.drawn == {"hints": [{"colour": "#c02020", "points": [[30, 40]]}], "keep": []}
+    again = opened.session.draw(colorizer, controls.variety, controls.seed, steering)
+    assert again.chosen == 2 and again.colourings[2].settings == steered.colourings[2].settings
+    one, other = (np.asarray(Image.open(paint(each, 2, 0.7, large=True)), np.int16) for each in (steered, again))
+    assert np.abs(one - other).mean() < 3  # but for what JPEG did to the lightness
+
+
+def test_a_later_sample_of_a_seed_is_shown_with_its_neighbours(
+    album: Album, colorizer: Colorizer, photograph: Path, tmp_path: Path
+) -> None:
+    sample = colorizer.colorize(photograph, [9], 0.8, seed=4)[0]
+    sample.save(tmp_path / "ninth.png")
+    opened = album.open(tmp_path / "ninth.png", None, CONTROLS, colorizer)
+    session = opened.session.draw(colorizer, opened.controls.variety, opened.controls.seed)
+    assert (session.first, session.chosen, session.number(session.chosen)) == (8, 1, 10)
+    assert [colouring.settings["sample"] for colouring in session.colourings] == [8, 9, 10, 11]
+    assert (session.colourings[1].ab - sample.ab).abs().max() < 1
+    other = session.draw(colorizer, 0.8, seed=5)
+    assert (other.first, other.chosen) == (0, 0)
+
+
+def test_settings_that_cannot_be_restored_are_named(
+    session: Session, album: Album, colorizer: Colorizer, tmp_path: Path
+) -> None:
+    palette = Palette.of(session.colourings[1])
+    steered = session.draw(colorizer, 0.8, 0, Steering(reference=palette))
+    record = {**read_provenance(export(steered, 1.0)), "weights": "another", "kept": "0123", "axes": {"bluer": 1.0}}
+    record |= {"strength": 1.9, "hints": [{"colour": "#102030", "points": [[5000, 5]]}]}
+    file = tmp_path / "coloured.png"
+    save_picture(file, np.full((40, 60, 3), 90, np.uint8), provenance=record)
+    opened = album.open(file, None, CONTROLS, colorizer)
+    assert set(opened.missing) == {"reference", "weights", "kept", "axes", "hints", "range"}
+    assert opened.controls.vividness == 1.5
+    present = dataclasses.replace(session, reference=Reference(palette, "No. 2"))
+    assert "reference" not in album.open(file, present, CONTROLS, colorizer).missing
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": "many"}, {"seed": -1}, {"samples": 4}, {"temperature": []}, {"sample": None}]
+)
+def test_a_picture_with_another_record_is_an_ordinary_photograph(
+    session: Session, album: Album, colorizer: Colorizer, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    file = tmp_path / "coloured.png"
+    record = {**read_provenance(export(session, 1.0)), **changes}
+    save_picture(file, np.full((40, 60, 3), 90, np.uint8), provenance=record)
+    opened = album.open(file, None, CONTROLS, colorizer)
+    assert (opened.missing, opened.controls) == (None, CONTROLS)
+
+
+def test_an_archive_has_all_photographs_under_different_names(
+    session: Session, album: Album, colorizer: Colorizer, photograph: Path, scan: Callable[..., Path]
+) -> None:
+    files = [photograph, scan("A.png", 100), scan("a.PNG", 140), scan("gone.png", 90)]
+    album = album.with_photographs(tuple(look_at(file, album.folder) for file in files))
+    chosen = dataclasses.replace(session, chosen=3)
+    album = album.with_snapshot(Snapshot.of(chosen, CONTROLS._replace(vividness=0.5)))
+    files[3].unlink()
+    *steps, last = archive(album, colorizer, CONTROLS._replace(seed=8)).write()
+    assert [step.done for step in steps] == [1, 2, 3, 4]
+    (problem,) = last.problems
+    assert "gone.png" in str(problem) and str(files[3].parent) not in str(problem)
+    with zipfile.ZipFile(last.path) as pictures:
+        assert pictures.testzip() is None
+        assert pictures.namelist() == [
+            "grandma 1932-colourised-0-4.jpg",
+            "A-colourised-8-1.png",
+            "a-colourised-8-1 (2).PNG",
+        ]
+        with pictures.open("grandma 1932-colourised-0-4.jpg") as file:
+            assert file.read() == export(chosen, 0.5).read_bytes()
+    assert {path.name for path in album.folder.iterdir() if path.is_file()} == {
+        "colourised.zip",
+        *(one.picture.name for one in album.photographs),
+    }
+
+
+def test_an_archive_takes_the_present_reference_for_all_photographs(
+    session: Session, album: Album, colorizer: Colorizer, photograph: Path, scan: Callable[..., Path]
+) -> None:
+    reference = Reference(Palette.of(session.colourings[1]), "No. 2", session.folder)
+    album = album.with_photographs((look_at(photograph, album.folder), look_at(scan("b.png"), album.folder)))
+    album = album.with_snapshot(Snapshot.of(session, CONTROLS))
+    *_, last = archive(album, colorizer, reference=reference).write()
+    with zipfile.ZipFile(last.path) as pictures:
+        records = [read_provenance(pictures.read(name)) for name in pictures.namelist()]
+    assert ["reference" in record for record in records] == [False, True]  # not for the photograph it is from
+
+
+def test_an_archive_without_pictures_is_no_file(album: Album, colorizer: Colorizer, scan: Callable[..., Path]) -> None:
+    gone = scan("gone.png")
+    album = album.with_photographs((look_at(gone, album.folder),))
+    gone.unlink()
+    *_, last = archive(album, colorizer).write()
+    assert last.path is None and len(last.problems) == 1
+    album.delete_files()
+    with pytest.raises(CinnError, match="cannot be written"):
+        list(archive(album, colorizer).write())

@@ -1,0 +1,197 @@
+"""A session of the colorize tab without a page: draws, pictures, and what the page may send."""
+
+import dataclasses
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cinn_app import Colorizer, Hints, Palette, Steering
+from cinn_app.errors import CinnError, ImageError
+from cinn_app.imaging import read_provenance, rgb_to_lab
+from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
+from cinn_app.systems.colorization.studio.pictures import export, gray, paint, uncertainty_map
+from cinn_app.systems.colorization.studio.session import SAMPLES, ControlRanges, Reference, Session
+from cinn_app.systems.colorization.studio.texts import caption
+
+
+@pytest.fixture(scope="module")
+def colorizer(tiny_checkpoint: Path) -> Colorizer:
+    return Colorizer.load(tiny_checkpoint, "cpu")
+
+
+@pytest.fixture(scope="module")
+def session(photograph: Path, tmp_path_factory: pytest.TempPathFactory, colorizer: Colorizer) -> Session:
+    """A photograph with four colourings."""
+    return Session.open(photograph, tmp_path_factory.mktemp("cache")).draw(colorizer, 0.8, seed=0)
+
+
+@pytest.fixture
+def pad() -> HintPad:
+    with gr.Blocks():
+        return HintPad()
+
+
+def test_previews_are_reduced_and_a_download_has_full_resolution(colorizer: Colorizer, tmp_path: Path) -> None:
+    path = tmp_path / "wide.webp"
+    Image.fromarray(np.arange(3 * 1500 * 500).reshape(500, 1500, 3).astype(np.uint8)).save(path)
+    session = Session.open(path, tmp_path).draw(colorizer, 0.8, seed=3)
+    assert (session.size, session.large.size, session.small.size) == ((500, 1500), (341, 1024), (170, 512))
+    with Image.open(paint(session, 0, 1.0)) as small, Image.open(paint(session, 0, 1.0, large=True)) as large:
+        assert (small.size, large.size) == ((512, 170), (1024, 341))
+    with Image.open(export(session, 1.0)) as whole:
+        assert (whole.size, whole.format) == ((1500, 500), "WEBP")
+
+
+def test_previews_have_no_metadata_and_a_download_has_all(session: Session) -> None:
+    for preview in (paint(session, 0, 1.0), paint(session, 0, 1.0, large=True), gray(session)):
+        with Image.open(preview) as picture:
+            assert not picture.getexif() and "xmp" not in picture.info
+        assert read_provenance(preview) is None
+    path = export(session, 1.0)
+    with Image.open(path) as picture:
+        assert picture.getexif()[0x010E] == "Grandma in the garden"
+    assert (read_provenance(path) or {})["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.JPG", "a-colourised-0-2.JPG"),
+        ("b.tif", "b-colourised-0-2.tif"),
+        ("c.gif", "c-colourised-0-2.png"),
+        ("d", "d-colourised-0-2.png"),
+    ],
+)
+def test_a_download_is_named_after_its_photograph(session: Session, name: str, expected: str) -> None:
+    renamed = dataclasses.replace(session, upload=Path(name), chosen=1)
+    assert renamed.download_name(session.colourings[1]) == expected
+
+
+def test_strength_scales_the_colours_and_nothing_is_painted_twice(session: Session) -> None:
+    with Image.open(paint(session, 1, 0)) as colourless, Image.open(gray(session)) as before:
+        assert np.ptp(np.asarray(colourless), axis=-1).max() == 0
+        assert np.abs(np.asarray(colourless, np.int16) - np.asarray(before, np.int16)).max() <= 1
+    path = paint(session, 1, 0.5)
+    assert path != paint(session, 1, 1.0)
+    path.write_bytes(b"not painted again")
+    assert paint(session, 1, 0.5).read_bytes() == b"not painted again"
+
+
+def test_a_draw_that_is_there_is_not_drawn_again(session: Session, colorizer: Colorizer) -> None:
+    assert session.draw(colorizer, 0.8, seed=0) is session
+    assert session.draw(colorizer, 0.8, seed=1) is not session
+    assert session.draw(colorizer, 0.7, seed=0) is not session
+
+
+def test_only_missing_colourings_are_drawn(session: Session, colorizer: Colorizer) -> None:
+    steering = Steering(hints=Hints.parse(["30,40=#c02020"]))
+    one = session.draw(colorizer, 0.8, 0, steering, [2])
+    unchanged = [new is old for new, old in zip(one.colourings, session.colourings, strict=True)]
+    assert unchanged == [True, True, False, True]
+    four = one.draw(colorizer, 0.8, 0, steering)
+    assert four.colourings[2] is one.colourings[2]
+    assert all(colouring.hints for colouring in four.colourings)
+    assert four.draw(colorizer, 0.8, 0, steering) is four
+    assert four.encoded is session.encoded  # the photograph is encoded once
+    assert four.has_draw(colorizer, 0.8, 0) and not four.has_draw(colorizer, 0.8, 1)
+
+
+def test_colourings_with_other_constraints_have_their_own_pictures(session: Session, colorizer: Colorizer) -> None:
+    steered = session.draw(colorizer, 0.8, 0, Steering(hints=Hints.parse(["30,40=#c02020"])))
+    assert paint(steered, 0, 1.0) != paint(session, 0, 1.0)
+    assert uncertainty_map(steered) != uncertainty_map(session)
+    back = steered.draw(colorizer, 0.8, 0)
+    assert paint(back, 0, 1.0) == paint(session, 0, 1.0)
+
+
+def test_hints_are_in_pixels_of_a_large_photograph(colorizer: Colorizer, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:600, :2200]
+    Image.fromarray((120 + 40 * np.sin(columns / 90 + rows / 50)).astype(np.uint8)).save(tmp_path / "wide.png")
+    session = Session.open(tmp_path / "wide.png", tmp_path)
+    hints = Hints.parse(["2100,555=#2f6f9f"]).on(session.size)
+    path = export(session.draw(colorizer, 0.8, 0, Steering(hints=hints)), 1.0)
+    with Image.open(path) as picture:
+        rgb = torch.from_numpy(np.asarray(picture)[555, 2100] / 255).float()[:, None, None]
+    assert (rgb_to_lab(rgb)[1:, 0, 0] - hints.ab[0]).norm() < 3
+    assert read_provenance(path)["hints"] == [{"colour": "#2f6f9f", "points": [[2100, 555]]}]
+
+
+def test_a_reference_from_a_colouring_is_for_other_photographs_only(session: Session, tmp_path: Path) -> None:
+    reference = Reference(Palette.of(session.colourings[1]), "No. 2", session.folder)
+    assert Session.open(session.upload, tmp_path, reference).palette is reference.palette
+    assert dataclasses.replace(session, reference=reference).palette is None
+    swatches = reference.palette.swatches(6)
+    assert len(swatches) == 6 and all(len(swatch) == 7 for swatch in swatches)
+
+
+def test_the_map_is_white_where_colourings_differ_most(session: Session) -> None:
+    with Image.open(uncertainty_map(session)) as shown:
+        assert shown.mode == "L" and np.asarray(shown).max() == 255
+
+
+def test_each_caption_says_how_likely_the_colouring_is(session: Session) -> None:
+    ranked = sorted(range(SAMPLES), key=lambda index: -session.colourings[index].log_prob)
+    most, second, third, least = (caption(session, index) for index in ranked)
+    assert most.startswith(f"No. {ranked[0] + 1}, most likely of the four, ")
+    assert "second most likely" in second
+    assert "third most likely" in third
+    assert "least likely of the four" in least
+    bits = session.colourings[ranked[0]].bits_per_dim
+    assert most.endswith(f", {bits:.2f}\xa0bits/dim, seed\xa00, variety\xa00.8")
+
+
+def test_errors_name_the_file_without_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "letter.jpg").write_text("Dear Grandma,")
+    with pytest.raises(ImageError) as caught:
+        Session.open(tmp_path / "letter.jpg", tmp_path)
+    assert str(caught.value).startswith("letter.jpg is not a picture")
+
+
+def test_a_download_of_a_deleted_photograph_is_refused(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(CinnError, match=r"gone\.jpg is no longer here .*: give the photograph once more"):
+        export(dataclasses.replace(session, upload=tmp_path / "gone.jpg"), 1.0)
+
+
+def test_deleting_a_session_leaves_its_upload(photograph: Path, tmp_path: Path) -> None:
+    session = Session.open(photograph, tmp_path)
+    gray(session)
+    session.delete_files()
+    assert not session.folder.exists() and photograph.exists()
+
+
+def test_settings_from_the_page_are_brought_into_range(colorizer: Colorizer) -> None:
+    assert ControlRanges(colorizer).read(9, -1, None)[:3] == (1.5, 0, 0)
+
+
+def test_what_the_page_sends_becomes_hints_and_strokes(pad: HintPad) -> None:
+    payload = {
+        "hints": [{"colour": "#102030", "points": [[1, 2], [3, 4]], "radius": 1}],
+        "keep": [{"points": [[5, 6]], "radius": 2}],
+    }
+    hints, (stroke,) = pad.read(payload, (10, 20))
+    assert hints is not None and (hints.width, hints.height) == (20, 10)
+    shown = to_payload(hints, payload)
+    assert shown["hints"] == [{"colour": "#102030", "points": [[1.0, 2.0], [3.0, 4.0]], "radius": 1.0}]
+    assert shown["keep"] == payload["keep"]
+    assert (stroke.points, stroke.radius) == (((5.0, 6.0),), 2.0)
+    assert pad.read(None, (10, 20)) == (None, ()) == pad.read({"hints": [], "keep": []}, (10, 20))
+
+
+@pytest.mark.parametrize(
+    ("payload", "sentence"),
+    [
+        ("text", "cannot be read"),
+        ({"other": 1}, "cannot be read"),
+        ({"hints": [{"colour": "red", "points": [[1, 2]]}]}, "is none"),
+        ({"hints": [{"colour": "#102030", "points": [[20, 2]]}]}, "outside the picture of 20 x 10 pixels"),
+        ({"keep": [{"points": [], "radius": 1}]}, "no place"),
+        ({"keep": [{"points": [[1, -1]], "radius": 1}]}, "no place"),
+    ],
+)
+def test_a_damaged_drawing_is_refused_with_a_sentence(pad: HintPad, payload: object, sentence: str) -> None:
+    with pytest.raises(CinnError, match=sentence):
+        pad.read(payload, (10, 20))
