@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
-from cinn_app.systems.colorization.model import denormalise, normalise
-from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.model import TARGET_STRIDE, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.colorization.training import weights_by_pace
 from colorization.baseline import LATENT, MEETING, Baseline, LatentDecoder

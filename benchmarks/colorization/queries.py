@@ -15,8 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
-from cinn_app.systems.colorization.model import denormalise, normalise
-from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.model import TARGET_STRIDE, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.baseline import Baseline
 

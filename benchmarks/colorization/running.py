@@ -14,13 +14,13 @@ from rich.table import Table
 from torch import Tensor
 
 from cinn_app.cli.bars import rich_progress
+from cinn_app.data.pack import split_held_out
 from cinn_app.devices import choose_device, resolve_precision
 from cinn_app.errors import RecipeError
 from cinn_app.files import atomic_write
 from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
 from cinn_app.recipes import load_recipe
 from cinn_app.systems.colorization.comparison import Painter
-from cinn_app.systems.colorization.data import split_held_out
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.colorization.training import held_out_batches, prepare_views
@@ -111,8 +111,8 @@ def train_and_measure(
     encoder = load_pretrained_encoder(recipe.architecture.encoder)
     precision = resolve_precision("auto", device)
     setup = Setup(options.data, options.cache, device, precision, progress=rich_progress)
-    views, _ = prepare_views(recipe, encoder, setup)
-    learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
+    views = prepare_views(recipe, encoder, setup)
+    learnt, held_out = split_held_out(views.pack.groups, recipe.data.held_out)
     counted = np.random.default_rng(recipe.data.seed).permutation(learnt)[:PRIOR_VIEWS]
     examples = held_out_batches(recipe, views, held_out)
     for name in options.chosen or families:

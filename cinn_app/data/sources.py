@@ -1,89 +1,117 @@
-"""Where pictures come from: folders and tar archives, walked in a fixed order."""
+"""Pictures in folders and tar archives, in a fixed order."""
 
 import hashlib
 import tarfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cinn_app.errors import DataError
 from cinn_app.imaging.sources import INPUT_SUFFIXES
 
-__all__ = ["EncodedImage", "fingerprint", "iterate_images"]
+__all__ = ["EncodedImage", "fingerprint", "image_names", "iterate_images"]
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+# What damaged archives and disks raise.
+READ_ERRORS = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 class EncodedImage(NamedTuple):
-    """A picture as it lies in its file, and the name to report it by."""
+    """The bytes of a picture file, and a name for reports."""
 
     name: str
     content: bytes
 
 
-def iterate_images(sources: Sequence[Path]) -> Iterator[EncodedImage]:
-    """Yield every picture of the given folders, tar archives and single files.
+def image_names(sources: Sequence[Path]) -> list[str]:
+    """List the pictures that :func:`iterate_images` yields, without reading them."""
+    return [name for name, _ in _find(sources)]
 
-    Folders are walked recursively in sorted order, archives in the order they were written, so that two walks over
-    the same sources agree. Hidden files are passed over.
+
+def iterate_images(sources: Sequence[Path], numbers: Container[int] | None = None) -> Iterator[EncodedImage]:
+    """Yield every picture in folders, tar archives and single files.
+
+    Folders are walked recursively in sorted order, archives in the order they were written, so two walks over the
+    same sources agree. Hidden files are left out.
+
+    Args:
+        sources: folders, archives and picture files.
+        numbers: read only the pictures with these numbers, counted from 0 over all sources.
 
     Raises:
-        DataError: if a source does not exist, is of no known kind, or is a damaged archive.
+        DataError: if a source does not exist, is of an unknown kind, or cannot be read.
     """
-    for source in sources:
-        _require(source)
-        if source.is_dir():
-            yield from _iterate_folder(source)
-        elif source.name.lower().endswith(ARCHIVE_SUFFIXES):
-            yield from _iterate_archive(source)
-        elif _is_image(source.name):
-            yield EncodedImage(str(source), source.read_bytes())
-        else:
-            raise DataError(f"{source} is neither a folder, a tar archive nor a picture: give one of these as data.")
+    for number, (name, read) in enumerate(_find(sources)):
+        if numbers is not None and number not in numbers:
+            continue
+        try:
+            content = read()
+        except READ_ERRORS as error:
+            raise DataError(
+                "{name} cannot be read ({reason}): check the disk, or copy the data again.", name=name, reason=error
+            ) from error
+        yield EncodedImage(name, content)
 
 
 def fingerprint(sources: Sequence[Path]) -> list[tuple[str, int, str]]:
-    """Describe sources so that a cache notices when they differ, but not when they were merely copied or moved.
+    """Identify the content of sources, so that a cache notices changes, but not copies and moves.
 
-    An archive is known by its name, size and content, a folder by its files' names, sizes and times of change.
+    An archive is identified by its name, size and content, a folder by the names, sizes and modification times of its
+    files.
     """
-    described = []
+    entries = []
     for source in sources:
         _require(source)
         if source.is_dir():
-            files = [file for file in sorted(source.rglob("*")) if file.is_file()]
-            described += [
-                (str(file.relative_to(source.parent)), file.stat().st_size, str(file.stat().st_mtime_ns))
-                for file in files
-            ]
+            for file in sorted(source.rglob("*")):
+                if file.is_file():
+                    status = file.stat()
+                    entries.append((str(file.relative_to(source.parent)), status.st_size, str(status.st_mtime_ns)))
         else:
             with source.open("rb") as opened:
                 digest = hashlib.file_digest(opened, "blake2b").hexdigest()
-            described.append((source.name, source.stat().st_size, digest))
-    return described
+            entries.append((source.name, source.stat().st_size, digest))
+    return entries
 
 
-def _require(source: Path) -> None:
-    if not source.exists():
-        raise DataError(f"There are no data at {source}: give a folder, a tar archive or a picture that exists.")
+def _find(sources: Sequence[Path]) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield each picture's name and a function that reads it, valid until the next picture is asked for."""
+    for source in sources:
+        _require(source)
+        if source.is_dir():
+            for path in sorted(source.rglob("*")):
+                if path.is_file() and _is_image(path.name):
+                    yield str(path.relative_to(source.parent)), path.read_bytes
+        elif source.name.lower().endswith(ARCHIVE_SUFFIXES):
+            yield from _find_in_archive(source)
+        elif _is_image(source.name):
+            yield str(source), source.read_bytes
+        else:
+            raise DataError(
+                "{source} is neither a folder, a tar archive nor a picture: give one of these as data.", source=source
+            )
 
 
-def _iterate_folder(folder: Path) -> Iterator[EncodedImage]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and _is_image(path.name):
-            yield EncodedImage(str(path.relative_to(folder.parent)), path.read_bytes())
-
-
-def _iterate_archive(archive: Path) -> Iterator[EncodedImage]:
+def _find_in_archive(archive: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 if member.isfile() and _is_image(Path(member.name).name):
                     file = tar.extractfile(member)
                     assert file is not None  # a regular file always opens
-                    yield EncodedImage(f"{archive.name}:{member.name}", file.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"The archive {archive} is damaged ({error}): copy or download it again.") from error
+                    yield f"{archive.name}:{member.name}", file.read
+    except READ_ERRORS as error:
+        raise DataError(
+            "The archive {archive} is damaged ({reason}): copy or download it again.", archive=archive, reason=error
+        ) from error
+
+
+def _require(source: Path) -> None:
+    if not source.exists():
+        raise DataError(
+            "There are no data at {source}: give a folder, a tar archive or a picture that exists.", source=source
+        )
 
 
 def _is_image(name: str) -> bool:

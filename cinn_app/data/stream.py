@@ -1,4 +1,4 @@
-"""Batches without end, for any data that can be asked for by number."""
+"""Endless batches of any data set whose examples have numbers."""
 
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
@@ -12,32 +12,26 @@ Batch = TypeVar("Batch", covariant=True)
 
 
 class Batches(Protocol[Batch]):
-    """Data that give a batch of what has the given numbers."""
+    """A data set that returns the examples with given numbers as one batch."""
 
     def batch(self, indices: np.ndarray) -> Batch:
-        """Gather a batch."""
+        """Return a batch."""
         ...
 
 
 class BatchStream(IterableDataset[Batch]):
-    """Batches without end, shuffled anew each epoch, and the same ones whenever the same step comes round.
+    """Endless batches, shuffled in each epoch; the batch of a step is always the same.
 
     Args:
-        views: where batches are read.
-        indices: which views take part.
-        batch_size: views per batch.
+        data: where batches come from.
+        indices: numbers of the examples that take part.
+        batch_size: examples per batch.
         seed: of the shuffling.
-        start: the step to begin with, so that a resumed training goes on where it was.
+        start: the first step, so that a resumed training continues with the next batch.
     """
 
-    def __init__(self, views: Batches[Batch], indices: np.ndarray, batch_size: int, seed: int, start: int = 0) -> None:
-        self.views, self.indices, self.batch_size, self.seed, self.start = (
-            views,
-            indices,
-            batch_size,
-            seed,
-            start,
-        )
+    def __init__(self, data: Batches[Batch], indices: np.ndarray, batch_size: int, seed: int, start: int = 0) -> None:
+        self.data, self.indices, self.batch_size, self.seed, self.start = data, indices, batch_size, seed, start
 
     def __iter__(self) -> Iterator[Batch]:
         per_epoch = max(1, len(self.indices) // self.batch_size)
@@ -45,5 +39,5 @@ class BatchStream(IterableDataset[Batch]):
         while True:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.indices)
             for number in range(batch, per_epoch):
-                yield self.views.batch(order[number * self.batch_size : (number + 1) * self.batch_size])
+                yield self.data.batch(order[number * self.batch_size : (number + 1) * self.batch_size])
             epoch, batch = epoch + 1, 0

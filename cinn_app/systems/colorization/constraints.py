@@ -10,8 +10,7 @@ from torch.nn import functional
 from cinn_app.imaging import Photograph, blend_by_distance, geodesic_distances
 from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.model import ColorizationModel, Conditions
-from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.model import TARGET_STRIDE, ColorizationModel, Conditions
 from cinn_app.systems.colorization.reference import Palette
 from cinn_app.systems.colorization.steering import Region
 

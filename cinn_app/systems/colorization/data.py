@@ -1,26 +1,90 @@
-"""Reading a pack: random batches for training, ordered ones for watching."""
+"""Training data of the colorizer: square views of colour photographs, with cached features of the encoder's stem.
 
-from collections.abc import Sequence
-from pathlib import Path
+A pack (:mod:`cinn_app.data.pack`) holds
+
+* ``lightness``, uint8 ``(views, 1, size, size)``: L* in 0..100 times 2.55, aged in some views,
+* ``ab``, float16 ``(views, 2, size / 4, size / 4)``: the true chroma, box-averaged, in Lab units,
+* ``stem-DIGEST``, float16 ``(views, channels, size / 8, size / 8)``: features of the lightness.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from PIL import Image, ImageFilter, ImageOps
+from torch import Tensor, nn
+from torch.nn import functional
 
-from cinn_app.systems.colorization.features import feature_file
-from cinn_app.systems.colorization.pack import shards_of
+from cinn_app.data.pack import Pack
+from cinn_app.imaging.colour import rgb_to_lab
+from cinn_app.imaging.pixels import pixels_of_image
+from cinn_app.imaging.sources import opened_picture
+from cinn_app.nn.efficientnet import ImageEncoder
+from cinn_app.systems.colorization.model import TARGET_STRIDE
 
-__all__ = ["ColourBatch", "PackedViews", "split_held_out"]
+__all__ = ["ColourBatch", "PackedViews", "ViewMaker", "age_lightness", "cache_stem_features", "draw_view"]
+
+#: How much a random crop magnifies at most, compared with one that spans the picture's shorter side.
+MAX_ZOOM = 1.35
+#: A picture with a mean chroma below this many Lab units is gray: it has no colours to learn from.
+GRAY_CHROMA = 2.0
+#: Levels of the packed lightness per unit of L*.
+LEVELS_PER_UNIT = 2.55
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewMaker:
+    """Draws random square views of a colour photograph.
+
+    Attributes:
+        size: side of a view in pixels, divisible by 32.
+        views_sharp: views of a picture whose shorter side is at least `size`.
+        views_enlarged: views of a smaller picture.
+        aged: share of the views whose lightness is made to look old.
+        seed: from which every picture's own generator is derived.
+    """
+
+    size: int = 128
+    views_sharp: int = 4
+    views_enlarged: int = 1
+    aged: float = 0.1
+    seed: int = 0
+
+    def __call__(self, content: bytes, generator: np.random.Generator) -> dict[str, np.ndarray] | None:
+        """Return the ``lightness`` and ``ab`` of some views, or None for a gray picture.
+
+        Raises:
+            ImageError: if the picture cannot be read.
+        """
+        with opened_picture(content) as file:
+            values = pixels_of_image(ImageOps.exif_transpose(file)).values
+        if values.ndim == 2:
+            return None
+        image = Image.fromarray(values if values.dtype == np.uint8 else (values * 255).round().astype(np.uint8))
+        count = self.views_sharp if min(image.size) >= self.size else self.views_enlarged
+        views = [draw_view(image, self.size, generator, first=view == 0) for view in range(count)]
+        if not views:
+            return None
+        lab = rgb_to_lab(torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2) / 255)
+        if lab[0, 1:, ::4, ::4].norm(dim=0).mean() < GRAY_CHROMA:
+            return None
+        lightness = (lab[:, :1] * LEVELS_PER_UNIT).round().to(torch.uint8).numpy()
+        for view in lightness[:, 0]:
+            if generator.random() < self.aged:
+                view[...] = age_lightness(view, generator)
+        return {"lightness": lightness, "ab": functional.avg_pool2d(lab[:, 1:], TARGET_STRIDE).half().numpy()}
 
 
 class ColourBatch(NamedTuple):
-    """Views as the colorization system learns from them.
+    """Views as the model learns from them.
 
     Attributes:
         lightness: L* in 0..100, ``(batch, 1, size, size)``.
         ab: Lab units, ``(batch, 2, size / 4, size / 4)``.
-        stem_features: by the encoder's stem, float16, ``(batch, channels, size / 8, size / 8)``.
+        stem_features: of the encoder, float16, ``(batch, channels, size / 8, size / 8)``.
     """
 
     lightness: Tensor
@@ -29,50 +93,107 @@ class ColourBatch(NamedTuple):
 
 
 class PackedViews:
-    """All views of a pack with their cached features, memory-mapped.
+    """All views of a pack, with their cached features.
 
     Args:
-        pack: a folder made by :func:`cinn_app.systems.colorization.pack.make_pack`.
-        digest: which encoder's features, as :func:`cinn_app.systems.colorization.features.cache_features` returned it.
+        pack: made by a :class:`ViewMaker`.
+        features: name of the array with the stem's features, from :func:`cache_stem_features`.
     """
 
-    def __init__(self, pack: Path, digest: str) -> None:
-        self._shards = [
-            [
-                np.load(file, mmap_mode="r")
-                for file in (shard / "lightness.npy", shard / "ab.npy", feature_file(shard, digest))
-            ]
-            for shard in shards_of(pack)
-        ]
-        sizes = [len(shard[0]) for shard in self._shards]
-        self._shard_of = np.repeat(np.arange(len(sizes)), sizes)
-        self._row_of = np.concatenate([np.arange(size) for size in sizes])
-        self.groups = np.concatenate([np.load(shard / "group.npy") for shard in shards_of(pack)])
+    def __init__(self, pack: Pack, features: str) -> None:
+        self.pack = pack
+        self._arrays = pack.arrays("lightness", "ab", features)
 
     def __len__(self) -> int:
-        return len(self._row_of)
+        return len(self._arrays)
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> ColourBatch:
-        """Gather views by their numbers."""
-        rows = [(self._shards[self._shard_of[i]], self._row_of[i]) for i in indices]
-        columns = [np.stack([arrays[column][row] for arrays, row in rows]) for column in range(len(rows[0][0]))]
-        lightness, ab, stem_features = (torch.from_numpy(column) for column in columns)
-        return ColourBatch(lightness.float() / 2.55, ab.float(), stem_features)
+        """Return the views with these numbers."""
+        lightness, ab, stem_features = self._arrays.rows(indices)
+        return ColourBatch(lightness.float() / LEVELS_PER_UNIT, ab.float(), stem_features)
 
 
-def split_held_out(groups: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Split views into learnt and held-out ones, all views of a picture to the same side.
+def draw_view(image: Image.Image, size: int, generator: np.random.Generator, first: bool) -> np.ndarray:
+    """Cut a random square view out of a picture.
 
     Args:
-        groups: uint32 hashes of the pictures' names, ``(views,)``.
-        share: of the pictures to hold out.
+        image: an RGB picture.
+        size: side of the view in pixels.
+        generator: of the crop's place, its zoom and the flip.
+        first: whether this is the picture's first view, which spans the whole shorter side.
 
     Returns:
-        The numbers of the views to learn from and of those held out.
-
-    >>> learnt, held_out = split_held_out(np.array([0, 0, 2**32 - 1], dtype=np.uint32), 0.5)
-    >>> learnt.tolist(), held_out.tolist()
-    ([2], [0, 1])
+        uint8 RGB of shape ``(size, size, 3)``.
     """
-    held_out = groups < share * 2**32
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    width, height = image.size
+    zoom = 1.0 if first else generator.uniform(1, MAX_ZOOM)
+    side = max(1.0, min(width, height) / zoom)
+    left, top = generator.uniform(0, width - side), generator.uniform(0, height - side)
+    box = (left, top, left + side, top + side)
+    view = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+    if generator.random() < 0.5:
+        view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.array(view)
+
+
+def age_lightness(lightness: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Make a clean lightness look like that of an old print: soft, grainy, faded or harsh.
+
+    Args:
+        lightness: uint8, ``(height, width)``.
+        generator: of the strengths and the grain.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    softened = Image.fromarray(lightness).filter(ImageFilter.GaussianBlur(generator.uniform(0, 1.2)))
+    values = np.asarray(softened, dtype=np.float32) / 255
+    values = values ** np.exp(generator.normal(0, 0.25))  # exposure
+    black, white = generator.uniform(0, 0.2), generator.uniform(0.8, 1)  # fading
+    values = black + (white - black) * values
+    values = values + generator.normal(0, generator.uniform(0, 0.06), values.shape)  # grain
+    return (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
+
+
+def cache_stem_features(
+    pack: Pack,
+    encoder: ImageEncoder,
+    device: torch.device,
+    precision: torch.dtype = torch.float32,
+    progress: Callable[[int], None] = lambda views: None,
+    batch_size: int = 64,
+) -> str:
+    """Compute the features of the encoder's frozen stem for every view of a pack, in float16, unless they exist.
+
+    Args:
+        pack: made by a :class:`ViewMaker`.
+        encoder: its stem computes the features.
+        device: where the encoder runs.
+        precision: of the encoder under autocast.
+        progress: called with the number of views just processed.
+        batch_size: views per call of the encoder.
+
+    Returns:
+        The name of the array, which contains a digest of the stem's weights.
+    """
+    name = f"stem-{_weights_digest(encoder.stem)}"
+    encoder = encoder.to(device)
+
+    @torch.inference_mode()
+    def features(lightness: np.ndarray) -> np.ndarray:
+        batches = []
+        with torch.autocast(device.type, torch.bfloat16, precision is torch.bfloat16):
+            for start in range(0, len(lightness), batch_size):
+                batch = torch.from_numpy(np.array(lightness[start : start + batch_size])).to(device) / LEVELS_PER_UNIT
+                batches.append(encoder.stem_features(batch).to("cpu", torch.float16).contiguous())
+        return torch.cat(batches).numpy()
+
+    pack.derive(name, "lightness", features, progress)
+    return name
+
+
+def _weights_digest(stem: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for value in stem.state_dict().values():
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]

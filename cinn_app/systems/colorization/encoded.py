@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.imaging import Photograph
-from cinn_app.systems.colorization.model import SIZE_MULTIPLE, ColorizationModel, Conditions, denormalise
-from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.model import SIZE_MULTIPLE, TARGET_STRIDE, ColorizationModel, Conditions, denormalise
 
 __all__ = ["Canvas", "EncodedPhotograph", "average_predictions"]
 

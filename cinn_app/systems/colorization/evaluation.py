@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cinn_app.data.sources import iterate_images
+from cinn_app.data.sources import image_names, iterate_images
 from cinn_app.errors import DataError, ImageError, RecipeError
 from cinn_app.evaluation import Evaluation, evenly_spread
 from cinn_app.imaging import read_photograph
@@ -68,15 +68,12 @@ def evaluate_colorizer(
     Raises:
         DataError: if a source is missing, or holds no colour photograph.
     """
-    names = [image.name for image in iterate_images(data)]
-    kept = set(evenly_spread(len(names), limit))
+    chosen = evenly_spread(len(image_names(data)), limit)
     compared: list[Comparison] = []
     problems: list[str] = []
     classifier, notes = _classifier(colorizer)
-    with progress("Colouring and comparing", len(kept)) as advance:
-        for number, image in enumerate(iterate_images(data)):
-            if number not in kept:
-                continue
+    with progress("Colouring and comparing", len(chosen)) as advance:
+        for number, image in zip(chosen, iterate_images(data, set(chosen)), strict=True):
             try:
                 photograph = read_photograph(io.BytesIO(image.content), keep_colour=True)
             except ImageError as error:

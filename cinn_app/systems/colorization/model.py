@@ -30,7 +30,6 @@ from cinn_app.flows import (
 )
 from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ImageEncoder
-from cinn_app.systems.colorization.pack import TARGET_STRIDE
 from cinn_app.systems.colorization.pyramid import ColourPyramid
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
 
@@ -38,6 +37,8 @@ __all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Conditions", "Losses", "denorm
 
 #: Height and width of the lightness must be multiples of this.
 SIZE_MULTIPLE = 64
+#: The chroma's side is the lightness's divided by this.
+TARGET_STRIDE = 4
 #: Mean and standard deviation of a and b over photographs, in Lab units.
 AB_OFFSET = (2.4, 7.4)
 AB_SCALE = (11.2, 16.8)

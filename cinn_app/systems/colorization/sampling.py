@@ -13,8 +13,7 @@ from cinn_app.flows import random_orthogonal
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
 from cinn_app.systems.colorization.constraints import keep_region, meet_hints, meet_palette
 from cinn_app.systems.colorization.encoded import EncodedPhotograph
-from cinn_app.systems.colorization.model import ColorizationModel
-from cinn_app.systems.colorization.pack import TARGET_STRIDE
+from cinn_app.systems.colorization.model import TARGET_STRIDE, ColorizationModel
 from cinn_app.systems.colorization.recipe import ColorizationSampling
 from cinn_app.systems.colorization.steering import Steering
 

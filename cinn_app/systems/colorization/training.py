@@ -11,15 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.utils import make_grid
 
+from cinn_app.data.pack import make_pack, split_held_out
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
 from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
 from cinn_app.systems.colorization.axes import axes_to_details, fit_colour_axes
-from cinn_app.systems.colorization.data import ColourBatch, PackedViews, split_held_out
-from cinn_app.systems.colorization.features import cache_features
+from cinn_app.systems.colorization.data import ColourBatch, PackedViews, ViewMaker, cache_stem_features
 from cinn_app.systems.colorization.model import ColorizationModel, Losses, denormalise
-from cinn_app.systems.colorization.pack import PackReport, PackSettings, make_pack
 from cinn_app.systems.colorization.recipe import ColorizationRecipe, ColorizationSampling
 from cinn_app.training.trainable import Setup, Trainable
 
@@ -39,7 +38,6 @@ class ColorizationTraining(Trainable):
         recipe: architecture, data, objective and schedule.
         model: what learns; its encoder at a pace of its own, or not at all.
         views: packed training views.
-        report: how many pictures the views come from.
         setup: of the training.
 
     Raises:
@@ -55,10 +53,9 @@ class ColorizationTraining(Trainable):
         recipe: ColorizationRecipe,
         model: ColorizationModel,
         views: PackedViews,
-        report: PackReport,
         setup: Setup,
     ) -> None:
-        learnt, held_out = split_held_out(views.groups, recipe.data.held_out)
+        learnt, held_out = split_held_out(views.pack.groups, recipe.data.held_out)
         if len(learnt) < recipe.training.batch_size or not len(held_out):
             raise DataError(
                 "{views} views, {held_out} of them held out, are too few: at least {batch_size} to learn from "
@@ -73,7 +70,7 @@ class ColorizationTraining(Trainable):
         self.recipe, self.model, self.progress = recipe, model, setup.progress
         self.batches = BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, setup.step)
         self.held_out = held_out_batches(recipe, views, held_out)
-        self.pictures = report.kept
+        self.pictures = views.pack.report.pictures
         self.data = ["/".join(source.absolute().parts[-2:]) for source in setup.sources]
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
@@ -136,19 +133,18 @@ def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTr
     else:
         model.load_state_dict(setup.weights)
         model.encoder.stem.load_state_dict(pretrained.stem.state_dict())  # as cached: checkpoints round it
-    views, report = prepare_views(recipe, model.encoder, setup)
-    return ColorizationTraining(recipe, model, views, report, setup)
+    return ColorizationTraining(recipe, model, prepare_views(recipe, model.encoder, setup), setup)
 
 
-def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setup) -> tuple[PackedViews, PackReport]:
+def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setup) -> PackedViews:
     """Pack the pictures and cache the stem features of their views, or find both where they were made before."""
     data = recipe.data
-    settings = PackSettings(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
+    maker = ViewMaker(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
     with setup.progress("Packing pictures", None) as advance:
-        pack, report = make_pack(setup.sources, setup.cache, settings, advance)
-    with setup.progress("Computing stem features", report.views) as advance:
-        digest = cache_features(pack, encoder, setup.device, setup.precision, advance)
-    return PackedViews(pack, digest), report
+        pack = make_pack(setup.sources, setup.cache, maker, advance)
+    with setup.progress("Computing stem features", pack.report.examples) as advance:
+        features = cache_stem_features(pack, encoder, setup.device, setup.precision, advance)
+    return PackedViews(pack, features)
 
 
 def held_out_batches(recipe: ColorizationRecipe, views: PackedViews, held_out: np.ndarray) -> list[ColourBatch]:

@@ -1,0 +1,296 @@
+"""Training examples made once from pictures and kept in memory-mapped arrays.
+
+A pack is a folder of shards; a shard is a folder with
+
+* `NAME.npy` for each array that the system's function makes, one row per example,
+* `group.npy`, uint32 `(examples,)`: a hash of the picture's name, equal for all its examples,
+* `report.json`, a :class:`PackReport`.
+
+Shards are made in parallel. Each gets its name only when it is complete, so an interrupted run continues where it
+stopped.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import multiprocessing
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cinn_app.data.sources import EncodedImage, fingerprint, iterate_images
+from cinn_app.errors import DataError, ImageError
+from cinn_app.files import atomic_write
+
+__all__ = ["ExampleMaker", "Pack", "PackReport", "PackedArrays", "make_pack", "split_held_out"]
+
+PICTURES_PER_SHARD = 512
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class ExampleMaker(Protocol):
+    """Makes examples from a picture: a frozen dataclass whose fields are its settings.
+
+    It is sent to other processes, so its class must be importable.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def seed(self) -> int:
+        """From which every picture's own generator is derived."""
+        ...
+
+    def __call__(self, content: bytes, generator: np.random.Generator) -> Arrays | None:
+        """Return arrays with one row per example, the same names for every picture; None leaves the picture out.
+
+        Args:
+            content: of the picture's file.
+            generator: of random numbers; the same ones for the same name and seed.
+
+        Raises:
+            ImageError: if the picture cannot be read; the pack's report lists it.
+        """
+        ...
+
+
+Job = tuple[Sequence[EncodedImage], Path, ExampleMaker]
+
+
+@dataclasses.dataclass
+class PackReport:
+    """What became of the pictures.
+
+    Attributes:
+        pictures: how many there are examples of.
+        examples: made from them.
+        skipped: pictures that the maker left out.
+        broken: name and problem of each picture that cannot be read.
+    """
+
+    pictures: int = 0
+    examples: int = 0
+    skipped: int = 0
+    broken: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Pictures found."""
+        return self.pictures + self.skipped + len(self.broken)
+
+    def add(self, other: "PackReport") -> None:
+        """Add the counts of another report."""
+        self.pictures += other.pictures
+        self.examples += other.examples
+        self.skipped += other.skipped
+        self.broken += other.broken
+
+    @classmethod
+    def load(cls, path: Path) -> "PackReport":
+        """Read a report that :meth:`save` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file."""
+        path.write_text(json.dumps(dataclasses.asdict(self)))
+
+
+class PackedArrays:
+    """Some arrays of a pack, all shards in order, memory-mapped.
+
+    Args:
+        shards: folders.
+        names: of the arrays.
+    """
+
+    def __init__(self, shards: Sequence[Path], names: Sequence[str]) -> None:
+        self._shards = [[np.load(shard / f"{name}.npy", mmap_mode="r") for name in names] for shard in shards]
+        sizes = [len(arrays[0]) for arrays in self._shards]
+        self._shard_of = np.repeat(np.arange(len(sizes)), sizes)
+        self._row_of = np.concatenate([np.arange(size) for size in sizes])
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def rows(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, ...]:
+        """Return the rows with these numbers, a tensor ``(len(indices), ...)`` per array."""
+        rows = [(self._shards[self._shard_of[i]], self._row_of[i]) for i in indices]
+        columns = range(len(self._shards[0]))
+        return tuple(torch.from_numpy(np.stack([arrays[column][row] for arrays, row in rows])) for column in columns)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pack:
+    """A complete pack.
+
+    Attributes:
+        folder: with the shards.
+        report: over all shards.
+    """
+
+    folder: Path
+    report: PackReport
+
+    @property
+    def shards(self) -> list[Path]:
+        """The shards that hold examples, in order."""
+        return [shard for shard in sorted(self.folder.glob("shard-*")) if (shard / "group.npy").exists()]
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Hashes of the pictures' names, uint32 ``(examples,)``, see :func:`split_held_out`."""
+        return np.concatenate([np.load(shard / "group.npy") for shard in self.shards])
+
+    def arrays(self, *names: str) -> PackedArrays:
+        """Open arrays by name."""
+        return PackedArrays(self.shards, names)
+
+    def derive(
+        self,
+        name: str,
+        source: str,
+        function: Callable[[np.ndarray], np.ndarray],
+        progress: Callable[[int], None] = lambda examples: None,
+    ) -> None:
+        """Compute a further array from another one, shard by shard, where it does not exist yet.
+
+        Args:
+            name: of the new array.
+            source: of the array to compute it from.
+            function: from a shard's rows to as many new rows.
+            progress: called with the number of examples just processed.
+        """
+        for shard in self.shards:
+            rows = np.load(shard / f"{source}.npy", mmap_mode="r")
+            target = shard / f"{name}.npy"
+            if not target.exists():
+                with atomic_write(target) as file:
+                    np.save(file, function(rows))
+            progress(len(rows))
+
+
+def make_pack(
+    sources: Sequence[Path],
+    cache: Path,
+    maker: ExampleMaker,
+    progress: Callable[[int], None] = lambda pictures: None,
+    workers: int | None = None,
+) -> Pack:
+    """Make examples from all pictures, or find the pack if the same maker has been run on the same pictures before.
+
+    Args:
+        sources: folders, tar archives and picture files.
+        cache: folder for packs; each pack has a folder of its own in it.
+        maker: makes the examples of one picture.
+        progress: called with the number of pictures just processed.
+        workers: processes to use, by default one per core; 1 is this process.
+
+    Raises:
+        DataError: if a source is missing or damaged, or no picture gives an example.
+    """
+    identity = [type(maker).__name__, fingerprint(sources), dataclasses.asdict(maker)]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    folder = cache / f"pack-{digest[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    complete = folder / "complete.json"
+    if complete.exists():
+        report = PackReport.load(complete)
+        progress(report.total)
+        return Pack(folder, report)
+
+    report = PackReport()
+    jobs = ((images, folder / f"shard-{number:05d}", maker) for number, images in enumerate(_batches(sources)))
+    for shard_report in _make_shards(jobs, workers or os.cpu_count() or 1):
+        report.add(shard_report)
+        progress(shard_report.total)
+    if not report.examples:
+        raise DataError(
+            "No picture in {sources} can be learned from ({skipped} unsuitable, {broken} broken): give other data.",
+            sources=", ".join(map(str, sources)),
+            skipped=report.skipped,
+            broken=len(report.broken),
+        )
+    report.save(complete)
+    return Pack(folder, report)
+
+
+def split_held_out(groups: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Split examples into training and held-out ones; all examples of a picture are on the same side.
+
+    Args:
+        groups: uint32 hashes of the pictures' names, ``(examples,)``.
+        share: of the pictures to hold out.
+
+    Returns:
+        The numbers of the training examples and of those held out.
+
+    >>> train, held_out = split_held_out(np.array([0, 0, 2**32 - 1], dtype=np.uint32), 0.5)
+    >>> train.tolist(), held_out.tolist()
+    ([2], [0, 1])
+    """
+    held_out = groups < share * 2**32
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _batches(sources: Sequence[Path]) -> Iterator[list[EncodedImage]]:
+    images = iterate_images(sources)
+    while batch := list(itertools.islice(images, PICTURES_PER_SHARD)):
+        yield batch
+
+
+def _make_shards(jobs: Iterator[Job], workers: int) -> Iterator[PackReport]:
+    if workers == 1:
+        yield from itertools.starmap(_make_shard, jobs)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        running: set[Future[PackReport]] = set()
+        for job in jobs:
+            running.add(pool.submit(_make_shard, *job))
+            if len(running) > workers:  # bounds the pictures held in memory
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in as_completed(running))
+
+
+def _make_shard(images: Sequence[EncodedImage], shard: Path, maker: ExampleMaker) -> PackReport:
+    """Make the examples of some pictures, and move the finished shard into place."""
+    if (shard / "report.json").exists():
+        return PackReport.load(shard / "report.json")
+    report, rows, groups = PackReport(), [], []
+    for image in images:
+        group = zlib.crc32(image.name.encode())
+        try:
+            arrays = maker(image.content, np.random.default_rng([maker.seed, group]))
+        except ImageError as error:
+            report.broken.append(f"{image.name}: {error}")
+            continue
+        if arrays is None:
+            report.skipped += 1
+            continue
+        examples = len(next(iter(arrays.values())))
+        report.pictures += 1
+        report.examples += examples
+        rows.append(arrays)
+        groups += [group] * examples
+
+    unfinished = shard.with_name(f".{shard.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    if rows:
+        for name in rows[0]:
+            np.save(unfinished / f"{name}.npy", np.concatenate([arrays[name] for arrays in rows]))
+        np.save(unfinished / "group.npy", np.array(groups, dtype=np.uint32))
+    report.save(unfinished / "report.json")
+    unfinished.rename(shard)
+    return report
