@@ -1,0 +1,75 @@
+"""The examples run: the training of a flow, which can be interrupted, and the notebooks."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from PIL import Image
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def train_flow() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("train_flow", EXAMPLES / "train_flow.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_training_of_a_flow_learns_and_draws(
+    train_flow: ModuleType, drawn_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = ["--data", str(drawn_mnist), "--out", str(tmp_path)]
+    train_flow.main([*folders, "--steps", "16", "--batch", "16", "--save-every", "8"])
+    progress = re.findall(r"(\d+\.\d\d) bits/dim +(\d+\.\d\d) on test digits", capsys.readouterr().out)
+    assert len(progress) == 2
+    for bits in zip(*progress, strict=True):
+        assert float(bits[-1]) < float(bits[0]) - 0.05
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert picture.size == (600, 600)
+        assert picture.getextrema() == (0, 255)
+
+
+def test_an_interrupted_training_of_a_flow_goes_on_as_if_it_had_not_been(
+    train_flow: ModuleType, drawn_mnist: Path, tmp_path: Path
+) -> None:
+    options = ["--data", str(drawn_mnist), "--steps", "4", "--batch", "8"]
+    train_flow.main([*options, "--out", str(tmp_path / "whole")])
+    train_flow.main([*options, "--out", str(tmp_path / "parts"), "--stop", "2"])
+    train_flow.main([*options, "--out", str(tmp_path / "parts"), "--resume"])
+    whole, parts = (torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("whole", "parts"))
+    assert parts["step"] == whole["step"] == 4
+    assert torch.equal(parts["generator"], whole["generator"])
+    torch.testing.assert_close(parts["model"], whole["model"], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(parts["optimiser"]["state"], whole["optimiser"]["state"], atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--resume"], "nothing to resume"), (["--data", "{out}/nowhere"], "MNIST"), (["--stop", "1"], "of 4 steps")],
+)
+def test_what_the_training_of_a_flow_cannot_do_is_one_sentence(
+    train_flow: ModuleType,
+    drawn_mnist: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    basis = ["--data", str(drawn_mnist), "--out", str(tmp_path), "--batch", "2"]
+    if message == "of 4 steps":
+        train_flow.main([*basis, "--steps", "4", "--stop", "1"])
+        options = ["--resume", "--steps", "5"]
+    with pytest.raises(SystemExit):
+        train_flow.main([*basis, *[option.format(out=tmp_path) for option in options]])
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_training_of_a_flow_fits_on_a_few_screens() -> None:
+    assert len((EXAMPLES / "train_flow.py").read_text(encoding="utf-8").splitlines()) <= 300
