@@ -23,10 +23,10 @@ from cinn_app.flows import (
     Bijection,
     Chain,
     ConditionalAffine,
+    FlowDistribution,
     HaarDownsampling,
     HaarPyramid,
     OrthogonalMixing,
-    standard_normal_log_prob,
 )
 from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ImageEncoder
@@ -133,15 +133,18 @@ class ColorizationModel(nn.Module):
             low = self.haar(low)[0][:, :2]
         return Conditions(mean, tuple(conditions))
 
+    def residual(self, conditions: Conditions) -> FlowDistribution:
+        """Return ``p(r | L)``, the distribution of the residual ``r = ab - m``, all normalised."""
+        return FlowDistribution(self.flow, conditions.mean.shape[1:], conditions.scales)
+
     def encode(self, ab: Tensor, conditions: Conditions) -> tuple[tuple[Tensor, ...], Tensor]:
         """Map chroma in Lab units, ``(batch, 2, height / 4, width / 4)``, to latents and ``log p(ab | L)`` in nats."""
-        latents, log_probs = self._encode_by_scale(normalise(ab), conditions)
+        latents, log_probs = self.residual(conditions).encode_by_scale(normalise(ab) - conditions.mean.detach())
         return latents, torch.stack(log_probs).sum(0) - LOG_SCALE * ab[0].numel()
 
     def decode(self, latents: Sequence[Tensor], conditions: Conditions) -> tuple[Tensor, Tensor]:
         """Map latents, fine to coarse, to chroma in Lab units and its ``log p(ab | L)`` in nats, ``(batch,)``."""
-        residual, log_det = self.flow.inverse(tuple(latents), conditions.scales)
-        log_prob = standard_normal_log_prob(tuple(latents)) - log_det
+        residual, log_prob = self.residual(conditions).decode(tuple(latents))
         return denormalise(residual + conditions.mean), log_prob - LOG_SCALE * residual[0].numel()
 
     def draw(
@@ -156,11 +159,7 @@ class ColorizationModel(nn.Module):
             temperature: standard deviation of the latent per scale, fine to coarse.
             generator: makes draws repeatable.
         """
-        shapes = self.flow.latent_shape(tuple(shape[1:]))
-        return tuple(
-            deviation * torch.randn(shape[0], *size, generator=generator)
-            for size, deviation in zip(shapes, temperature, strict=True)
-        )
+        return tuple(FlowDistribution(self.flow, shape[1:]).sample_latent(shape[:1], temperature, generator))
 
     def settle(self, ab: Tensor, conditions: Conditions, lightness: Tensor) -> Tensor:
         """Let a sample's departure from the mean follow the things in the picture instead of the wavelets' blocks.
@@ -213,18 +212,14 @@ class ColorizationModel(nn.Module):
         error = (target - conditions.mean).square()
         few = math.ceil(flow_share * len(ab))
         noisy = target[:few] + objective.noise * torch.randn_like(target[:few])
-        latents, log_probs = self._encode_by_scale(noisy, conditions.first(few))
+        conditions = conditions.first(few)
+        latents, log_probs = self.residual(conditions).encode_by_scale(noisy - conditions.mean.detach())
         nats = [-log_prob.mean() / z[0].numel() for z, log_prob in zip(latents, log_probs, strict=True)]
         total = torch.stack(nats).mean() + objective.mean_weight * error.mean()
         dims = target[0].numel()
         bits = (-torch.stack(log_probs).sum(0).mean() / dims + LOG_SCALE) / math.log(2)
         lab_error = error.mean((0, 2, 3)) * error.new_tensor(AB_SCALE).square()
         return Losses(total, bits.detach(), lab_error.mean().sqrt().detach(), tuple(n.detach() for n in nats))
-
-    def _encode_by_scale(self, ab: Tensor, conditions: Conditions) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        latents, log_dets = self.flow.forward_by_scale(ab - conditions.mean.detach(), conditions.scales)
-        log_probs = tuple(standard_normal_log_prob(z) + log_det for z, log_det in zip(latents, log_dets, strict=True))
-        return latents, log_probs
 
 
 def _build_flow(architecture: ColorizationArchitecture) -> HaarPyramid:
