@@ -14,8 +14,9 @@ import dataclasses
 import functools
 import importlib
 import importlib.metadata
+import logging
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -23,6 +24,7 @@ __all__ = ["ENTRY_POINTS", "Command", "System", "exported", "import_object", "ro
 
 #: Other distributions name their systems under this entry point group.
 ENTRY_POINTS = "cinn_app.systems"
+LOG = logging.getLogger(__name__)
 
 Part: TypeAlias = Literal["recipe", "trained_model", "training", "evaluation", "room"]
 
@@ -83,13 +85,30 @@ class System:
 
 @functools.cache
 def systems() -> dict[str, System]:
-    """Return the installed systems by name, in their order."""
+    """Return the installed systems by name, in their order.
+
+    A system that cannot be imported is left out, with a warning that names its package.
+    """
     import cinn_app.systems as folder
 
-    modules = [f"{folder.__name__}.{module.name}" for module in pkgutil.iter_modules(folder.__path__) if module.ispkg]
-    found: list[System] = [importlib.import_module(module).SYSTEM for module in modules]
-    found += [entry.load() for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)]
-    return {system.name: system for system in sorted(found, key=lambda system: (system.order, system.name))}
+    modules = [one.name for one in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}.") if one.ispkg]
+    sources: list[tuple[str, Callable[[], Any]]]
+    sources = [(module, functools.partial(import_object, f"{module}:SYSTEM")) for module in modules]
+    entries = importlib.metadata.entry_points(group=ENTRY_POINTS)
+    sources += [(entry.dist.name if entry.dist else entry.value, entry.load) for entry in entries]
+    found: dict[str, System] = {}
+    for package, load in sources:
+        try:
+            system = load()
+            if not isinstance(system, System):
+                raise TypeError(f"{system!r} is not a System")
+            if system.name in found:
+                raise ValueError(f"another package has a system named {system.name!r}")
+        except Exception as error:
+            LOG.warning("The system in %s is left out (%s): update or uninstall that package.", package, error)
+        else:
+            found[system.name] = system
+    return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
 
 
 def exported(name: str) -> Any:

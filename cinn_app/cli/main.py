@@ -30,6 +30,10 @@ COMMANDS = (
 class _Commands(TyperGroup):
     """The commands, listed without importing them. Ctrl-C ends one with a line and the exit code of shells."""
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write plain text: typer's coloured help would take longer to import than all the rest."""
+        super(TyperGroup, self).format_help(ctx, formatter)
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self._known())
 
