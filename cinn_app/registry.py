@@ -26,7 +26,7 @@ __all__ = ["ENTRY_POINTS", "Command", "System", "exported", "import_object", "ro
 ENTRY_POINTS = "cinn_app.systems"
 LOG = logging.getLogger(__name__)
 
-Part: TypeAlias = Literal["recipe", "trained_model", "training", "evaluation", "room"]
+Part: TypeAlias = Literal["recipe", "trained_model", "training", "evaluation", "figures", "room"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +56,14 @@ class System:
         training: import path of a function ``(recipe, setup) -> Trainable``, see :mod:`cinn_app.training.trainable`.
         evaluation: import path of a function ``(trained_model, data, ...) -> Evaluation``, see
             :mod:`cinn_app.evaluation`.
+        figures: import path of what reports call its figures, a sequence of :class:`cinn_app.evaluation.Group`, in a
+            module that is quick to import; empty for their plain names.
         room: import path of the studio's tab, see :mod:`cinn_app.studio.room`; empty without one.
         commands: the system's own commands.
         exports: names that ``cinn_app`` itself offers, with their import paths.
         default_model: name of the checkpoint that ships.
         needs_data: whether training and evaluation need ``--data``.
+        data: what ``--data`` takes, for help and errors.
         primary_figure: key of the figure that says how good a checkpoint is.
         order: systems with lower numbers come first in lists and tabs.
     """
@@ -73,6 +76,8 @@ class System:
     default_model: str
     primary_figure: str
     needs_data: bool = True
+    data: str = "folders, tar archives and pictures"
+    figures: str = ""
     room: str = ""
     commands: tuple[Command, ...] = ()
     exports: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -1,119 +1,188 @@
-"""`cinn evaluate`: how good a model is, on pictures that it has not learnt from."""
+"""`cinn evaluate`: how good a model is, on data that it has not learnt from."""
 
 import dataclasses
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.options import Device, WrongUsage, temperature_option
-from cinn_app.errors import DataError
+from cinn_app.cli.options import Device, WrongUsage, data_help
+from cinn_app.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
     from cinn_app.evaluation import Evaluation
+    from cinn_app.registry import System
 
-__all__ = ["evaluate"]
+__all__ = ["command", "evaluate"]
 
-#: More problems than this are counted, not told.
-PROBLEMS_TOLD = 10
-#: Colourings per picture, unless the user wants another number.
-SAMPLES = 8
-#: Where MNIST is kept, as `cinn train` does.
+#: Problems beyond these are counted, not shown.
+PROBLEMS_SHOWN = 10
+#: Where MNIST is kept, as by `cinn train`.
 CACHE = Path("cache")
+#: Parameters of every evaluation; what else a system's evaluation takes by keyword is an option of its own.
+SHARED = ("cache", "limit", "progress")
 
 
 def evaluate(
     context: typer.Context,
     checkpoint: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT", help="An installed model, or a checkpoint's path.")
+        str, typer.Argument(metavar="CHECKPOINT", help="An installed model, or the path of a checkpoint.")
     ],
     data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="A folder, tar archive or picture that training has not seen, repeat it for more; for digits the "
-            "folder that holds MNIST/raw, by default cache/, into which MNIST is downloaded once.",
-        ),
+        list[Path] | None, typer.Option(metavar="PATH", help=data_help("What to measure on, unseen in training."))
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, show_default="all", help="The most pictures to measure, spread evenly.")
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", dir_okay=False, help="Write the figures there, too.")
     ] = None,
-    samples: Annotated[
-        int | None,
-        typer.Option(min=1, max=100, show_default=str(SAMPLES), help="Colourings per picture, of a colorizer."),
-    ] = None,
-    temperature: Annotated[float | None, temperature_option("Of the samples, of a colorizer.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, show_default="all", help="Measure only so many pictures, spread evenly.")
-    ] = None,
     device: Device = "auto",
+    **own: Any,
 ) -> None:
-    """Measure a model on pictures that it has not learnt from.
+    """Measure a model on data that it has not learnt from.
 
     [dim]cinn evaluate colorize --data holiday/[/dim]
 
-    For a colorizer, each picture is made gray, coloured, and compared with what it was.
-    An error "as a share of gray" is divided by that of leaving pictures gray: below 1 is better than doing nothing.
-    How real colourings look is judged by a classifier, whose weights come with the extra [bold]judge[/bold].
-    What it recognises is counted where names of files or folders tell ImageNet's classes, such as n01443537.
-    300 photographs of 256 pixels take about nine minutes on one CPU core.
-
     [dim]cinn evaluate digits[/dim]
 
-    For digits, the pictures are MNIST's test set.
+    A model's system may have more options: [bold]cinn evaluate CHECKPOINT --help[/bold] lists them.
     """
     if json_file and not json_file.parent.is_dir():
-        raise DataError(f"There is no folder {json_file.parent} to write {json_file.name} into: make it first.")
-    with err.status("Reading the checkpoint"):
+        raise DataError(
+            "There is no folder {folder} to write {name} into: make it first.",
+            folder=json_file.parent,
+            name=json_file.name,
+        )
+    with err.status("Loading the model"):
         from cinn_app.checkpoints import find_checkpoint, read_header
         from cinn_app.cli.bars import rich_progress
         from cinn_app.registry import systems
 
         recipe = read_header(find_checkpoint(checkpoint)).recipe
-    system = systems()[recipe.system]
-    if not data and system.needs_data:
-        raise WrongUsage("--data is missing: give pictures that the model has not learnt from.", context)
-    with err.status("Loading the model"):
-        measure = system.load("evaluation")
+        system = systems()[recipe.system]
+        if not data and system.needs_data:
+            raise WrongUsage(f"--data is missing: give {system.data} that the model has not learnt from.", context)
         model = system.load("trained_model").load(checkpoint, device)
-    options = {"samples": samples, "temperature": temperature}
-    known = inspect.signature(measure).parameters
-    for name, given in options.items():
-        if given is not None and name not in known:
-            raise WrongUsage(f"--{name} does not apply to {recipe.system}: leave it out.", context)
-    chosen = {name: value for name, value in options.items() if value is not None}
-    evaluation = measure(model, data or [], cache=CACHE, limit=limit, progress=rich_progress, **chosen)
-    used = {name: chosen.get(name, known[name].default) for name in options if name in known}
-    about: dict[str, Any] = {"recipe": recipe.name, **used}
-    for problem in evaluation.problems[:PROBLEMS_TOLD]:
+    evaluation = system.load("evaluation")(model, data or [], cache=CACHE, limit=limit, progress=rich_progress, **own)
+    for problem in evaluation.problems[:PROBLEMS_SHOWN]:
         say_warning(problem)
-    if len(evaluation.problems) > PROBLEMS_TOLD:
-        say_warning(f"{len(evaluation.problems) - PROBLEMS_TOLD:,} more could not be measured.")
+    if len(evaluation.problems) > PROBLEMS_SHOWN:
+        say_warning(f"{len(evaluation.problems) - PROBLEMS_SHOWN:,} more could not be measured.")
     for note in evaluation.notes:
         say_warning(note)
-    _show(recipe.name, evaluation)
+    _show(recipe.name, recipe.system, evaluation)
     if json_file:
-        _write_json(json_file, about | dataclasses.asdict(evaluation))
+        _write_json(json_file, {"recipe": recipe.name, **own, **dataclasses.asdict(evaluation)})
         say(f"Wrote {json_file}.")
 
 
-def _show(name: str, evaluation: "Evaluation") -> None:
+class _Command(TyperCommand):
+    """The command, with the options of the system whose checkpoint is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.ignore_unknown_options = ctx.allow_extra_args = True
+        given, rest, _ = self.make_parser(ctx).parse_args(list(args))
+        system = _system_of([name for name in (given.get("checkpoint"), *rest) if isinstance(name, str)])
+        if system is not None:  # without one, the checkpoint is what to complain about
+            ctx.ignore_unknown_options = ctx.allow_extra_args = False
+            command = typer.main.get_command(_with_options(system))
+            self.params, self.callback, self.help = command.params, command.callback, command.help
+        return super().parse_args(ctx, args)
+
+
+def _system_of(names: Sequence[str]) -> "System | None":
+    """Find the system of the first name that is a checkpoint's."""
+    from cinn_app.checkpoints import find_checkpoint, read_header
+    from cinn_app.registry import systems
+
+    for name in names:
+        try:
+            return systems()[read_header(find_checkpoint(name)).recipe.system]
+        except CheckpointError:
+            continue
+    return None
+
+
+def _with_options(system: "System") -> typer.Typer:
+    """Add the options of a system: the keyword-only parameters of its evaluation."""
+    with err.status("Loading the libraries"):
+        measure = system.load("evaluation")
+    hints = get_type_hints(measure, include_extras=True)
+    own = [
+        parameter.replace(annotation=_as_option(hints[name], f"Options of {system.name}"))
+        for name, parameter in inspect.signature(measure).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in SHARED
+    ]
+    what_it_does = (inspect.getdoc(measure) or "").partition("\n\n")[0]
+    example = f"cinn evaluate {system.default_model}{' --data PATH' if system.needs_data else ''}"
+    return _application(own, f"{what_it_does}\n\n[dim]{example}[/dim]")
+
+
+def _application(own: Sequence[inspect.Parameter] = (), text: str | None = evaluate.__doc__) -> typer.Typer:
+    """Make a command of :func:`evaluate` with more options."""
+    parameters = [one for one in inspect.signature(evaluate).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    parameters = [one.replace(kind=one.KEYWORD_ONLY) for one in (*parameters, *own)]
+
+    def run(**given: Any) -> None:
+        evaluate(**given)
+
+    run.__doc__ = text
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    vars(run)["__signature__"] = inspect.Signature(parameters)
+    application = typer.Typer(add_completion=False)
+    application.command(cls=_Command)(run)
+    return application
+
+
+command = _application()
+
+
+def _as_option(hint: Any, panel: str) -> Any:
+    """Turn a type, annotated by pydantic with bounds and a description, into one with an option for typer."""
+    from pydantic import TypeAdapter, ValidationError
+    from pydantic.fields import FieldInfo
+
+    described = FieldInfo.from_annotation(hint)
+    bounds = {name: getattr(one, name) for one in described.metadata for name in ("ge", "le") if hasattr(one, name)}
+
+    def check(value: Any) -> Any:
+        try:
+            return TypeAdapter(hint).validate_python(value)
+        except ValidationError as error:
+            raise typer.BadParameter(error.errors()[0]["msg"]) from None
+
+    option = typer.Option(
+        min=bounds.get("ge"),
+        max=bounds.get("le"),
+        help=described.description,
+        callback=check,
+        rich_help_panel=panel,
+    )
+    return Annotated[described.annotation, option]
+
+
+def _show(name: str, system: str, evaluation: "Evaluation") -> None:
     from rich.table import Table
 
-    from cinn_app.metrics.labels import grouped, label, value
+    from cinn_app.evaluation import figures_of, format_number
 
     table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, 'picture')}", title_justify="left")
     table.add_column("Value", justify="right")
-    for group, figures in grouped(evaluation.figures):
+    table.add_column("Better")
+    figures = figures_of(system)
+    for group, values in figures.grouped(evaluation.figures):
         table.add_section()
         table.add_row(f"[bold]{group.heading}[/bold]")
         if group.explanation:
             table.add_row(f"[dim]{group.explanation}[/dim]")
-        for key, number in figures.items():
-            table.add_row(f"  {label(key)}", value(number))
+        for key, number in values.items():
+            table.add_row(f"  {figures.label(key)}", format_number(number), figures.better(key))
     out.print(table)
 
 
@@ -129,4 +198,6 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
         with atomic_write(path) as file:
             file.write(json.dumps(content, indent=2).encode() + b"\n")
     except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}): choose another place for --json.") from error
+        raise DataError(
+            "{path} cannot be written ({reason}): choose another place for --json.", path=path, reason=error.strerror
+        ) from error

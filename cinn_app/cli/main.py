@@ -17,12 +17,8 @@ __all__ = ["cinn", "run"]
 
 COMMANDS = (
     Command("app", f"{__package__}.app:app", "Serve the studio, a web page, until Ctrl-C."),
-    Command(
-        "models",
-        f"{__package__}.models:models",
-        "List the installed models: what each does, its size, figures and licence.",
-    ),
-    Command("evaluate", f"{__package__}.evaluate:evaluate", "Measure a model on data that it has not learnt from."),
+    Command("models", f"{__package__}.models:models", "List the installed models: purpose, size, figures, licence."),
+    Command("evaluate", f"{__package__}.evaluate:command", "Measure a model on data that it has not learnt from."),
     Command("train", f"{__package__}.train:train", "Train a model from its recipe, and write its checkpoint."),
 )
 

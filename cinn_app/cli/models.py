@@ -8,12 +8,12 @@ __all__ = ["models"]
 
 
 def models() -> None:
-    """List the installed models: what each does, its size, figures and licence."""
+    """List the installed models: purpose, size, figures and licence."""
     from rich.table import Table
     from rich.text import Text
 
     from cinn_app.checkpoints import installed_models, shipped_checkpoints
-    from cinn_app.metrics.labels import value_list
+    from cinn_app.evaluation import figures_of
 
     installed = installed_models()
     if not installed:
@@ -27,7 +27,8 @@ def models() -> None:
         recipe = model.header.recipe
         megabytes = f"{model.size / 1e6:.1f}"
         # As Text, in which square brackets are no markup.
-        cells = (model.name, recipe.description, megabytes, value_list(model.header.figures), recipe.licence)
+        figures = figures_of(recipe.system).lines(model.header.figures)
+        cells = (model.name, recipe.description, megabytes, figures, recipe.licence)
         table.add_row(*map(Text, cells))
     out.print(table)
     if any(model.problem for model in installed):

@@ -6,7 +6,9 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-__all__ = ["Device", "Model", "WrongUsage", "not_nan", "read_steps", "temperature_option"]
+from cinn_app.registry import systems
+
+__all__ = ["Device", "Model", "WrongUsage", "data_help", "not_nan", "read_steps", "temperature_option"]
 
 Device: TypeAlias = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")]
 Model: TypeAlias = Annotated[
@@ -25,6 +27,12 @@ class WrongUsage(typer.BadParameter):
     def format_message(self) -> str:
         """Say the sentence as it is, not that some value is invalid."""
         return self.message
+
+
+def data_help(purpose: str) -> str:
+    """Say in the help of ``--data`` what each system takes."""
+    taken = "; ".join(f"{name} takes {system.data}" for name, system in systems().items())
+    return f"{purpose} Repeat it for more: {taken}."
 
 
 def not_nan(value: float | None) -> float | None:

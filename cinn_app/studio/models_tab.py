@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.checkpoints import InstalledModel, installed_models
-from cinn_app.metrics.labels import label, value
+from cinn_app.evaluation import figures_of, format_number
 from cinn_app.studio.endpoints import Api, Endpoint, Line, describe
 from cinn_app.studio.gradio_workarounds import Value, type_name
 from cinn_app.studio.handlers import QUIET
@@ -109,12 +109,13 @@ def facts(model: InstalledModel, in_use: bool = False) -> str:
         heading = f"<h2>{html.escape(model.name)} <small>{tr('cannot be read')}</small></h2>"
         return f"{heading}<p>{html.escape(tr(model.problem))}</p>"
     header, recipe = model.header, model.header.recipe
+    figures = figures_of(recipe.system)
     texts: dict[str, Any] = {
         tr(FACTS["system"]): recipe.system,
         tr(FACTS["size"]): f"{model.size / 1e6:.1f} MB",
         tr(FACTS["licence"]): recipe.licence,
         tr(FACTS["data"]): listed(header.data),
-        **{tr(label(name)): value(number) for name, number in header.figures.items()},
+        **{tr(figures.label(name)): format_number(number) for name, number in header.figures.items()},
     }
     rows = "".join(
         f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in texts.items() if text

@@ -10,6 +10,7 @@ SYSTEM = System(
     trained_model=f"{__name__}.colorizer:Colorizer",
     training=f"{__name__}.training:prepare_training",
     evaluation=f"{__name__}.evaluation:evaluate_colorizer",
+    figures=f"{__name__}.figures:FIGURES",
     room=f"{__name__}.studio.room:ROOM",
     commands=(
         Command(

@@ -40,8 +40,8 @@ def evaluate_digits(
         generator: what to measure.
         data: the folder that holds ``MNIST/raw``; nothing downloads MNIST into the cache.
         cache: folder for downloads.
-        limit: measure only so many pictures, spread evenly.
-        progress: shows how it gets on.
+        limit: the most pictures to measure, spread evenly.
+        progress: shows the advance.
 
     Raises:
         DataError: if MNIST is damaged, or is missing and cannot be downloaded.
