@@ -85,9 +85,9 @@ class Figures:
         groups: that the system describes.
         primary: the figure that says how good a model is.
 
-    >>> figures = Figures([Group("Distance", "", (Figure("error_of_(.+)", "Error of {}", "cm"),), {"best": "the best"})])
-    >>> figures.label("error_of_best"), figures.label("error_of_8"), figures.label("half_life")
-    ('Error of the best (cm)', 'Error of 8 (cm)', 'Half life')
+    >>> groups = [Group("Distance", "", (Figure("error_of_(.+)", "Error of {}", "cm"),), {"best": "the best"})]
+    >>> [Figures(groups).label(name) for name in ("error_of_best", "error_of_8", "half_life")]
+    ['Error of the best (cm)', 'Error of 8 (cm)', 'Half life']
     """
 
     def __init__(self, groups: Sequence[Group], primary: str = "") -> None:

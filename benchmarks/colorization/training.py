@@ -13,7 +13,7 @@ from cinn_app.data.stream import BatchStream
 from cinn_app.errors import TrainingError
 from cinn_app.files import atomic_write
 from cinn_app.systems.colorization.data import PackedViews
-from cinn_app.training.averaging import ramped_decay
+from cinn_app.training.callbacks import ramped_decay
 from cinn_app.training.module import warmup_cosine
 from colorization.baseline import Baseline
 
@@ -87,7 +87,7 @@ def _shortened(losses: list[float]) -> list[float]:
 
 @torch.no_grad()
 def _average(averaged: Baseline, baseline: Baseline, step: int, decay: float) -> None:
-    """Average weights as :class:`cinn_app.training.averaging.MovingAverage` does; buffers are copied."""
+    """Average weights as :class:`cinn_app.training.callbacks.MovingAverage` does; buffers are copied."""
     kept = ramped_decay(decay, step)
     for old, new in zip(averaged.parameters(), baseline.parameters(), strict=True):
         old.lerp_(new, 1 - kept)

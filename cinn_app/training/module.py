@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from cinn_app.recipes import Training
-from cinn_app.training.guard import TimeLimit
+from cinn_app.training.callbacks import TimeLimit
 from cinn_app.training.trainable import Trainable
 
 __all__ = ["TrainingModule", "warmup_cosine"]
@@ -37,27 +37,35 @@ class TrainingModule(pl.LightningModule):
         trainable: model and losses.
         training: the recipe's schedule.
         time_limit: ends the schedule earlier when the minutes run out first.
+        precision: name of the networks' precision, which the saved state keeps.
     """
 
-    def __init__(self, trainable: Trainable, training: Training, time_limit: TimeLimit) -> None:
+    def __init__(
+        self, trainable: Trainable, training: Training, time_limit: TimeLimit, precision: str = "float32"
+    ) -> None:
         super().__init__()
+        self.precision = precision
         self.trainable, self.training_recipe, self.time_limit = trainable, training, time_limit
         self.model = trainable.model
         self.begun = 0.0
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
+        torch.manual_seed(self.training_recipe.seed + self.global_step)  # the same noise when a training resumes here
         loss, values = self.trainable.loss(batch)
-        self.log_dict(dict(values))
+        for name, value in values.items():
+            self.log(name, value, prog_bar=name in self.trainable.watched)
         return loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Measure one held-out batch, with the averaged weights."""
+        torch.manual_seed(batch_idx)  # the same noise at each check
         self.log_dict(dict(self.trainable.measure(batch)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the position in the schedule."""
+        """Save the position in the schedule, and where and how precisely the model was trained."""
         checkpoint["progress"] = self._progress(self.global_step)
+        checkpoint |= {"device": str(self.device), "precision": self.precision}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue the schedule; one that had ended with its minutes starts again."""

@@ -1,6 +1,6 @@
-"""What a system hands to :func:`cinn_app.training.run.train`, and what it is handed.
+"""The contract of a training: a system gets a :class:`Setup`, and returns a :class:`Trainable`.
 
-A system's training is a function ``prepare_training(recipe, setup)`` that returns a :class:`Trainable`.
+The system's function ``prepare_training(recipe, setup)`` does so; :func:`cinn_app.training.run.train` does the rest.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from cinn_app.errors import CheckpointError
 from cinn_app.progress import Progress, no_progress
 
 __all__ = ["Setup", "Trainable"]
@@ -28,9 +29,9 @@ class Setup:
         cache: folder for packed data, features and downloads.
         device: where to compute.
         precision: of the networks under autocast; ``torch.float32`` for none.
-        weights: to start with, or ``None``.
-        step: to start with; not 0 when a training resumes.
-        progress: shows how long preparations advance.
+        weights: to start with, see :meth:`initialise`, or ``None``.
+        step: the first one; not 0 when a training resumes.
+        progress: shows the advance of preparations.
     """
 
     sources: Sequence[Path]
@@ -41,20 +42,36 @@ class Setup:
     step: int = 0
     progress: Progress = no_progress
 
+    def initialise(self, model: nn.Module) -> None:
+        """Give a model the weights to start with, if there are any.
+
+        Raises:
+            CheckpointError: if they do not fit.
+        """
+        if self.weights is None:
+            return
+        try:
+            model.load_state_dict(self.weights)
+        except RuntimeError as error:  # what strict loading raises
+            raise CheckpointError(
+                "The weights to start with do not fit this recipe: give checkpoints of the same architecture with "
+                "--from."
+            ) from error
+
 
 class Trainable(ABC):
     """A model, its data and its losses.
 
-    Subclasses MUST implement :meth:`loss` and :meth:`measure`, and set the attributes. They CAN override the rest.
+    Subclasses MUST set the attributes and implement :meth:`loss` and :meth:`measure`; they CAN override the rest.
 
     Attributes:
         model: the network whose parameters learn.
-        batches: an endless stream of batches to learn from.
-        held_out: batches that are watched and never learnt from.
-        pictures: how many pictures or records the batches come from.
+        batches: endless, in an order that depends on the seed alone, starting at :attr:`Setup.step`.
+        held_out: batches to measure on, never learnt from.
+        pictures: how many pictures, or records of another kind, the batches come from.
         data: names of the sources, for the checkpoint.
-        figures: names in the checkpoint of what :meth:`measure` returns, by the names it uses.
-        watched: names of what the progress bar shows.
+        figures: name of a figure in the checkpoint, by its name in what :meth:`measure` returns.
+        watched: which values of :meth:`loss` the progress bar shows.
     """
 
     model: nn.Module
@@ -67,20 +84,23 @@ class Trainable(ABC):
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return the loss of a batch, a scalar, and values to log by name."""
+        """Return the loss of a batch, shape ``()``, and scalars to log by name.
+
+        Noise from torch's global generator depends on the seed and the step alone.
+        """
 
     @abstractmethod
     def measure(self, batch: Any) -> Mapping[str, Tensor]:
-        """Return the values of a held-out batch by name; they are averaged over the batches."""
+        """Return scalars of a held-out batch by name, with the averaged weights; they are averaged over batches."""
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """Return the optimiser's parameter groups; a group may set its own ``lr``."""
         return [{"params": [parameter for parameter in self.model.parameters() if parameter.requires_grad]}]
 
     def picture(self) -> Image.Image | None:
-        """Draw how the training advances, with the weights as they are."""
+        """Draw what the model has learnt so far, or return ``None``."""
         return None
 
     def details(self) -> dict[str, Any]:
-        """Return what the checkpoint says about the weights beside figures, after the training."""
+        """Return what the checkpoint says about the weights beside figures, in JSON's types, after the training."""
         return {}

@@ -21,7 +21,7 @@ from cinn_app.checkpoints import load_checkpoint
 from cinn_app.errors import CheckpointError, DataError, DeviceError, TrainingError
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.training.guard import DivergenceGuard, StateSaver, TimeLimit
+from cinn_app.training.callbacks import DivergenceGuard, StateSaver, TimeLimit
 from cinn_app.training.module import TrainingModule
 from cinn_app.training.run import _average, train
 
@@ -121,7 +121,7 @@ def test_a_limit_in_minutes_ends_the_training_and_its_schedule(
     assert state["lr_schedulers"][0]["_last_lr"][0] < 0.05 * recipe.training.learning_rate
 
 
-def test_a_killed_training_goes_on_where_it_was(
+def test_a_killed_training_resumes(
     pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any], as_toml: Callable
 ) -> None:
     """A real SIGKILL in the middle; what is lost is what was not saved, and saving is never a minute apart."""
@@ -173,19 +173,18 @@ def test_unusable_requests_say_so(
         train(recipe, [pictures], *places, device="cpu", resume=True)
 
 
-def test_weights_of_several_beginnings_are_averaged() -> None:
+def test_weights_to_start_with_are_averaged() -> None:
     one = {"weight": torch.tensor([1.0, 2.0], dtype=torch.float16), "count": torch.tensor(7)}
     other = {"weight": torch.tensor([3.0, 6.0], dtype=torch.float16), "count": torch.tensor(9)}
     averaged = _average([one, other])
-    assert averaged["weight"].tolist() == [2.0, 4.0]
+    assert averaged is not None and averaged["weight"].tolist() == [2.0, 4.0]
     assert averaged["count"] == 7
-    with pytest.raises(RuntimeError):
-        _average([one, {"weight": one["weight"]}])
-    with pytest.raises(RuntimeError):
-        _average([one, {"weight": torch.zeros(3), "count": one["count"]}])
+    for unlike in ({"weight": one["weight"]}, {"weight": torch.zeros(3), "count": one["count"]}):
+        with pytest.raises(CheckpointError, match="of the same architecture"):
+            _average([one, unlike])
 
 
-def test_a_schedule_goes_on_where_it_was_and_begins_anew_once_it_has_ended(tiny_recipe: dict[str, Any]) -> None:
+def test_a_resumed_schedule_continues_and_starts_again_after_its_end(tiny_recipe: dict[str, Any]) -> None:
     recipe = parse_recipe(tiny_recipe, "here")
     module = TrainingModule(SimpleNamespace(model=torch.nn.Linear(1, 1)), recipe.training, TimeLimit(None))
     module.on_load_checkpoint({"progress": 0.7})

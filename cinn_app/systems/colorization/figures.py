@@ -88,9 +88,7 @@ FIGURES = (
             Figure(
                 r"coverage_(\d+)_density_(.+)", "Share of {1} with the truth in the middle {0}% of the learnt density"
             ),
-            Figure(
-                "calibration_error_density_(.+)", "Calibration error of the learnt density, of {}", better="lower"
-            ),
+            Figure("calibration_error_density_(.+)", "Calibration error of the learnt density, of {}", better="lower"),
             Figure("calibration_error_(.+)", "Calibration error of the samples, of {}", better="lower"),
         ),
     ),

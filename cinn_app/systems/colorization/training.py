@@ -128,11 +128,9 @@ def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTr
         raise DataError("A colorizer learns from pictures: give folders or archives of them with --data.")
     model = ColorizationModel(recipe.architecture)
     pretrained = load_pretrained_encoder(recipe.architecture.encoder)
-    if setup.weights is None:
-        model.encoder.load_state_dict(pretrained.state_dict())
-    else:
-        model.load_state_dict(setup.weights)
-        model.encoder.stem.load_state_dict(pretrained.stem.state_dict())  # as cached: checkpoints round it
+    model.encoder.load_state_dict(pretrained.state_dict())
+    setup.initialise(model)
+    model.encoder.stem.load_state_dict(pretrained.stem.state_dict())  # as cached: checkpoints round it
     return ColorizationTraining(recipe, model, prepare_views(recipe, model.encoder, setup), setup)
 
 

@@ -53,8 +53,7 @@ class DigitsTraining(Trainable):
             )
         self.recipe, self.test, self.progress = recipe, test, setup.progress
         self.model = DigitModel(recipe.architecture)
-        if setup.weights is not None:
-            self.model.load_state_dict(setup.weights)
+        setup.initialise(self.model)
         self.pictures = learnt
         self.batches = BatchStream(
             train, np.arange(learnt), recipe.training.batch_size, recipe.training.seed, setup.step
