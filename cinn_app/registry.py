@@ -56,7 +56,7 @@ class System:
         training: import path of a function ``(recipe, setup) -> Trainable``, see :mod:`cinn_app.training.trainable`.
         evaluation: import path of a function ``(trained_model, data, ...) -> Evaluation``, see
             :mod:`cinn_app.evaluation`.
-        figures: import path of what reports call its figures, a sequence of :class:`cinn_app.evaluation.Group`, in a
+        figures: import path of what reports call its figures, a sequence of :class:`cinn_app.figures.Group`, in a
             module that is quick to import; empty for their plain names.
         room: import path of the studio's tab, see :mod:`cinn_app.studio.room`; empty without one.
         commands: the system's own commands.

@@ -170,7 +170,7 @@ def _as_option(hint: Any, panel: str) -> Any:
 def _show(name: str, system: str, evaluation: "Evaluation") -> None:
     from rich.table import Table
 
-    from cinn_app.evaluation import figures_of, format_number
+    from cinn_app.figures import figures_of, format_number
 
     table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, 'picture')}", title_justify="left")
     table.add_column("Value", justify="right")

@@ -13,7 +13,7 @@ def models() -> None:
     from rich.text import Text
 
     from cinn_app.checkpoints import installed_models, shipped_checkpoints
-    from cinn_app.evaluation import figures_of
+    from cinn_app.figures import figures_of
 
     installed = installed_models()
     if not installed:

@@ -77,8 +77,8 @@ def train(
     A training that was stopped, even by a power cut, continues with --resume, and loses at most a minute of work.
     """
     from cinn_app.cli.bars import rich_progress
-    from cinn_app.evaluation import figures_of
     from cinn_app.extras import require_extra
+    from cinn_app.figures import figures_of
     from cinn_app.recipes import load_recipe
     from cinn_app.registry import systems
 

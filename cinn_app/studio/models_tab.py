@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.checkpoints import InstalledModel, installed_models
-from cinn_app.evaluation import figures_of, format_number
+from cinn_app.figures import figures_of, format_number
 from cinn_app.studio.endpoints import Api, Endpoint, Line, describe
 from cinn_app.studio.gradio_workarounds import Value, type_name
 from cinn_app.studio.handlers import QUIET

@@ -1,6 +1,7 @@
 """What the figures of a colorizer are called in reports."""
 
-from cinn_app.evaluation import Figure, Group
+from cinn_app.figures import Figure, Group
+from cinn_app.messages import Message
 
 __all__ = ["FIGURES"]
 
@@ -19,14 +20,18 @@ FIGURES = (
         "how probable the model finds the true colours",
         (
             Figure("bits_per_dim", "Bits per dimension", better="lower"),
-            Figure("held_out_bits_per_dim", "Bits per dimension, held out", better="lower"),
+            Figure("held_out_bits_per_dim", Message("Bits per dimension, held out"), better="lower"),
         ),
     ),
     Group(
         "Distance from the true colours",
         "as a share of gray, 1 is no better than leaving it gray",
         (
-            Figure("held_out_ab_rmse", "Error of the single best guess, held out", "Lab units", "lower"),
+            Figure(
+                "held_out_ab_rmse",
+                Message("Error of the single best guess, held out (Lab units)"),
+                better="lower",
+            ),
             Figure(r"rmse_best_of_(\d+)", "Error of the best of {} samples", "Lab units", "lower"),
             Figure("rmse_(.+)", "Error of {}", "Lab units", "lower"),
             Figure(r"of_gray_best_of_(\d+)", "Error of the best of {} samples, as a share of gray", better="lower"),

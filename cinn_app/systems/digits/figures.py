@@ -1,6 +1,7 @@
 """What the figures of digits are called in reports."""
 
-from cinn_app.evaluation import Figure, Group
+from cinn_app.figures import Figure, Group
+from cinn_app.messages import Message
 
 __all__ = ["FIGURES"]
 
@@ -10,7 +11,7 @@ FIGURES = (
         "how probable the model finds digits given their labels",
         (
             Figure("bits_per_dim", "Bits per dimension", better="lower"),
-            Figure("held_out_bits_per_dim", "Bits per dimension, held out", better="lower"),
+            Figure("held_out_bits_per_dim", Message("Bits per dimension, held out"), better="lower"),
         ),
     ),
     Group(

@@ -2,7 +2,7 @@
 
 import typer
 
-from cinn_app.evaluation import Figure, Group
+from cinn_app.figures import Figure, Group
 
 FIGURES = (
     Group("Points", "", (Figure("held_out_nats", "Nats, held out", better="lower"), Figure("off", "Distance", "cm"))),
