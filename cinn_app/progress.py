@@ -1,4 +1,4 @@
-"""How long work tells of its progress without knowing who shows it."""
+"""How long work reports its progress, whatever shows it."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 __all__ = ["Progress", "no_progress"]
 
-#: Opens a bar with a label and, if known, a total; what it yields is called with how much was just done.
+#: Opens a bar with a label and, if known, a total, and yields the function that advances it by a number of items.
 Progress: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 
 

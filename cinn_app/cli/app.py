@@ -10,14 +10,14 @@ __all__ = ["app"]
 
 def app(
     host: Annotated[
-        str, typer.Option(help="The address to listen at; 0.0.0.0 lets everyone in the network in.")
+        str, typer.Option(help="The address to listen on; 0.0.0.0 admits everyone in the network.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen at.")] = 7860,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 7860,
     model: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="A model or checkpoint to show instead of the installed one of its kind; its tab opens first.",
+            help="A model or checkpoint to show instead of the installed one of its system; its tab opens first.",
         ),
     ] = None,
     auth: Annotated[
@@ -25,21 +25,23 @@ def app(
         typer.Option(
             metavar="USER:PASSWORD|@FILE",
             envvar="CINN_AUTH",
-            help="Ask visitors for this name and password. Others on this machine see what stands in a command: "
-            "there, better name a file with it, or set CINN_AUTH.",
+            help="Ask visitors for this name and password. Other users of this machine can see commands: name a file "
+            "that holds it, or set CINN_AUTH.",
         ),
     ] = None,
     root_path: Annotated[
-        str, typer.Option(metavar="PATH", help="Where a proxy shows the studio, such as /studio.")
+        str, typer.Option(metavar="PATH", help="The path at which a proxy serves the studio, such as /studio.")
     ] = "",
-    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="How large a file may be.")] = 500,
+    max_upload: Annotated[
+        int, typer.Option(min=1, metavar="MB", help="The largest file that visitors may upload.")
+    ] = 500,
     mcp: Annotated[
-        bool, typer.Option("--mcp", help="Offer what the studio does as MCP tools for language models, too.")
+        bool, typer.Option("--mcp", help="Offer the studio's functions as MCP tools for language models, too.")
     ] = False,
 ) -> None:
-    """Serve the studio, a web page for colouring photographs and writing digits, until Ctrl-C.
+    """Serve the studio, a web page with a tab for each installed system, until Ctrl-C.
 
-    Nothing leaves this machine: the page, its fonts and the model are all on it.
+    Nothing leaves this machine: the page, its fonts and the models are all on it.
     """
     from cinn_app.cli.console import err
     from cinn_app.extras import require_extra
@@ -53,7 +55,7 @@ def app(
 
 
 def _login(given: str) -> tuple[str, str]:
-    """Read a name and a password; the password may have colons."""
+    """Read a name and a password, which may contain colons."""
     try:
         text = Path(given[1:]).read_text(encoding="utf-8").strip() if given.startswith("@") else given
     except (OSError, ValueError) as error:

@@ -18,13 +18,13 @@ from cinn_app.cli.console import err
 
 __all__ = ["rich_progress"]
 
-#: The rate is that of the last so many seconds: long, since a single large picture may take a minute.
+#: Seconds over which the rate is averaged: many, since a single large picture may take a minute.
 RATE_SECONDS = 300
 
 
 @contextlib.contextmanager
 def rich_progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs, if a person is looking; it yields what advances the bar.
+    """Show a bar while the block runs, if stderr is a terminal, and yield the function that advances it.
 
     Sentences printed through :mod:`cinn_app.cli.console` appear above the bar.
     """
@@ -42,7 +42,7 @@ def rich_progress(label: str, total: int | None) -> Iterator[Callable[[int], Non
 
 
 class _Rate(ProgressColumn):
-    """Pieces per second, or seconds per piece where that is the larger number."""
+    """Items per second, or seconds per item, whichever is the larger number."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

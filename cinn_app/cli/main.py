@@ -9,8 +9,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from cinn_app import __version__
-from cinn_app.cli.console import say, say_warning
-from cinn_app.cli.failures import report
+from cinn_app.cli.console import report, say, say_warning
 from cinn_app.registry import Command, import_object, systems
 
 __all__ = ["cinn", "run"]

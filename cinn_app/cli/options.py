@@ -6,40 +6,69 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from cinn_app.devices import DEVICES, PRECISIONS
+from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
 from cinn_app.registry import systems
 
-__all__ = ["Device", "Model", "WrongUsage", "data_help", "not_nan", "read_steps", "temperature_option"]
+__all__ = [
+    "Device",
+    "Model",
+    "Precision",
+    "WrongUsage",
+    "data_help",
+    "not_nan",
+    "read_steps",
+    "seed_option",
+    "temperature_option",
+]
 
-Device: TypeAlias = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")]
+Device: TypeAlias = Annotated[str, typer.Option(metavar="|".join(DEVICES), help="Where to compute.")]
+Precision: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(PRECISIONS),
+        help="Of the networks; auto takes bfloat16 where the hardware has units for it, and with --resume what it took "
+        "before.",
+    ),
+]
 Model: TypeAlias = Annotated[
     str,
-    typer.Option(metavar="NAME|PATH", help="An installed model (see [bold]cinn models[/bold]) or a checkpoint's path."),
+    typer.Option(
+        metavar="NAME|PATH", help="An installed model (see [bold]cinn models[/bold]) or the path of a checkpoint."
+    ),
 ]
 
 
-#: The highest temperature that a model takes.
-MAX_TEMPERATURE = 2
-
-
 class WrongUsage(typer.BadParameter):
-    """Options that are each right, but not together or not for this model: a sentence, the usage, exit code 2."""
+    """Options that are valid alone, but not together or not for this model: one sentence, the usage, exit code 2."""
 
     def format_message(self) -> str:
-        """Say the sentence as it is, not that some value is invalid."""
+        """Return the sentence as it is, without "Invalid value"."""
         return self.message
 
 
 def data_help(purpose: str) -> str:
-    """Say in the help of ``--data`` what each system takes."""
+    """Write the help of ``--data``, with what each system takes."""
     taken = "; ".join(f"{name} takes {system.data}" for name, system in systems().items())
     return f"{purpose} Repeat it for more: {taken}."
 
 
 def not_nan(value: float | None) -> float | None:
-    """Refuse the one number that no range refuses."""
+    """Refuse the one number that is in every range."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number to work with.")
     return value
+
+
+def seed_option(result: str, panel: str | None = None) -> Any:
+    """Return the option of the seed.
+
+    Args:
+        result: what depends on it, in the plural.
+        panel: of the help, in which it is listed.
+    """
+    text = f"Another seed gives other {result}, the same seed the same ones."
+    return typer.Option(min=0, max=MAX_SEED, help=text, rich_help_panel=panel)
 
 
 def temperature_option(help: str, panel: str | None = None) -> Any:
@@ -47,7 +76,7 @@ def temperature_option(help: str, panel: str | None = None) -> Any:
 
     Args:
         help: what it does in this command.
-        panel: of the help, under which it stands.
+        panel: of the help, in which it is listed.
     """
     parser = _number_between(0, MAX_TEMPERATURE)
     return typer.Option(  # `min` and `max` are for the help
@@ -55,23 +84,8 @@ def temperature_option(help: str, panel: str | None = None) -> Any:
     )
 
 
-def _number_between(low: float, high: float) -> Callable[[str], float]:
-    """Return what reads a number in a range, and says all that is wrong with any other text in one way."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise typer.BadParameter(f"'{text}' is no number from {low:g} to {high:g}.")
-        return value
-
-    return read
-
-
-def read_steps(texts: Sequence[str], most: int, context: typer.Context | None = None) -> dict[str | int, float]:
-    """Read how far to go along which axes, from texts such as ``1=2.5`` or ``Slant=-1``; no farther than `most`.
+def read_steps(texts: Sequence[str], context: typer.Context | None = None) -> dict[str | int, float]:
+    """Read steps along axes from texts such as ``1=2.5`` or ``Slant=-1``.
 
     Raises:
         WrongUsage: naming the one that cannot be read.
@@ -83,14 +97,29 @@ def read_steps(texts: Sequence[str], most: int, context: typer.Context | None = 
             value = float(amount)
         except ValueError:
             value = math.nan
-        name = name.strip().casefold()  # as axes are called, so that the same step is always noted in the same words
-        if not name or not abs(value) <= most:
+        name = name.strip().casefold()  # so that the same step is always recorded in the same words
+        if not name or not abs(value) <= MAX_STEP:
             raise WrongUsage(
-                f"--axis {text} is no step along an axis: give its name or number, =, and a number from -{most} "
-                f"to {most}, such as 1=2.5.",
+                f"--axis {text} is not a step along an axis: give its name or number, =, and a number from "
+                f"{-MAX_STEP:g} to {MAX_STEP:g}, such as 1=2.5.",
                 context,
             )
         if name in steps:
             raise WrongUsage(f"--axis {name} is given twice: give each axis once.", context)
         steps[name] = value
     return steps
+
+
+def _number_between(low: float, high: float) -> Callable[[str], float]:
+    """Return a parser of numbers in a range, which refuses any other text with the same sentence."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise typer.BadParameter(f"'{text}' is not a number from {low:g} to {high:g}.")
+        return value
+
+    return read

@@ -1,7 +1,7 @@
-"""Work on many things in three stages, of which the first and the last run beside the one in the middle.
+"""Work on many items in three stages, the first and the last of which run in threads.
 
-Files are read and written by threads while the calling thread computes. What comes out does not depend on how many
-threads there are: each thing passes each stage once, the middle stage in the order given and one thing at a time.
+Files are read and written by threads while the calling thread computes. The results do not depend on the number of
+threads: each item passes each stage once, and the middle stage takes one item at a time, in the order given.
 """
 
 from collections import deque
@@ -14,35 +14,35 @@ __all__ = ["in_stages"]
 
 Item = TypeVar("Item")
 Read = TypeVar("Read")
-Thought = TypeVar("Thought")
+Result = TypeVar("Result")
 Written = TypeVar("Written")
 
 
 def in_stages(
     items: Iterable[Item],
     read: Callable[[Item], Read],
-    think: Callable[[Item, Read], Thought],
-    write: Callable[[Item, Thought], Written],
+    compute: Callable[[Item, Read], Result],
+    write: Callable[[Item, Result], Written],
     threads: int,
-    weigh: Callable[[Thought], int] = lambda thought: 0,
+    weigh: Callable[[Result], int] = lambda result: 0,
     most: int = 0,
 ) -> Generator[tuple[Item, Written | Exception], None, None]:
-    """Take every item through `read`, `think` and `write`.
+    """Take every item through `read`, `compute` and `write`.
 
     Args:
         items: what to work on.
         read: first stage, in a thread, a few items ahead.
-        think: second stage, in the calling thread.
+        compute: second stage, in the calling thread.
         write: third stage, in a thread.
-        threads: how many read and write.
-        weigh: what waiting to be written takes, such as pixels.
-        most: how much of that may wait at once before the second stage pauses; one item may, whatever it weighs.
+        threads: that read and write.
+        weigh: the weight of a result that waits to be written, such as its pixels.
+        most: the weight that may wait at once before the second stage pauses; one item may always wait.
 
     Yields:
         Each item, in order, with what `write` returned or the exception that one of the stages raised.
 
-    When the caller stops early, or a Ctrl-C arrives, what is being written is finished first, since there are no
-    half-written files; after a Ctrl-C that is still yielded.
+    When the caller stops early, or Ctrl-C is pressed, files that are being written are finished first, and after
+    Ctrl-C still yielded.
     """
     waiting = iter(items)
     ahead: deque[tuple[Item, Future[Read]]] = deque()
@@ -50,7 +50,7 @@ def in_stages(
     pool = ThreadPoolExecutor(threads)
 
     def settled() -> tuple[Item, Written | Exception]:
-        """Wait for the oldest and take it out; not before it is done, lest a Ctrl-C while waiting lose it."""
+        """Wait for the oldest, then remove it: removed before, Ctrl-C during the wait would lose it."""
         item, writing, _ = behind[0]
         error = writing.exception()
         behind.popleft()
@@ -68,10 +68,10 @@ def in_stages(
             writing: Future[Written]
             weight = 0
             try:
-                thought = think(item, reading.result())
-                weight = weigh(thought)
-                writing = pool.submit(write, item, thought)
-                del thought  # the writer alone holds it now
+                result = compute(item, reading.result())
+                weight = weigh(result)
+                writing = pool.submit(write, item, result)
+                del result  # the writer alone holds it now
             except Exception as error:
                 writing = Future()
                 writing.set_exception(error)

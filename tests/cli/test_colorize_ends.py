@@ -1,4 +1,4 @@
-"""How a run of `cinn colorize` ends before its time: full disk, Ctrl-C, errors that nobody foresaw."""
+"""How a run of `cinn colorize` ends before its time: full disk, Ctrl-C, unexpected errors."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def test_a_reader_that_leaves_is_one_sentence(draw: Callable, tiny_checkpoint: P
         process.stdout.close()
         err = process.stderr.read().decode()
     assert process.returncode == 1
-    assert err == "Error: Whoever reads standard output closed it before the picture was whole.\n"
+    assert err == "Error: The reader of standard output closed it before the picture was complete.\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -92,8 +92,8 @@ def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -
 @pytest.mark.parametrize(
     ("raised", "sentence"),
     [
-        (ValueError("odd\nvery odd"), "a.png failed in a way nobody foresaw (ValueError: odd): set CINN_DEBUG=1"),
-        (RuntimeError("CUDA out of memory. Tried"), "The memory did not suffice for a.png: "),
+        (ValueError("odd\nvery odd"), "a.png failed with an unexpected error (ValueError: odd): set CINN_DEBUG=1"),
+        (RuntimeError("CUDA out of memory. Tried"), "There was not enough memory for a.png: "),
     ],
 )
 def test_what_nobody_foresaw_is_one_sentence(

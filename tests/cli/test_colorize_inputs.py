@@ -133,7 +133,9 @@ def test_folders_with_pictures_of_one_name_are_nested(colorize: Callable, draw: 
         draw(place)
     result = colorize("x/scans", "y/scans", "-o", "out", "-r")
     assert (result.code, result.out) == (0, "Coloured 4 pictures into out.\n")
-    assert result.err == "Some pictures of different folders have one name: colourings go under the folders' names.\n"
+    assert (
+        result.err == "Some pictures of different folders have the same name: colourings go under the folders' names.\n"
+    )
     assert {path.as_posix() for path in state("out")} == {
         "out/x/scans/1.png", "out/x/scans/deep/2.png", "out/y/scans/1.png", "out/y/scans/3.png"
     }  # fmt: skip

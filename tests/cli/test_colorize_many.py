@@ -94,7 +94,7 @@ def test_a_changed_input_and_a_foreign_file_are_not_overwritten(colorize: Callab
     draw("in/b.png")
     draw("out/b.png", mode="RGB")
     foreign = Path("out/b.png").read_bytes()
-    assert "out/b.png does not say how it was made" in colorize("in", "-o", "out").err
+    assert "out/b.png has no record of how it was made" in colorize("in", "-o", "out").err
     assert Path("out/b.png").read_bytes() == foreign
     draw("in/a.png", size=(300, 200))  # a better scan
     assert "out/a.png was made with source_bytes" in colorize("in", "-o", "out").err
@@ -104,7 +104,7 @@ def test_no_mark_no_word(colorize: Callable, draw: Callable) -> None:
     draw("a.png")
     assert colorize("a.png", "-o", "out", "--no-mark").code == 0
     assert read_provenance("out/a.png") is None
-    assert "does not say how it was made" in colorize("a.png", "-o", "out", "--no-mark").err
+    assert "has no record of how it was made" in colorize("a.png", "-o", "out", "--no-mark").err
 
 
 @pytest.mark.parametrize("chosen", ["png", "jpg", "webp", "tiff"])

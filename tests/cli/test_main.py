@@ -75,6 +75,6 @@ def test_ctrl_c_and_surprises_in_any_command(cinn: Callable, monkeypatch: pytest
     result = cinn("models")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        "Error: This failed in a way nobody foresaw (ZeroDivisionError: by chance): set CINN_DEBUG=1, "
+        "Error: The command failed with an unexpected error (ZeroDivisionError: by chance): set CINN_DEBUG=1, "
         "run the same again, and report what it prints.\n"
     )

@@ -262,7 +262,7 @@ def test_train_needs_no_data_for_digits(cinn: Callable, trained: list[dict[str, 
 def test_a_stopped_training_says_how_to_continue(
     cinn: Callable, monkeypatch: pytest.MonkeyPatch, raised: BaseException
 ) -> None:
-    def train(*_: object) -> None:
+    def train(*_: object, **options: object) -> None:
         raise raised
 
     stand_in(monkeypatch, "cinn_app.training.run", train=train)

@@ -1,4 +1,4 @@
-"""`cinn digits`: handwritten digits, drawn anew or in the handwriting of a picture."""
+"""`cinn digits`: handwritten digits, drawn from the model or in the handwriting of a picture."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.destinations import check_file, check_folder, make_folder
-from cinn_app.cli.options import Device, Model, WrongUsage, read_steps, temperature_option
+from cinn_app.cli.files import check_file, check_folder, make_folder
+from cinn_app.cli.options import Device, Model, WrongUsage, read_steps, seed_option, temperature_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,21 +21,19 @@ __all__ = ["digits"]
 Digit = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 DigitOrAll = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "all"]
 Mark: TypeAlias = Annotated[
-    bool, typer.Option("--mark/--no-mark", help="Note model, seed and settings in the metadata.")
+    bool, typer.Option("--mark/--no-mark", help="Record model, seed and settings in the metadata.")
 ]
 Within: TypeAlias = Annotated[
     Digit | None,
     typer.Option(
         metavar="DIGIT",
         show_default="those over all digits",
-        help="Take the axes along which this digit varies by itself.",
+        help="Use the axes that were found within this digit.",
     ),
 ]
-#: How far one may go along an axis, in standard deviations.
-MAX_STEP = 3
 #: The widest sheet: 44,000 pixels, which most formats still hold.
 MAX_COLUMNS = 500
-#: Pictures made at once where thousands are written.
+#: Pictures decoded at once when thousands are written.
 BATCH = 200
 
 digits = typer.Typer(
@@ -52,16 +50,13 @@ def draw(
     ] = None,
     label: Annotated[DigitOrAll, typer.Option(help="The digit to write.")] = "all",
     number: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="Handwritings of each digit.")] = 10,
-    temperature: Annotated[float | None, temperature_option("How much they vary; 0 not at all.")] = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, help="Another seed gives other handwritings, the same one the same."),
-    ] = 0,
+    temperature: Annotated[float | None, temperature_option("How much handwritings vary: 0 not at all.")] = None,
+    seed: Annotated[int, seed_option("handwritings")] = 0,
     axis: Annotated[
         list[str] | None,
         typer.Option(
             metavar="K=VALUE",
-            help="Move along an axis, by name or number, so many standard deviations; repeat it for more axes.",
+            help="Move along an axis, by name or number, in standard deviations; repeat it for more axes.",
         ),
     ] = None,
     within: Within = None,
@@ -76,14 +71,14 @@ def draw(
 
     [dim]cinn digits --label 7 --count 12 --axis 1=2 -o sevens.png[/dim]
 
-    A sheet has a row per digit and a column per handwriting: the same one in every row.
-    With --separate, a number stands for the same handwriting in every folder.
+    A sheet has a row per digit, and a column per handwriting, the same in every row.
+    With --separate, a number means the same handwriting in every folder.
     Existing files of the same name are replaced.
 
-    Axes are found over all digits, and once more within each: [dim]--axis 1=2 --within 7[/dim] goes along the first of
-    those that sevens have for themselves.
+    Axes are found over all digits, and again within each digit: [dim]--axis 1=2 --within 7[/dim] moves along the first
+    axis of sevens.
 
-    [dim]cinn digits axes[/dim] lists what there is to move along, and
+    [dim]cinn digits axes[/dim] lists the axes, and
     [dim]cinn digits restyle four.png -o mine.png[/dim] takes the handwriting from a picture.
     """
     if context.invoked_subcommand:
@@ -91,9 +86,9 @@ def draw(
         return
     if output is None:
         raise WrongUsage("-o is missing: name the sheet to write, or with --separate a folder.", context)
-    steps = read_steps(axis or [], MAX_STEP, context)
+    steps = read_steps(axis or [], context)
     if within and not steps:
-        raise WrongUsage("--within says whose axes --axis goes along: give an --axis, too.", context)
+        raise WrongUsage("--within chooses the axes of --axis: give an --axis, too.", context)
     if separate:
         check_folder(output, context)
     else:
@@ -132,7 +127,7 @@ def restyle(
 
     [dim]cinn digits restyle four.png -o mine.png[/dim]
 
-    The sheet begins with the picture as the model sees it, and goes on with the digits from 0 to 9.
+    The sheet starts with the picture as the model sees it, followed by the digits from 0 to 9.
     An existing file is replaced, but never the picture itself.
     """
     check_file(output, context)
@@ -151,22 +146,22 @@ def restyle(
     taken = f"a{'n' if shown == 8 else ''} {shown}"
     probability = f"{restyled.probabilities[shown]:.1%}"
     if label is not None:
-        say(f"Taken for {taken}, as --label says; the model by itself gives that a probability of {probability}.")
-    elif restyled.doubtful:  # the model knows nothing but digits, so its probability says nothing
-        say(f"Taken for {taken}, as what it looks like most; say --label if it is another digit.")
+        say(f"Taken for {taken}, as --label says; the model alone gives that a probability of {probability}.")
+    elif restyled.doubtful:  # the model knows only digits, so its probability says nothing about other pictures
+        say(f"Taken for {taken}, which it resembles most; give --label if it is another digit.")
     else:
-        say(f"Read as {taken}, with a probability of {probability}; say --label if it is another digit.")
+        say(f"Read as {taken}, with a probability of {probability}; give --label if it is another digit.")
     if restyled.doubtful:
-        say_warning(f"It hardly looks like {taken}, so expect an odd handwriting: draw one digit alone, clearly.")
+        say_warning(f"It hardly looks like {taken}, so expect an odd handwriting: draw a single digit clearly.")
     say(f"Wrote {output}.")
 
 
 @digits.command()
 def axes(within: Within = None, model: Model = "digits") -> None:
-    """List the axes of the handwriting, strong ones first.
+    """List the axes of the handwriting, the strongest first.
 
-    Each has the share that it explains of how pictures of one digit vary.
-    Axes are found over all digits; [dim]--within 7[/dim] lists those that are found in sevens alone.
+    Each has its share of the variance of pictures of one digit.
+    Axes are found over all digits; [dim]--within 7[/dim] lists those that were found within sevens.
     """
     from rich.table import Table
     from rich.text import Text
@@ -192,7 +187,7 @@ def _write_separately(
     folder: Path,
     settings: "Mapping[str, Any] | None",
 ) -> None:
-    """Write a file per label and handwriting, as many in memory as are made at once."""
+    """Write a file per label and handwriting, a batch at a time."""
     from cinn_app.cli.bars import rich_progress
     from cinn_app.systems.digits.files import save_digits
 
@@ -218,8 +213,8 @@ def _write_separately(
 
 
 def _refuse_options_before(context: typer.Context) -> None:
-    """What stands before a command's name would be read and forgotten."""
+    """Refuse options before the name of a subcommand, which would have no effect."""
     for name in context.params:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise WrongUsage(f"Options of {context.invoked_subcommand} stand behind its name.", context)
+            raise WrongUsage(f"Give options of {context.invoked_subcommand} after its name.", context)

@@ -2,55 +2,147 @@
 
 import contextlib
 import fnmatch
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cinn_app.cli.console import err, say_error, say_warning
-from cinn_app.cli.inputs import STREAM, find_pictures
-from cinn_app.cli.jsonl import json_lines
-from cinn_app.cli.options import Device, Model, WrongUsage, read_steps
+from cinn_app.cli.files import STREAM, find_pictures
+from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps, seed_option, temperature_option
 from cinn_app.cli.pipeline import in_stages
-from cinn_app.systems.colorization.commands import options as option
-from cinn_app.systems.colorization.commands.plan import Claims, Extras, make_plan
-from cinn_app.systems.colorization.commands.report import Tally
-from cinn_app.systems.colorization.commands.work import Done, Order, State, Worker, is_colouring
+from cinn_app.systems.colorization.commands.plan import Extras, ProtectedInputs, make_plan
+from cinn_app.systems.colorization.commands.report import RunSummary, json_lines
+from cinn_app.systems.colorization.commands.work import Outcome, Request, State, Worker, is_colouring
 
 if TYPE_CHECKING:
     from cinn_app.systems.colorization.hints import Hints
 
 __all__ = ["colorize"]
 
-#: Pixels of pictures that may wait to be written at once: each takes some 20 bytes until it is.
-MOST_PIXELS = 60_000_000
+#: Pixels of pictures that may wait to be written at once; each pixel takes about 20 bytes.
+MAX_PIXELS_WAITING = 60_000_000
+#: More threads rarely help: the network computes beside them.
+JOBS = min(4, os.cpu_count() or 1)
+COLOURS, READ, WRITTEN = "Which colours", "What is read", "What is written"
 
 
 def colorize(
-    inputs: option.Inputs,
-    output: option.Output,
-    samples: option.Samples = 1,
-    diverse: option.Diverse = False,
-    temperature: option.Temperature = None,
-    strength: option.Strength = 1.0,
-    seed: option.Seed = 0,
-    axis: option.Axis = None,
-    hint: option.Hint = None,
-    reference: option.Reference = None,
-    recursive: option.Recursive = False,
-    pattern: option.Pattern = "*",
-    format: option.Format = "keep",
-    quality: option.Quality = None,
-    overwrite: option.Overwrite = False,
-    mark: option.Mark = True,
-    sheet: option.Sheet = False,
-    uncertainty: option.Uncertainty = False,
-    report: option.Report = None,
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT", allow_dash=True, help="Pictures, and folders of pictures; - is a picture from stdin."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            file_okay=False,
+            writable=True,
+            allow_dash=True,
+            help="Folder of the colourings; - writes a single one to stdout.",
+            rich_help_panel=WRITTEN,
+        ),
+    ],
+    samples: Annotated[
+        int, typer.Option("--samples", "-n", min=1, max=100, help="Colourings per picture.", rich_help_panel=COLOURS)
+    ] = 1,
+    diverse: Annotated[
+        bool,
+        typer.Option(
+            "--diverse", help="Draw four times as many, and keep those that differ most.", rich_help_panel=COLOURS
+        ),
+    ] = False,
+    temperature: Annotated[
+        float | None, temperature_option("How much colours vary: 0 not at all, above 1 they break.", COLOURS)
+    ] = None,
+    strength: Annotated[
+        float,
+        typer.Option(
+            min=0, max=2, callback=not_nan, help="Strength of the colours; 0 is gray.", rich_help_panel=COLOURS
+        ),
+    ] = 1.0,
+    seed: Annotated[int, seed_option("colours", COLOURS)] = 0,
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Move along one of the model's axes of colour, in standard deviations; repeat it for more axes.",
+            rich_help_panel=COLOURS,
+        ),
+    ] = None,
+    hint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y=#RRGGBB|FILE.json",
+            help="The colour of a place, in pixels of the upright picture, or a file of hints that the studio or Python "
+            "saved; repeat it for more hints.",
+            rich_help_panel=COLOURS,
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Take the colours of this picture, as far as they are plausible.",
+            rich_help_panel=COLOURS,
+        ),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=READ)
+    ] = False,
+    pattern: Annotated[
+        str,
+        typer.Option(
+            metavar="GLOB", help="Of a folder, take pictures with such a name: 'scan*.tif'.", rich_help_panel=READ
+        ),
+    ] = "*",
+    format: Annotated[
+        Literal["keep", "png", "jpg", "webp", "tiff"],
+        typer.Option(help="keep is the input's format, or png where that cannot be written.", rich_help_panel=WRITTEN),
+    ] = "keep",
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, show_default="95", help="Of JPEG and WebP.", rich_help_panel=WRITTEN)
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=WRITTEN)
+    ] = False,
+    mark: Annotated[
+        bool,
+        typer.Option(
+            "--mark/--no-mark",
+            help="Record model, seed and settings in the metadata, by which a stopped run continues.",
+            rich_help_panel=WRITTEN,
+        ),
+    ] = True,
+    sheet: Annotated[
+        bool, typer.Option("--sheet", help="Add NAME-sheet.jpg: original and colourings.", rich_help_panel=WRITTEN)
+    ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--uncertainty",
+            help="Add NAME-uncertainty.png: light where the samples differ.",
+            rich_help_panel=WRITTEN,
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl", dir_okay=False, help="Add a line of JSON per colouring.", rich_help_panel=WRITTEN
+        ),
+    ] = None,
     model: Model = "colorize",
     device: Device = "auto",
-    jobs: option.Jobs = option.JOBS,
-    quiet: option.Quiet = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Threads that read and write.")] = JOBS,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Report only what went wrong.")] = False,
 ) -> None:
     """Colour photographs, in one plausible way or in several.
 
@@ -60,9 +152,9 @@ def colorize(
 
     [dim]cinn colorize album/ -o coloured --recursive --report album.jsonl[/dim]
 
-    A picture NAME.jpg becomes NAME.jpg in the output folder, or NAME-1.jpg and on if there are several samples.
-    Folders keep their tree, and inputs are never changed. A run that was stopped goes on when it is started again.
-    What cannot be coloured is reported while the rest goes on; the exit code is then 1.
+    A picture NAME.jpg becomes NAME.jpg in the output folder, or NAME-1.jpg, NAME-2.jpg and so on with several samples.
+    Folders keep their tree, and inputs are never changed. A run that was stopped continues when it is started again.
+    Pictures that cannot be coloured are reported while the rest continues; the exit code is then 1.
     """
     from cinn_app.cli.bars import rich_progress
     from cinn_app.imaging import INPUT_SUFFIXES
@@ -75,19 +167,19 @@ def colorize(
         raise WrongUsage("Standard input holds one picture: give - once.")
     found = find_pictures(inputs, recursive, output, wanted, is_colouring)
     if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
-        raise WrongUsage("Standard output takes one colouring: give one picture, one sample, and nothing beside it.")
+        raise WrongUsage("Standard output takes one colouring: give one picture and one sample, and nothing beside it.")
     if uncertainty and samples == 1 and not diverse:
         raise WrongUsage("One sample differs from no other: give --uncertainty with --samples 2 or more.")
     if hint and len(found.pictures) > 1:
-        raise WrongUsage("A --hint names a place of one picture: give one picture.")
-    steps = read_steps(axis or [], option.MAX_STEP)
+        raise WrongUsage("A --hint is a place of one picture: give one picture.")
+    steps = read_steps(axis or [])
     plan = make_plan(found.pictures, output, format, samples, Extras(sheet, uncertainty))
     problems = [*found.problems, *plan.problems]
     for problem in problems:
-        say_error(problem)
+        say_error(str(problem))
     if plan.nested and not quiet:
-        say_warning("Some pictures of different folders have one name: colourings go under the folders' names.")
-    with json_lines(report) as (reported, note):
+        say_warning("Some pictures of different folders have the same name: colourings go under the folders' names.")
+    with json_lines(report) as (reported, write_line):
         with err.status("Loading the model"):
             from cinn_app import Colorizer
             from cinn_app.systems.colorization.reference import Palette
@@ -97,7 +189,7 @@ def colorize(
             steering = Steering(steps, _read_hints(hint) if hint else None, palette)
             colorizer = Colorizer.load(model, device)
             colorizer.check(steering)
-        order = Order(
+        request = Request(
             samples=samples,
             diverse=diverse,
             temperature=temperature,
@@ -109,36 +201,43 @@ def colorize(
             mark=mark,
             overwrite=overwrite,
         )
-        worker = Worker(colorizer, order, Claims(found.pictures))
-        tally = Tally(len(plan.jobs), len(problems), note, reported, quiet)
-        threads = min(jobs, max(1, len(plan.jobs)))
-        stages = in_stages(plan.jobs, worker.read, worker.colour, worker.write, threads, worker.pixels, MOST_PIXELS)
+        worker = Worker(colorizer, request, ProtectedInputs(found.pictures))
+        summary = RunSummary(len(plan.jobs), len(problems), write_line, reported, quiet)
         progress = no_progress if quiet else rich_progress
+        stages = in_stages(
+            plan.jobs,
+            worker.read,
+            worker.colour,
+            worker.write,
+            threads=min(jobs, max(1, len(plan.jobs))),
+            weigh=worker.pixels,
+            most=MAX_PIXELS_WAITING,
+        )
         try:
             with contextlib.closing(stages), progress("Colouring", len(plan.jobs)) as advance:
                 passed = 0
                 for job, outcome in stages:
-                    tally.add(job, outcome)
+                    summary.add(job, outcome)
                     passed += 1
-                    # What was finished before counts in one go, or it would spoil the rate and the time left.
-                    if not (isinstance(outcome, Done) and outcome.state is State.FINISHED):
+                    # What was finished before counts in one step, since it would spoil the rate and the time left.
+                    if not (isinstance(outcome, Outcome) and outcome.state is State.FINISHED_BEFORE):
                         advance(passed)
                         passed = 0
                 advance(passed)
         except KeyboardInterrupt:
-            tally.say_stopped()
+            summary.say_stopped()
             raise typer.Exit(130) from None
-    if not tally.say_all(output):
+    if not summary.say_finished(output):
         raise typer.Exit(1)
 
 
 def _read_hints(given: Sequence[str]) -> "Hints":
-    """Read hints that are typed, and files of them, all of one picture."""
+    """Read hints, typed or in files, all of one picture."""
     from cinn_app.systems.colorization.hints import Hints
 
     parts = [Hints.load(Path(one)) if one.lower().endswith(".json") else Hints.parse([one]) for one in given]
     sizes = {(part.width, part.height) for part in parts if part.width is not None}
     if len(sizes) > 1:
-        raise WrongUsage("The files of hints are of pictures of different sizes: give those of one picture.")
+        raise WrongUsage("The files of hints belong to pictures of different sizes: give those of one picture.")
     width, height = sizes.pop() if sizes else (None, None)
     return Hints(tuple(hint for part in parts for hint in part.hints), width, height)

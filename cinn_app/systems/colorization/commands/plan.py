@@ -1,4 +1,4 @@
-"""Which files a run of `cinn colorize` writes: named before it begins, each by one picture. Knows paths only."""
+"""Which files a run of `cinn colorize` writes: named before it starts, each for one picture. Knows paths only."""
 
 import os
 import unicodedata
@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cinn_app.cli.destinations import KEPT_SUFFIXES
-from cinn_app.cli.inputs import STREAM, Picture, identity
-from cinn_app.errors import ImageError
+from cinn_app.cli.files import KEPT_SUFFIXES, STREAM, Picture, identity
+from cinn_app.errors import CinnError, ImageError
 
-__all__ = ["Claims", "Extras", "Job", "Plan", "make_plan", "output_names"]
+__all__ = ["Extras", "Job", "Plan", "ProtectedInputs", "make_plan", "output_names"]
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What is written beside the colourings: a contact sheet, a map of where they differ."""
+    """What is written in addition to the colourings: a contact sheet, a map of where they differ."""
 
     sheet: bool = False
     uncertainty: bool = False
@@ -23,7 +22,7 @@ class Extras:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture, and all that is made of it.
+    """One picture, and its outputs.
 
     Attributes:
         source: the picture's file, or `STREAM`.
@@ -39,7 +38,7 @@ class Job:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that is written."""
+        """All outputs."""
         return (*self.targets, *(path for path in (self.sheet, self.uncertainty) if path))
 
 
@@ -49,12 +48,12 @@ class Plan:
 
     Attributes:
         jobs: in the order of the pictures.
-        problems: a sentence per picture that is left out.
-        nested: whether outputs lie under the names of the folders given, since they would clash otherwise.
+        problems: an error per picture that is left out.
+        nested: whether outputs are under the names of the folders given, since they would clash otherwise.
     """
 
     jobs: tuple[Job, ...]
-    problems: tuple[str, ...] = ()
+    problems: tuple[CinnError, ...] = ()
     nested: bool = False
 
 
@@ -62,7 +61,7 @@ def make_plan(pictures: Sequence[Picture], output: Path, chosen: str, samples: i
     """Name every output, so that no two pictures share one.
 
     Pictures of different folders that would share a name are nested under the folders' names, and `a.gif` beside
-    `a.png` becomes `a.gif.png`. What still clashes is left out with a sentence.
+    `a.png` becomes `a.gif.png`. What still clashes is left out, with an error.
     """
 
     def job_of(picture: Picture) -> Job:
@@ -84,8 +83,13 @@ def make_plan(pictures: Sequence[Picture], output: Path, chosen: str, samples: i
             continue  # named twice
         if taken is not None:
             problems.append(
-                f"{job.source} was left out, since {taken} will be made from {makers[taken]}: "
-                "colour it into another folder, or with another --format."
+                CinnError(
+                    "{source} was left out, since {target} will be made from {other}: colour it into another folder, "
+                    "or with another --format.",
+                    source=job.source,
+                    target=taken,
+                    other=makers[taken],
+                )
             )
             continue
         makers |= dict.fromkeys(job.files, job.source)
@@ -109,26 +113,28 @@ def output_names(place: Path, chosen: str, samples: int) -> list[Path]:
     return [place.with_name(f"{place.stem}{number}{suffix}") for number in numbers]
 
 
-class Claims:
-    """The files that a run must not replace: its inputs.
+class ProtectedInputs:
+    """The inputs of a run, which it must not replace.
 
-    Files are known by their identity on the disk, so that links and spellings in other letter cases do not deceive.
+    Files are compared by their identity on the disk, so that links and other spellings are recognised.
     """
 
     def __init__(self, pictures: Iterable[Picture]) -> None:
-        self._inputs = {known for picture in pictures if (known := identity(picture.source))}
+        self._identities = {known for picture in pictures if (known := identity(picture.source))}
 
     def check(self, job: Job) -> None:
-        """Refuse to write where an input is.
+        """Refuse to write over an input.
 
         Raises:
-            ImageError: if a file of the job is an input of this run.
+            ImageError: if an output of the job is an input of this run.
         """
         for target in job.files:
-            if identity(target) in self._inputs:
+            if identity(target) in self._identities:
                 raise ImageError(
-                    f"{job.source} was left out, since {target} is an input and is not overwritten: "
-                    "choose another output folder or --format."
+                    "{source} was left out, since {target} is an input and is not overwritten: choose another output "
+                    "folder or --format.",
+                    source=job.source,
+                    target=target,
                 )
 
 

@@ -1,4 +1,4 @@
-"""What `cinn colorize` does with one picture: look what is there already, read, colour, write."""
+"""What `cinn colorize` does with one picture: check earlier outputs, read, colour, write."""
 
 import io
 import json
@@ -11,10 +11,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cinn_app.cli.destinations import make_folder
-from cinn_app.cli.inputs import STREAM
+from cinn_app.cli.files import STREAM, make_folder
 from cinn_app.errors import DiskFullError, ImageError
-from cinn_app.systems.colorization.commands.plan import Claims, Job
+from cinn_app.systems.colorization.commands.plan import Job, ProtectedInputs
 
 if TYPE_CHECKING:
     from cinn_app.imaging import Photograph
@@ -22,22 +21,22 @@ if TYPE_CHECKING:
     from cinn_app.systems.colorization.colouring import Colouring
     from cinn_app.systems.colorization.steering import Steering
 
-__all__ = ["Done", "Order", "State", "Worker", "is_colouring"]
+__all__ = ["Outcome", "Request", "State", "Worker", "is_colouring"]
 
-#: What a mark says beyond a line of the report, which names the input itself.
+#: Keys of a provenance record that the report leaves out; it names the input itself.
 NOT_REPORTED = ("program", "source", "source_bytes", "quality")
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is asked of every picture.
+class Request:
+    """What is asked for, of every picture alike.
 
     Attributes:
         samples, temperature, seed, steering: as in `Colorizer.colorize`.
         diverse: draw several times as many and keep those that differ most.
         strength, quality, mark: as in `Colouring.save`.
-        format: of what goes to standard output; "keep" for the picture's own.
-        overwrite: make anew what is there already.
+        format: of standard output; "keep" for the picture's own.
+        overwrite: replace existing outputs.
     """
 
     samples: int
@@ -53,35 +52,35 @@ class Order:
 
     @property
     def drawn(self) -> int:
-        """How many colourings are drawn of each picture."""
+        """The number of colourings that are drawn of each picture."""
         from cinn_app.systems.colorization.selection import DRAWN_FOR_EACH
 
         return self.samples * (DRAWN_FOR_EACH if self.diverse else 1)
 
 
 class State(Enum):
-    """How a picture came out of a run."""
+    """The result of a run for a picture."""
 
     COLOURED = "coloured"
-    FINISHED = "finished before"
+    FINISHED_BEFORE = "finished before"
     LEFT = "left as it was"
 
 
 @dataclass(frozen=True)
-class Done:
-    """What became of one picture.
+class Outcome:
+    """The outcome for one picture.
 
     Attributes:
-        state: how it came out.
+        state: the result.
         warnings: sentences about the picture.
-        lines: for the report, one per colouring, of those that were finished before, too.
-        why: why it was left.
+        lines: of the report, one per colouring, also of those that were finished before.
+        conflict: why the picture was left.
     """
 
     state: State
     warnings: tuple[str, ...] = ()
     lines: tuple[Mapping[str, Any], ...] = ()
-    why: str = ""
+    conflict: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,52 +93,52 @@ class _Coloured:
 class Worker:
     """The three stages of one picture; the first and the last may run in any thread.
 
-    A colouring that is there already is known by the mark in its metadata (`imaging.read_provenance`): it goes wherever
-    the file goes, cannot disagree with it as a list of files beside it would, and several runs may share a folder.
+    An existing colouring is recognised by the provenance record in its metadata (`imaging.read_provenance`): the record
+    moves with the file and cannot disagree with it, and several runs may share a folder.
     """
 
-    def __init__(self, colorizer: "Colorizer", order: Order, claims: Claims) -> None:
-        self.colorizer, self.order, self.claims = colorizer, order, claims
-        # Through JSON, as the marks that they are compared with.
+    def __init__(self, colorizer: "Colorizer", request: Request, inputs: ProtectedInputs) -> None:
+        self.colorizer, self.request, self.inputs = colorizer, request, inputs
+        # Through JSON, as the records that they are compared with.
         self._settings = [
-            json.loads(json.dumps(colorizer.settings(order.seed, sample, order.temperature, order.steering)))
-            for sample in range(order.samples)
+            json.loads(json.dumps(colorizer.settings(request.seed, sample, request.temperature, request.steering)))
+            for sample in range(request.samples)
         ]
 
-    def read(self, job: Job) -> "tuple[Photograph, float] | Done":
-        """Read the picture, unless its colourings are there."""
+    def read(self, job: Job) -> "tuple[Photograph, float] | Outcome":
+        """Read the picture, unless its colourings exist."""
         from cinn_app.imaging import read_photograph
 
         start = time.perf_counter()
-        self.claims.check(job)
-        if not self.order.overwrite and (done := self._standing(job)):
+        self.inputs.check(job)
+        if not self.request.overwrite and (done := self._existing(job)):
             return done
         source = io.BytesIO(sys.stdin.buffer.read()) if job.source == STREAM else job.source
         return read_photograph(source), time.perf_counter() - start
 
-    def colour(self, job: Job, found: "tuple[Photograph, float] | Done") -> "_Coloured | Done":
+    def colour(self, job: Job, found: "tuple[Photograph, float] | Outcome") -> "_Coloured | Outcome":
         """Draw the colourings."""
-        if isinstance(found, Done):
+        if isinstance(found, Outcome):
             return found
         from cinn_app.systems.colorization.selection import keep_diverse
 
         photograph, seconds = found
         start = time.perf_counter()
-        order = self.order
-        drawn = self.colorizer.colorize(photograph, order.drawn, order.temperature, order.seed, order.steering)
-        chosen = keep_diverse(drawn, order.samples) if order.diverse else drawn
+        request = self.request
+        drawn = self.colorizer.colorize(photograph, request.drawn, request.temperature, request.seed, request.steering)
+        chosen = keep_diverse(drawn, request.samples) if request.diverse else drawn
         return _Coloured(chosen, drawn, seconds + time.perf_counter() - start)
 
-    def pixels(self, work: "_Coloured | Done") -> int:
-        """Say how large the picture is that is about to be written."""
-        if isinstance(work, Done):
+    def pixels(self, work: "_Coloured | Outcome") -> int:
+        """Return the size of the picture that waits to be written."""
+        if isinstance(work, Outcome):
             return 0
         height, width = work.colourings[0].photograph.size
         return height * width
 
-    def write(self, job: Job, work: "_Coloured | Done") -> Done:
-        """Write all that is made of the picture."""
-        if isinstance(work, Done):
+    def write(self, job: Job, work: "_Coloured | Outcome") -> Outcome:
+        """Write the outputs of the picture."""
+        if isinstance(work, Outcome):
             return work
         from cinn_app.systems.colorization.selection import save_sheet, save_uncertainty
 
@@ -147,9 +146,9 @@ class Worker:
         for target, colouring in zip(job.targets, work.colourings, strict=True):
             self._write(job, target, colouring)
         if job.sheet:
-            save_sheet(job.sheet, work.colourings, self.order.strength, _file(job), self.order.mark)
+            save_sheet(job.sheet, work.colourings, self.request.strength, _file(job), self.request.mark)
         if job.uncertainty:
-            save_uncertainty(job.uncertainty, work.drawn, _file(job), self.order.mark)
+            save_uncertainty(job.uncertainty, work.drawn, _file(job), self.request.mark)
         seconds = (work.seconds + time.perf_counter() - start) / len(job.targets)
         warnings = work.colourings[0].warnings
         lines = [
@@ -157,7 +156,7 @@ class Worker:
                 "input": str(job.source),
                 "output": str(target),
                 **colouring.settings,
-                "strength": self.order.strength,
+                "strength": self.request.strength,
                 "log_likelihood": colouring.log_prob,
                 "bits_per_dim": colouring.bits_per_dim,
                 "seconds": round(seconds, 3),
@@ -165,65 +164,67 @@ class Worker:
             }
             for target, colouring in zip(job.targets, work.colourings, strict=True)
         ]
-        return Done(State.COLOURED, warnings, tuple(lines))
+        return Outcome(State.COLOURED, warnings, tuple(lines))
 
     def _write(self, job: Job, target: Path, colouring: "Colouring") -> None:
-        order = self.order
+        request = self.request
         if target == STREAM:
-            chosen = None if order.format == "keep" else order.format
-            _to_stdout(colouring.encode(chosen, order.strength, order.mark, order.quality))
+            chosen = None if request.format == "keep" else request.format
+            _to_stdout(colouring.encode(chosen, request.strength, request.mark, request.quality))
             return
         make_folder(target.parent)
-        colouring.save(target, order.strength, _file(job), order.mark, order.quality)
+        colouring.save(target, request.strength, _file(job), request.mark, request.quality)
 
-    def _standing(self, job: Job) -> Done | None:
-        """Say whether the job is done already, or something else is where its files would go."""
+    def _existing(self, job: Job) -> Outcome | None:
+        """Return the outcome if the outputs exist, or other files are in their place."""
         from cinn_app.systems.colorization.colouring import name_source
 
-        order, source = self.order, name_source(_file(job))
-        marks = {file: _mark(file) for file in job.files if file != STREAM and file.exists()}
-        for file, mark in marks.items():
-            if mark is None:
-                return Done(State.LEFT, why=f"{file} does not say how it was made")
+        request, source = self.request, name_source(_file(job))
+        records = {file: _record(file) for file in job.files if file != STREAM and file.exists()}
+        for file, record in records.items():
+            if record is None:
+                return Outcome(State.LEFT, conflict=f"{file} has no record of how it was made")
             wanted = {**self._wanted(job, file), **source}
-            # A setting that only one of both has counts as well; which of many samples are chosen shows in colouring.
-            for key in sorted((wanted.keys() | mark.keys()) - {"program", *(["sample"] if order.diverse else [])}):
-                if mark.get(key) != wanted.get(key):
-                    return Done(State.LEFT, why=f"{file} was made with {key} {mark.get(key)}, not {wanted.get(key)}")
-        if len(marks) < len(job.files):
+            # A setting that only one of the two has counts, too. Which samples are chosen is known after drawing alone.
+            for key in sorted((wanted.keys() | record.keys()) - {"program", *(["sample"] if request.diverse else [])}):
+                if record.get(key) != wanted.get(key):
+                    return Outcome(
+                        State.LEFT, conflict=f"{file} was made with {key} {record.get(key)}, not {wanted.get(key)}"
+                    )
+        if len(records) < len(job.files):
             return None
-        # Of an earlier run likelihood and seconds are not known.
-        made = [(target, (marks[target] or {}).items()) for target in job.targets]
+        # The likelihood and the seconds of an earlier run are not known.
+        made = [(target, (records[target] or {}).items()) for target in job.targets]
         lines = [
             {
                 "input": str(job.source),
                 "output": str(target),
-                **{key: value for key, value in mark if key not in NOT_REPORTED},
+                **{key: value for key, value in record if key not in NOT_REPORTED},
                 "finished_before": True,
             }
-            for target, mark in made
+            for target, record in made
         ]
-        return Done(State.FINISHED, lines=tuple(lines))
+        return Outcome(State.FINISHED_BEFORE, lines=tuple(lines))
 
     def _wanted(self, job: Job, file: Path) -> dict[str, Any]:
-        """Say what the mark of a file of the job would hold."""
-        order = self.order
+        """Return what the record of an output would hold."""
+        request = self.request
         if file == job.uncertainty:
-            return {**self._settings[0], "samples": order.drawn}
-        chosen = {"chosen_of": order.drawn} if order.diverse else {}
-        drawn = {"strength": order.strength, **chosen}
+            return {**self._settings[0], "samples": request.drawn}
+        chosen = {"chosen_of": request.drawn} if request.diverse else {}
+        drawn = {"strength": request.strength, **chosen}
         if file == job.sheet:
-            return {**self._settings[0], **drawn, "samples": order.samples}
-        return {**self._settings[job.targets.index(file)], **drawn, "quality": order.quality}
+            return {**self._settings[0], **drawn, "samples": request.samples}
+        return {**self._settings[job.targets.index(file)], **drawn, "quality": request.quality}
 
 
 def is_colouring(path: Path) -> bool:
-    """Tell a file that this program made, by its mark."""
-    return _mark(path) is not None
+    """Recognise a file that this program made, by its provenance record."""
+    return _record(path) is not None
 
 
-def _mark(path: Path) -> dict[str, Any] | None:
-    """Read the mark of a file that may be anything."""
+def _record(path: Path) -> dict[str, Any] | None:
+    """Read the provenance record of a file of any kind."""
     from cinn_app.imaging import read_provenance
 
     try:
@@ -241,9 +242,9 @@ def _to_stdout(content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its exit
         if isinstance(error, BrokenPipeError):
-            raise ImageError("Whoever reads standard output closed it before the picture was whole.") from error
+            raise ImageError("The reader of standard output closed it before the picture was complete.") from error
         raise DiskFullError(
-            f"Standard output cannot be written ({error.strerror}): make room, or write elsewhere."
+            "Standard output cannot be written ({reason}): make room, or write elsewhere.", reason=error.strerror
         ) from error

@@ -1,0 +1,220 @@
+"""Which files a command reads, and where it may write: checked before the work starts. Knows paths only."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from cinn_app.cli.options import WrongUsage
+from cinn_app.errors import CinnError, DiskFullError, ImageError
+
+__all__ = [
+    "KEPT_SUFFIXES",
+    "STREAM",
+    "Found",
+    "Picture",
+    "check_file",
+    "check_folder",
+    "find_pictures",
+    "identity",
+    "make_folder",
+]
+
+#: In place of a file or folder: standard input or output.
+STREAM = Path("-")
+#: Suffixes that outputs keep; any other becomes png, which loses nothing.
+KEPT_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff")
+# Files that operating systems add to folders, and that `folder/*` in a shell includes.
+JUNK = ("desktop.ini", "thumbs.db", "ehthumbs.db", ".ds_store")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file to work on.
+
+    Attributes:
+        source: its path, or `STREAM`.
+        place: its path relative to the folder that was given, so that the output keeps the tree.
+        root: the folder that was given, or the one that contains the file.
+    """
+
+    source: Path
+    place: Path
+    root: Path = Path()
+
+
+@dataclass
+class Found:
+    """The pictures of a command line.
+
+    Attributes:
+        pictures: in the order given, folders sorted, each file once.
+        problems: an error per input that cannot be searched.
+    """
+
+    pictures: list[Picture] = field(default_factory=list)
+    problems: list[CinnError] = field(default_factory=list)
+
+
+def find_pictures(
+    inputs: Sequence[Path],
+    recursive: bool,
+    output: Path,
+    wanted: Callable[[str], bool],
+    is_output: Callable[[Path], bool],
+) -> Found:
+    """Find the pictures that the inputs name.
+
+    A file is taken whatever its name, unless an operating system added it. Of a folder, the files with a wanted name
+    are taken, without hidden ones; with `recursive` its subfolders are searched, too, but never the output folder.
+    When the outputs go into the folder that is searched, those of earlier runs are left out.
+
+    Args:
+        inputs: files, folders, `STREAM`.
+        recursive: search subfolders, too.
+        output: folder of the outputs.
+        wanted: tells by a file's name whether it is a picture.
+        is_output: tells whether this program made a file.
+
+    Raises:
+        CinnError: if there is no picture.
+    """
+    found = Found()
+    missing = [path for path in inputs if path != STREAM and identity(path) is None]
+    if len(missing) == len(inputs):
+        raise CinnError("There is nothing at {paths}: give pictures or folders that exist.", paths=_listed(missing))
+    found.problems += [
+        CinnError("There is nothing at {path}: check the folder and the spelling.", path=path) for path in missing
+    ]
+    output_folder = os.path.realpath(output)  # unlike Path.resolve, it accepts links that form a circle
+    seen = set()
+    for path in inputs:
+        if path == STREAM:
+            found.pictures.append(Picture(STREAM, Path("stdin")))
+            continue
+        if path in missing or _is_junk(path.name):
+            continue
+        folder = path if path.is_dir() else path.parent
+        sources = _walk(path, recursive, output_folder, wanted, found.problems) if path.is_dir() else [path]
+        for source in sources:
+            picture = Picture(source, source.relative_to(folder), folder)
+            key = (os.path.realpath(source), picture.place)
+            if key in seen or (path.is_dir() and _is_under(output_folder, source) and is_output(source)):
+                continue
+            seen.add(key)
+            found.pictures.append(picture)
+    if not found.pictures and len(found.problems) > len(missing):
+        raise found.problems[-1]
+    if not found.pictures:
+        existing = _listed([path for path in inputs if path not in missing])
+        deeper = "" if recursive else ", or search subfolders, too, with --recursive"
+        raise CinnError(
+            "There are no pictures in {paths}: give pictures or folders with some{deeper}.",
+            paths=existing,
+            deeper=deeper,
+        )
+    return found
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return the device and number of a file, or None if there is no file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def check_file(output: Path, context: typer.Context) -> None:
+    """Check that a picture can be written to a file.
+
+    Raises:
+        WrongUsage: if it is a folder, or has no suffix of a picture.
+        ImageError: if its folder does not exist.
+    """
+    if _is_folder(output):
+        raise WrongUsage(f"{output} is a folder: name a picture inside it, such as digits.png.", context)
+    if output.suffix.lower() not in KEPT_SUFFIXES:
+        known = ", ".join(KEPT_SUFFIXES)
+        raise WrongUsage(f"{output} has no suffix of a picture: end it in one of {known}.", context)
+    if not _is_folder(output.parent):
+        raise ImageError(
+            "There is no folder {folder} to write {name} into: make it first.", folder=output.parent, name=output.name
+        )
+
+
+def check_folder(output: Path, context: typer.Context) -> None:
+    """Refuse a file, and a name that looks like one, in place of a folder.
+
+    Raises:
+        WrongUsage: naming it.
+    """
+    if not _is_folder(output) and (_answers(output.exists) or output.suffix.lower() in KEPT_SUFFIXES):
+        raise WrongUsage(f"--separate writes into a folder, but {output} is none: name a folder with -o.", context)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs, and those above it.
+
+    Raises:
+        ImageError: if it cannot be made; a DiskFullError if there is no room.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else ImageError
+        raise kind(
+            "The folder {folder} cannot be made ({reason}): choose another one with -o.",
+            folder=folder,
+            reason=error.strerror,
+        ) from error
+
+
+def _walk(
+    folder: Path, recursive: bool, output_folder: str, wanted: Callable[[str], bool], problems: list[CinnError]
+) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        problems.append(
+            CinnError(
+                "The folder {folder} cannot be searched ({reason}): check its permissions.",
+                folder=error.filename,
+                reason=error.strerror,
+            )
+        )
+
+    def searched(subfolder: Path) -> bool:
+        return not subfolder.name.startswith(".") and os.path.realpath(subfolder) != output_folder
+
+    for here, subfolders, files in os.walk(folder, onerror=refuse):
+        place = Path(here)
+        subfolders[:] = sorted(name for name in subfolders if recursive and searched(place / name))
+        for name in sorted(files):
+            if not name.startswith(".") and not _is_junk(name) and wanted(name):
+                yield place / name
+
+
+def _is_under(folder: str, path: Path) -> bool:
+    return Path(os.path.realpath(path.parent)).is_relative_to(folder)
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith("._") or name.lower() in JUNK
+
+
+def _listed(paths: Sequence[Path], most: int = 3) -> str:
+    names = ", ".join(str(path) for path in paths[:most])
+    return f"{names} and {len(paths) - most} more" if len(paths) > most else names
+
+
+def _is_folder(path: Path) -> bool:
+    return _answers(path.is_dir)
+
+
+def _answers(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a name that is too long, or a folder that must not be searched
+        return False
