@@ -1,22 +1,23 @@
-"""Trained models as single files: weights, recipe and figures together, and nothing that could run.
+"""Trained models as single files: weights, recipe and figures, and no code.
 
-A checkpoint is a safetensors file whose metadata carry the format's version, the recipe, the data's names, what was
-measured while training, and a digest of the weights. Loading reads tensors and JSON, never code.
+A checkpoint is a safetensors file whose metadata hold the version of the format, the recipe, the names of the data, the
+figures of the training, and a digest of the weights. Headers are read without torch.
 """
 
 import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
-from torch import Tensor
 
 from cinn_app.errors import CheckpointError, RecipeError
 from cinn_app.files import atomic_write
 from cinn_app.recipes import Recipe, parse_recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "FORMAT_VERSION",
@@ -31,26 +32,26 @@ __all__ = [
     "shipped_checkpoints",
 ]
 
-#: Raised when an older program could no longer read what is written.
+#: To be raised when older programs cannot read the files any more.
 FORMAT_VERSION = 1
 FORMAT_KEY = "cinn_app"
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A trained model as it lies in its file.
+    """A trained model, as its file holds it.
 
     Attributes:
-        recipe: what made it.
+        recipe: of the model.
         weights: by name, float32.
-        figures: what was measured in training, for example ``{"steps": 9000, "held_out_bits_per_dim": 3.1}``.
-        data: names of the data it learnt from.
-        details: what else the system wants to know of its weights, as JSON has it.
-        digest: SHA-256 of the weights as they lie in the file; empty for a model that was never in one.
+        figures: measured in training, for example ``{"steps": 9000, "held_out_bits_per_dim": 3.1}``.
+        data: names of the training data.
+        details: what the system needs to know about the weights beside figures, in JSON's types.
+        digest: SHA-256 of the weights in the file; empty for a model without a file.
     """
 
     recipe: Recipe
-    weights: dict[str, Tensor]
+    weights: "dict[str, Tensor]"
     figures: dict[str, float]
     data: list[str]
     details: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -59,7 +60,7 @@ class Checkpoint:
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointHeader:
-    """What a checkpoint says of itself: all of :class:`Checkpoint` but the weights."""
+    """A :class:`Checkpoint` without its weights."""
 
     recipe: Recipe
     figures: dict[str, float]
@@ -75,9 +76,9 @@ class InstalledModel:
         path: of its file.
         name: of its file, and on the command line.
         size: of its file, in bytes.
-        header: what it says of itself; None for a file that cannot be read.
+        header: of its checkpoint; None for a file that cannot be read.
         problem: why it cannot be read, or empty.
-        card: the page about it, if it has one: ``models/NAME.md``.
+        card: the page about it, ``models/NAME.md``, if there is one.
     """
 
     path: Path
@@ -94,6 +95,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         CheckpointError: if the file cannot be written, or a weight is not finite.
     """
+    import safetensors.torch
+
     weights = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in checkpoint.weights.items()
@@ -101,8 +104,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     for name, value in weights.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise CheckpointError(
-                f"The weight {name} is not finite in half precision, so {path} was not written: "
-                "train with a lower learning_rate."
+                "The weight {name} is not finite in half precision, so {path} was not written: train with a lower "
+                "learning_rate.",
+                name=name,
+                path=path,
             )
     metadata = {
         FORMAT_KEY: str(FORMAT_VERSION),
@@ -118,22 +123,24 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             file.write(safetensors.torch.save(weights, metadata))
     except OSError as error:
         raise CheckpointError(
-            f"The checkpoint {path} cannot be written ({error.strerror}): make room or choose another place; "
-            "what stood there before is untouched."
+            "The checkpoint {path} cannot be written ({reason}): make room or choose another place; an earlier file "
+            "there is untouched.",
+            path=path,
+            reason=error.strerror,
         ) from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint and check all of it.
+    """Read a checkpoint and check its weights.
 
     Raises:
-        CheckpointError: if the file is missing, damaged, foreign or of a newer format, each in its own words.
+        CheckpointError: if the file is missing, damaged, foreign or of a newer format.
     """
     metadata, weights = _read(path)
     header = _header(metadata, path)
     if _digest(weights) != metadata["digest"]:
         raise CheckpointError(
-            f"The checkpoint {path} is damaged, its weights do not match their digest: copy it again."
+            "The checkpoint {path} is damaged, its weights do not match their digest: copy it again.", path=path
         )
     return Checkpoint(
         header.recipe,
@@ -146,28 +153,28 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_header(path: Path) -> CheckpointHeader:
-    """Read what a checkpoint says of itself; its weights stay on the disk, unchecked.
+    """Read a checkpoint without its weights, which are not checked.
 
     Raises:
-        CheckpointError: if the file is missing, truncated, foreign or of a newer format, each in its own words.
+        CheckpointError: if the file is missing, truncated, foreign or of a newer format.
     """
     return _header(_read(path, with_weights=False)[0], path)
 
 
 def shipped_checkpoints() -> Path:
-    """Return the folder of the checkpoints that came with the program, in a checkout as in an installed package."""
+    """Return the folder of the checkpoints that came with the program, in a checkout or in an installed package."""
     installed = Path(__file__).parent / "_shipped" / "checkpoints"
     return installed if installed.is_dir() else Path(__file__).parents[1] / "checkpoints"
 
 
 def installed_models(given: str | Path | None = None) -> list[InstalledModel]:
-    """List the models that came with the program, by name; also damaged ones, which say so.
+    """List the models that came with the program, by name, including damaged ones.
 
     Args:
-        given: name or path of one that goes first, wherever it is.
+        given: name or path of a model to list first, wherever it is.
 
     Raises:
-        CheckpointError: if there is no such one.
+        CheckpointError: if it does not exist.
     """
     files = sorted(shipped_checkpoints().glob("*.safetensors"))
     if given is not None:
@@ -187,10 +194,10 @@ def installed_models(given: str | Path | None = None) -> list[InstalledModel]:
 
 
 def find_checkpoint(name: str | Path) -> Path:
-    """Turn a model's name or a path into the path of its checkpoint.
+    """Return the path of a checkpoint, given by its path or as the name of a shipped model.
 
     Raises:
-        CheckpointError: if there is neither a file there nor a shipped model of that name.
+        CheckpointError: if there is neither.
     """
     path = Path(name)
     shipped = shipped_checkpoints() / f"{path.name}.safetensors"
@@ -199,33 +206,44 @@ def find_checkpoint(name: str | Path) -> Path:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in shipped_checkpoints().glob("*.safetensors"))) or "none"
         raise CheckpointError(
-            f"There is no checkpoint at {name}: give a path to one, or the name of a shipped model ({known})."
+            "There is no checkpoint at {name}: give a path to one, or the name of a shipped model ({known}).",
+            name=name,
+            known=known,
         )
     return path
 
 
-def _read(path: Path, with_weights: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _read(path: Path, with_weights: bool = True) -> "tuple[dict[str, str], dict[str, Tensor]]":
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework="pt" if with_weights else "np") as file:
             metadata = file.metadata() or {}
             _check_format(metadata, path)
             names = file.keys() if with_weights else ()
             return metadata, {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
-        raise CheckpointError(f"There is no checkpoint at {path}: give the path of one that exists.") from None
+        raise CheckpointError(
+            "There is no checkpoint at {path}: give the path of one that exists.", path=path
+        ) from None
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
-            f"The checkpoint {path} is damaged, truncated or no safetensors file ({_first_line(error)}): copy it again."
+            "The checkpoint {path} is damaged, truncated or no safetensors file ({reason}): copy it again.",
+            path=path,
+            reason=_first_line(error),
         ) from error
 
 
 def _check_format(metadata: dict[str, str], path: Path) -> None:
     version = metadata.get(FORMAT_KEY, "")
     if not version.isdigit() or not {"recipe", "figures", "data", "digest"} <= metadata.keys():
-        raise CheckpointError(f"{path} holds weights, but of another program: give a checkpoint made by 'cinn train'.")
+        raise CheckpointError(
+            "{path} holds weights of another program: give a checkpoint made by 'cinn train'.", path=path
+        )
     if int(version) > FORMAT_VERSION:
         raise CheckpointError(
-            f"The checkpoint {path} has format {version}, newer than this program's {FORMAT_VERSION}: update cinn-app."
+            "The checkpoint {path} has format {version}, newer than this program's {known}: update cinn-app.",
+            path=path,
+            version=version,
+            known=FORMAT_VERSION,
         )
 
 
@@ -236,13 +254,15 @@ def _header(metadata: dict[str, str], path: Path) -> CheckpointHeader:
             recipe,
             json.loads(metadata["figures"]),
             json.loads(metadata["data"]),
-            json.loads(metadata.get("details", "{}")),  # which the first checkpoints had none of
+            json.loads(metadata.get("details", "{}")),  # the first checkpoints have none
         )
     except (RecipeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"The checkpoint {path} says of itself what this program cannot read: {error}") from error
+        raise CheckpointError(
+            "The header of the checkpoint {path} cannot be read by this program: {reason}", path=path, reason=error
+        ) from error
 
 
-def _digest(weights: dict[str, Tensor]) -> str:
+def _digest(weights: "dict[str, Tensor]") -> str:
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())
