@@ -80,8 +80,8 @@ def colorize(
         list[str] | None,
         typer.Option(
             metavar="X,Y=#RRGGBB|FILE.json",
-            help="The colour of a place, in pixels of the upright picture, or a file of hints that the studio or Python "
-            "saved; repeat it for more hints.",
+            help="The colour of a place, in pixels of the upright picture, or a file of hints saved by the studio or "
+            "Python; repeat it for more hints.",
             rich_help_panel=COLOURS,
         ),
     ] = None,
