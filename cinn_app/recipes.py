@@ -1,7 +1,7 @@
 """What every recipe has: a name, a system, a schedule. The rest of its schema belongs to the system.
 
-A recipe is a TOML file that says all that makes a model: architecture, data, objective, schedule. :func:`load_recipe`
-reads and checks one, and reports all problems together, each with its key, the value given and what was expected.
+A recipe is a TOML file that describes a model completely: architecture, data, objective, schedule. :func:`load_recipe`
+reads and checks one, and reports all problems together, each with its key, its value and the expected values.
 """
 
 import tomllib
@@ -35,7 +35,7 @@ Clamp: TypeAlias = Annotated[float, Field(gt=0, le=5)]
 
 
 class Section(BaseModel):
-    """A table of the recipe: unknown keys are refused, values do not change after reading."""
+    """A table of a recipe, immutable; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +54,7 @@ class Training(Section):
 
 
 class Recipe(Section):
-    """What all recipes share. A system's recipe adds its own sections and narrows `system` to its name."""
+    """The part that all recipes share; a system's recipe adds its sections, and narrows `system` to a literal."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     system: str
@@ -87,14 +87,14 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def parse_recipe(content: Any, origin: str) -> Recipe:
-    """Check a recipe that has been read already.
+    """Check the content of a recipe.
 
     Args:
-        content: the recipe as nested dictionaries.
-        origin: where it comes from, for the error.
+        content: nested dictionaries, as TOML gives them.
+        origin: of the recipe, for errors.
 
     Raises:
-        RecipeError: listing every problem.
+        RecipeError: with all problems.
     """
     system = content.get("system") if isinstance(content, dict) else None
     if not isinstance(system, str) or system not in systems():

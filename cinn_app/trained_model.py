@@ -1,4 +1,4 @@
-"""The base class of what users hold: a trained model, loaded from its checkpoint."""
+"""The base class of the objects that users work with: a trained model, loaded from its checkpoint."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -11,6 +11,7 @@ from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
 from cinn_app.devices import choose_device
 from cinn_app.errors import CheckpointError
 from cinn_app.recipes import Recipe
+from cinn_app.registry import System, systems
 
 __all__ = ["TrainedModel"]
 
@@ -20,15 +21,15 @@ R = TypeVar("R", bound=Recipe)
 class TrainedModel(ABC, Generic[R]):
     """A network with its weights on a device, ready to use.
 
-    Subclasses MUST set ``recipe_type`` and implement :meth:`build`; they CAN set ``default_model``.
+    Subclasses MUST set ``recipe_type``, whose field ``system`` is a literal, and implement :meth:`build`.
 
     Args:
         checkpoint: weights and recipe.
         device: where to compute.
 
     Attributes:
-        recipe: what made the model.
-        checkpoint: what it was loaded from.
+        recipe: of the model.
+        checkpoint: it was loaded from.
         device: where it computes.
         model: the network.
 
@@ -37,7 +38,6 @@ class TrainedModel(ABC, Generic[R]):
     """
 
     recipe_type: ClassVar[type[Recipe]]
-    default_model: ClassVar[str]
     recipe: R
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
@@ -61,14 +61,19 @@ class TrainedModel(ABC, Generic[R]):
             CheckpointError: naming both systems.
         """
         if not isinstance(recipe, cls.recipe_type):
-            (wanted,) = get_args(cls.recipe_type.model_fields["system"].annotation)
             raise CheckpointError(
                 "The model {name} is made for {given}, not for {wanted}: choose another.",
                 name=recipe.name,
                 given=recipe.system,
-                wanted=wanted,
+                wanted=cls.system().name,
             )
         return cast(R, recipe)
+
+    @classmethod
+    def system(cls) -> System:
+        """Return the system that the class belongs to."""
+        (name,) = get_args(cls.recipe_type.model_fields["system"].annotation)
+        return systems()[name]
 
     @staticmethod
     @abstractmethod
@@ -87,5 +92,5 @@ class TrainedModel(ABC, Generic[R]):
             CheckpointError: if it is missing, damaged, foreign, too new, or of another system.
             DeviceError: if the device is unknown or not present.
         """
-        path, chosen = find_checkpoint(name or cls.default_model), choose_device(device)
+        path, chosen = find_checkpoint(name or cls.system().default_model), choose_device(device)
         return cls(load_checkpoint(path), chosen)

@@ -53,7 +53,7 @@ UNSTEERED = Steering()
 class Colorizer(TrainedModel[ColorizationRecipe]):
     """A trained colorization model, ready for photographs of any size and shape."""
 
-    recipe_type, default_model = ColorizationRecipe, "colorize"
+    recipe_type = ColorizationRecipe
     model: ColorizationModel
 
     @staticmethod

@@ -58,7 +58,7 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
     :func:`cinn_app.imaging.read_digit` brings to it. What does not fit is refused with a CinnError.
     """
 
-    recipe_type, default_model = DigitsRecipe, "digits"
+    recipe_type = DigitsRecipe
     model: DigitModel
 
     @staticmethod

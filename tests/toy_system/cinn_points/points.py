@@ -46,7 +46,7 @@ class PointsModel(nn.Module):
 
 
 class Points(TrainedModel[PointsRecipe]):
-    recipe_type, default_model = PointsRecipe, "points"
+    recipe_type = PointsRecipe
 
     @staticmethod
     def build(recipe: PointsRecipe) -> PointsModel:
