@@ -108,10 +108,11 @@ def test_a_new_system_trains_draws_and_is_measured(
 
 
 def test_a_new_system_has_its_tab(cinn: Callable, toy: registry.System, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cinn_app.studio.page import build, load_systems
+    from cinn_app.studio.page import build
+    from cinn_app.studio.room import load_models
 
     path = train_points(cinn, monkeypatch)
-    page = build(load_systems(str(path)), model=str(path))
+    page = build(load_models(str(path)), given=str(path))
     labels = [component["props"].get("label") for component in page.config["components"]]
     assert labels.count("Points") == 1
     texts = [str(component["props"].get("value")) for component in page.config["components"]]

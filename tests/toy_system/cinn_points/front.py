@@ -42,4 +42,4 @@ def __getattr__(name: str) -> object:
         def axes(self) -> list[str]:
             return []
 
-    return Room("Points", Tab, PointsApi, lambda name: None)
+    return Room(title="Points", tab=Tab, api=PointsApi)
