@@ -1,4 +1,4 @@
-"""Checkpoints: what goes in comes out, and nothing damaged, foreign or too new gets through."""
+"""Checkpoints: saving and loading, and damaged, foreign and too new files."""
 
 import json
 import resource
@@ -17,7 +17,7 @@ from cinn_app.systems.colorization.colorizer import Colorizer
 
 
 def rewritten(source: Path, target: Path, **metadata: str | None) -> Path:
-    """Copy a checkpoint with some of its metadata changed, or taken away by None."""
+    """Copy a checkpoint with some of its metadata changed, or removed by None."""
     with safetensors.safe_open(source, framework="pt") as file:
         content = {**file.metadata(), **metadata}
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -25,7 +25,7 @@ def rewritten(source: Path, target: Path, **metadata: str | None) -> Path:
     return target
 
 
-def test_what_is_saved_is_loaded(tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_saving_and_loading(tiny_checkpoint: Path, tmp_path: Path) -> None:
     first = load_checkpoint(tiny_checkpoint)
     save_checkpoint(tmp_path / "again.safetensors", first)
     second = load_checkpoint(tmp_path / "again.safetensors")
@@ -35,7 +35,7 @@ def test_what_is_saved_is_loaded(tiny_checkpoint: Path, tmp_path: Path) -> None:
     assert all(torch.equal(second.weights[name], value) for name, value in first.weights.items())
 
 
-def test_half_precision_moves_no_weight_by_more_than_its_rounding(tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_half_precision_changes_weights_by_its_rounding_at_most(tiny_checkpoint: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(tiny_checkpoint)
     weights = {name: torch.randn(40, 3) for name in ("a", "b")}
     save_checkpoint(tmp_path / "w.safetensors", Checkpoint(checkpoint.recipe, weights, {}, []))
@@ -61,7 +61,7 @@ def test_truncation_is_noticed(tiny_checkpoint: Path, tmp_path: Path, length: in
         load_checkpoint(short)
 
 
-def test_other_files_are_refused_in_their_own_words(tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_other_files_are_refused_with_their_reason(tiny_checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint at"):
         load_checkpoint(tmp_path / "missing.safetensors")
     foreign = tmp_path / "foreign.safetensors"

@@ -1,4 +1,4 @@
-"""Recipes: the shipped ones build, and every mistake is named with its key."""
+"""Recipes: shipped ones build models, and every mistake is named with its key."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ SHIPPED = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
-    """Within 25 megabytes in half precision, but for the large ones, which whoever has a GPU trains and keeps."""
+    """At most 25 megabytes in half precision, except for large models, which are not shipped."""
     recipe = load_recipe(path)
     assert recipe.name == path.stem
     if isinstance(recipe, ColorizationRecipe):
@@ -28,7 +28,7 @@ def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "named"),
     [
         ({"training": {"learning_rat": 1e-3}}, ["training.learning_rat is not a known key"]),
         ({"training": {"steps": -1}}, ["training.steps is -1"]),
@@ -42,16 +42,16 @@ def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
         ({"system": "alchemy"}, ["system is 'alchemy'", "'colorization' or 'digits'"]),
     ],
 )
-def test_every_mistake_is_named(tiny_recipe: dict[str, Any], changes: dict[str, Any], told: list[str]) -> None:
+def test_every_mistake_is_named(tiny_recipe: dict[str, Any], changes: dict[str, Any], named: list[str]) -> None:
     for key, change in changes.items():
         tiny_recipe[key] = tiny_recipe[key] | change if isinstance(change, dict) else change
     with pytest.raises(RecipeError) as error:
         parse_recipe(tiny_recipe, "my.toml")
-    for words in ["my.toml", *told]:
+    for words in ["my.toml", *named]:
         assert words in str(error.value)
 
 
-def test_a_recipe_is_checked_as_its_own_system_wants_it(
+def test_a_recipe_is_checked_by_the_schema_of_its_system(
     tiny_recipe: dict[str, Any], tiny_digits_recipe: dict[str, Any]
 ) -> None:
     assert parse_recipe(tiny_digits_recipe, "here").system == "digits"
@@ -67,7 +67,7 @@ def test_a_missing_part_is_named(tiny_recipe: dict[str, Any]) -> None:
         parse_recipe(tiny_recipe, "my.toml")
 
 
-def test_unreadable_recipes_say_so(tmp_path: Path) -> None:
+def test_unreadable_recipes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no recipe at"):
         load_recipe(tmp_path / "missing.toml")
     (tmp_path / "bad.toml").write_text("name = = 3")

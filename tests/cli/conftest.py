@@ -1,4 +1,4 @@
-"""The command line as a user has it: arguments in, exit code and two streams out."""
+"""The command line as users run it: arguments in, exit code and two streams out."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from cinn_app.cli.main import run
 
 
 class Result(NamedTuple):
-    """What a run of `cinn` came to."""
+    """The result of a run of `cinn`."""
 
     code: int
     out: str
@@ -24,13 +24,13 @@ Cinn: TypeAlias = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let relative paths, and whatever a command writes unasked, be in a folder of the test's own."""
+    """Run each test in a folder of its own, where relative paths and default outputs go."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def cinn(capsys: pytest.CaptureFixture[str]) -> Cinn:
-    """Run the entry point itself, so that its handling of errors is tested, too."""
+    """Run the entry point, so that its handling of errors is tested, too."""
 
     def invoke(*arguments: object) -> Result:
         capsys.readouterr()

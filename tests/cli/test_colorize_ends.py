@@ -1,4 +1,4 @@
-"""How a run of `cinn colorize` ends before its time: full disk, Ctrl-C, unexpected errors."""
+"""Runs of `cinn colorize` that end early: full disk, Ctrl-C, unexpected errors."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def test_full_disk_stops_with_one_sentence(colorize: Callable, draw: Callable) -
     assert list(Path("out").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_costs_its_pictures_only(colorize: Callable, draw: Callable) -> None:
+def test_a_folder_that_cannot_be_made_fails_only_its_pictures(colorize: Callable, draw: Callable) -> None:
     draw("in/a.png")
     draw("in/sub/b.png")
     Path("out").mkdir()
@@ -45,7 +45,7 @@ def test_a_folder_that_cannot_be_made_costs_its_pictures_only(colorize: Callable
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes are others there")
-def test_a_reader_that_leaves_is_one_sentence(draw: Callable, tiny_checkpoint: Path) -> None:
+def test_a_closed_standard_output_is_one_sentence(draw: Callable, tiny_checkpoint: Path) -> None:
     draw("a.png", size=(400, 300))
     command = [sys.executable, "-m", "cinn_app", "colorize", "a.png", "-o", "-", "--model", tiny_checkpoint]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -81,9 +81,9 @@ def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -
     assert (process.returncode, out) == (130, "")
     assert len(err.splitlines()) == 1 and err.startswith("Stopped: ")
     assert "of 200 pictures coloured" in err
-    told = int(err.split()[1])
+    count = int(err.split()[1])
     written = list(Path("out").iterdir())
-    assert 0 < len(written) == told < 200
+    assert 0 < len(written) == count < 200
     for path in written:
         assert path.suffix == ".png" and not path.name.startswith(".")
         Image.open(path).load()
@@ -96,7 +96,7 @@ def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -
         (RuntimeError("CUDA out of memory. Tried"), "There was not enough memory for a.png: "),
     ],
 )
-def test_what_nobody_foresaw_is_one_sentence(
+def test_unexpected_errors_are_one_sentence(
     colorize: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch, raised: Exception, sentence: str
 ) -> None:
     draw("a.png", size=(9, 7))

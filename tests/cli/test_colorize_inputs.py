@@ -1,4 +1,4 @@
-"""What `cinn colorize` makes of inputs that are not just a good picture, and that it leaves all of them alone."""
+"""Unusual inputs of `cinn colorize`, none of which it changes."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from cinn_app.imaging import read_provenance
 
 
 def state(folder: str | Path) -> dict[Path, tuple[str, int]]:
-    """Every file's content and time of change."""
+    """The content and the modification time of every file."""
     return {
         path: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
         for path in Path(folder).rglob("*")
@@ -34,7 +34,7 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def test_each_broken_file_gets_one_line_and_the_rest_goes_on(colorize: Callable, draw: Callable) -> None:
+def test_each_broken_file_gets_one_line_and_the_rest_continues(colorize: Callable, draw: Callable) -> None:
     whole = draw("whole.jpg", size=(200, 200)).read_bytes()
     draw("in/good.png")
     bad = {
@@ -116,7 +116,7 @@ def test_another_input_is_not_overwritten_either(colorize: Callable, draw: Calla
     assert before.items() <= state("in").items()
 
 
-def test_two_pictures_of_one_name_are_not_made_into_one(colorize: Callable, draw: Callable) -> None:
+def test_two_pictures_of_one_name_get_two_outputs(colorize: Callable, draw: Callable) -> None:
     draw("in/a.jpg")
     draw("in/a.png")
     assert colorize("in", "-o", "out", "--format", "png") == (0, "Coloured 2 pictures into out.\n", "")
@@ -143,14 +143,14 @@ def test_folders_with_pictures_of_one_name_are_nested(colorize: Callable, draw: 
     assert names("flat") == {"2.png", "3.png"}
 
 
-def test_links_that_go_round_in_circles_end(colorize: Callable, draw: Callable) -> None:
+def test_links_that_form_a_circle_end(colorize: Callable, draw: Callable) -> None:
     draw("in/sub/a.png")
     Path("in/sub/round").symlink_to(Path("in").absolute())
     assert colorize("in", "in/sub", "-o", "in/out", "-r").out == "Coloured 2 pictures into in/out.\n"
     assert names("in/out") == {"a.png", "sub"}
 
 
-def test_colourings_beside_their_inputs_are_no_inputs(colorize: Callable, draw: Callable) -> None:
+def test_colourings_beside_their_inputs_are_not_inputs(colorize: Callable, draw: Callable) -> None:
     draw("in/a.gif")
     assert colorize("in", "-o", "in", "--samples", 2).out == "Coloured 1 picture into in.\n"
     assert colorize("in", "-o", "in", "--samples", 2).out == "Coloured 0 pictures into in; 1 finished before.\n"
@@ -223,7 +223,7 @@ def test_ranges_are_those_of_the_model(tiny_checkpoint: Path) -> None:
     assert MAX_TEMPERATURE == 2
 
 
-def test_models_and_devices_that_are_not_there(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
+def test_missing_models_and_devices_are_refused(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
     draw("a.png")
     whole = tiny_checkpoint.read_bytes()
     Path("cut.safetensors").write_bytes(whole[:5000])
@@ -242,7 +242,7 @@ def test_models_and_devices_that_are_not_there(cinn: Callable, draw: Callable, t
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names cannot be")
-def test_names_that_are_no_text_do_not_break_the_line(colorize: Callable, draw: Callable) -> None:
+def test_control_characters_in_names_do_not_break_the_line(colorize: Callable, draw: Callable) -> None:
     draw("in/good\nlook.png", mode="RGB")
     Path("in", os.fsdecode(b"bad\xff\x1b[31m.png")).write_bytes(b"")
     result = colorize("in", "-o", "out")

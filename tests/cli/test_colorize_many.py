@@ -1,4 +1,4 @@
-"""`cinn colorize` on many pictures: runs that go on where they stopped, threads, reports, sheets, streams."""
+"""`cinn colorize` on many pictures: interrupted runs, threads, reports, sheets, streams."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def read_lines(path: str) -> list[dict]:
 
 
 class Pipe:
-    """Standard input or output as a shell's pipe gives it: bytes behind `buffer`."""
+    """Standard input or output as in a shell's pipe: bytes behind `buffer`."""
 
     def __init__(self, content: bytes = b"") -> None:
         self.buffer = io.BytesIO(content)
@@ -49,7 +49,7 @@ def test_pictures_do_not_depend_on_jobs_order_or_company(colorize: Callable, dra
 # Runs that go on
 
 
-def test_a_second_run_makes_what_is_missing_only(colorize: Callable, draw: Callable) -> None:
+def test_a_second_run_makes_only_what_is_missing(colorize: Callable, draw: Callable) -> None:
     for name in ("a", "b", "c"):
         draw(f"in/{name}.jpg")
     assert colorize("in", "-o", "out", "--samples", 2, "--sheet").code == 0
@@ -65,7 +65,7 @@ def test_a_second_run_makes_what_is_missing_only(colorize: Callable, draw: Calla
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "named"),
     [
         (["--seed", 5], "out/a.png was made with seed 0, not 5"),
         (["--strength", 0.5], "out/a.png was made with strength 1.0, not 0.5"),
@@ -73,8 +73,8 @@ def test_a_second_run_makes_what_is_missing_only(colorize: Callable, draw: Calla
         (["--quality", 50], "out/a.png was made with quality None, not 50"),
     ],
 )
-def test_changed_settings_are_told_and_need_overwrite(
-    colorize: Callable, draw: Callable, changed: list, told: str
+def test_changed_settings_are_named_and_need_overwrite(
+    colorize: Callable, draw: Callable, changed: list, named: str
 ) -> None:
     draw("in/a.png")
     draw("in/b.png")
@@ -83,7 +83,7 @@ def test_changed_settings_are_told_and_need_overwrite(
     result = colorize("in", "-o", "out", *changed)
     assert (result.code, result.out) == (1, "Coloured 0 pictures into out; 2 left as before.\n")
     assert len(result.err.splitlines()) == 1
-    assert result.err.startswith(f"Error: 2 pictures left as before, since {told}") and "--overwrite" in result.err
+    assert result.err.startswith(f"Error: 2 pictures left as before, since {named}") and "--overwrite" in result.err
     assert contents("out") == before
     assert colorize("in", "-o", "out", *changed, "--overwrite").code == 0
     assert contents("out") != before
@@ -100,7 +100,7 @@ def test_a_changed_input_and_a_foreign_file_are_not_overwritten(colorize: Callab
     assert "out/a.png was made with source_bytes" in colorize("in", "-o", "out").err
 
 
-def test_no_mark_no_word(colorize: Callable, draw: Callable) -> None:
+def test_without_mark_files_have_no_record(colorize: Callable, draw: Callable) -> None:
     draw("a.png")
     assert colorize("a.png", "-o", "out", "--no-mark").code == 0
     assert read_provenance("out/a.png") is None
@@ -108,7 +108,7 @@ def test_no_mark_no_word(colorize: Callable, draw: Callable) -> None:
 
 
 @pytest.mark.parametrize("chosen", ["png", "jpg", "webp", "tiff"])
-def test_the_mark_makes_the_same_colouring_again(
+def test_the_record_reproduces_the_colouring(
     colorize: Callable, draw: Callable, tiny_checkpoint: Path, chosen: str
 ) -> None:
     from cinn_app import Colorizer, __version__
@@ -138,7 +138,7 @@ def test_the_report_has_a_line_per_colouring_and_per_failure(colorize: Callable,
     assert failed["input"] == "in/b.png" and "is empty" in failed["error"]
 
 
-def test_the_report_tells_of_what_was_finished_before_once(colorize: Callable, draw: Callable) -> None:
+def test_the_report_lists_once_what_was_finished_before(colorize: Callable, draw: Callable) -> None:
     draw("in/a.png")
     colorize("in", "-o", "out", "--seed", 4)
     draw("in/b.png")
@@ -151,7 +151,7 @@ def test_the_report_tells_of_what_was_finished_before_once(colorize: Callable, d
     assert {key: before[key] for key in before if key not in own} == {key: new[key] for key in new if key not in own}
 
 
-def test_the_report_goes_on_after_a_line_cut_short(colorize: Callable, draw: Callable) -> None:
+def test_the_report_continues_after_an_incomplete_line(colorize: Callable, draw: Callable) -> None:
     draw("in/a.png")
     Path("all.jsonl").write_text('{"input": "in/0.png"}\n{"inp')
     assert colorize("in", "-o", "out", "--report", "all.jsonl").code == 0
@@ -161,7 +161,7 @@ def test_the_report_goes_on_after_a_line_cut_short(colorize: Callable, draw: Cal
     assert [line["input"] for line in read_lines("all.jsonl")] == ["in/0.png", "in/a.png"]
 
 
-def test_a_report_that_cannot_be_written_stops_before_it_begins(colorize: Callable, draw: Callable) -> None:
+def test_a_report_that_cannot_be_written_stops_at_the_start(colorize: Callable, draw: Callable) -> None:
     draw("a.png")
     Path("file").write_text("")
     result = colorize("a.png", "-o", "out", "--report", "file/all.jsonl")
@@ -190,7 +190,7 @@ def test_quality_makes_smaller_files(colorize: Callable, draw: Callable) -> None
         assert len(Path("small", name).read_bytes()) < 0.8 * len(content)
 
 
-def test_quiet_speaks_only_of_what_went_wrong(colorize: Callable, draw: Callable) -> None:
+def test_quiet_reports_only_what_went_wrong(colorize: Callable, draw: Callable) -> None:
     draw("in/a.png", mode="RGB")
     Path("in/b.png").write_bytes(b"")
     result = colorize("in", "-o", "out", "--quiet")
@@ -240,8 +240,8 @@ def test_stages_keep_order_and_errors_in_their_place() -> None:
     assert all(outcome == (item, 10 * item + 1) for item, outcome in outcomes if item != 3)
 
 
-def test_heavy_things_wait_one_at_a_time() -> None:
-    """No more may wait to be written than fits: a middle stage that went on anyway would find two of them."""
+def test_heavy_results_wait_one_at_a_time() -> None:
+    """Results wait to be written one at a time: otherwise the middle stage would find two waiting."""
     waiting: list[int] = []
     most = 0
 
@@ -257,7 +257,7 @@ def test_heavy_things_wait_one_at_a_time() -> None:
 
     stages = in_stages(range(30), lambda item: item, think, write, 4, weigh=lambda thought: 10, most=10)
     assert [outcome for _, outcome in stages] == list(range(30))
-    assert most <= 2  # the one that waits, and the one that is being thought about
+    assert most <= 2  # one waits, and one is being computed
 
 
 def test_ctrl_c_loses_nothing_that_was_written() -> None:
@@ -272,8 +272,8 @@ def test_ctrl_c_loses_nothing_that_was_written() -> None:
         written.append(item)
         return item
 
-    told = []
+    yielded = []
     with pytest.raises(KeyboardInterrupt):
         for item, _ in in_stages(range(100), lambda item: item, think, write, 2):
-            told.append(item)
-    assert sorted(written) == told
+            yielded.append(item)
+    assert sorted(written) == yielded

@@ -1,4 +1,4 @@
-"""Which files `cinn colorize` writes, and what is in them."""
+"""The files that `cinn colorize` writes: names, formats, contents."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`cinn colorize` with wishes: hints, axes, a choice among many, and the map of where they differ."""
+"""`cinn colorize` with constraints: hints, axes, a choice of many, and the map of where they differ."""
 
 import dataclasses
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def colours(path: str) -> np.ndarray:
 
 @pytest.fixture
 def with_axes(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """The tiny model with an axis, as training finds it."""
+    """The tiny model with an axis, as from a training."""
     checkpoint = load_checkpoint(tiny_checkpoint)
     latents = Colorizer(checkpoint, torch.device("cpu")).colorize(np.full((64, 64), 128, np.uint8))[0].latents
     axis = ColourAxis("warmer", 0.7, torch.nn.functional.normalize(torch.ones(len(latents[-1])), dim=0))
@@ -41,7 +41,7 @@ def test_a_hint_puts_its_colour_there(colorize: Callable, draw: Callable) -> Non
     assert read_provenance("red/a.png")["hints"][0]["colour"] == "#d02020"
 
 
-def test_changed_wishes_are_told(colorize: Callable, draw: Callable) -> None:
+def test_changed_constraints_are_named(colorize: Callable, draw: Callable) -> None:
     draw("a.png")
     assert colorize("a.png", "-o", "out", "--hint", "4,3=#d02020").code == 0
     assert colorize("a.png", "-o", "out", "--hint", "4,3=#d02020").out.endswith("1 finished before.\n")
@@ -49,17 +49,19 @@ def test_changed_wishes_are_told(colorize: Callable, draw: Callable) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"),
+    ("constraint", "message"),
     [
         (["--hint", "4,3=red"], "The hint's colour 'red' is none"),
         (["--hint", "400,3=#d02020"], "outside the picture of 24 x 16 pixels"),
         (["--axis", "warmer=1"], "This model has no axes of colour"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_one_sentence(colorize: Callable, draw: Callable, wish: list, told: str) -> None:
+def test_an_impossible_constraint_is_one_sentence(
+    colorize: Callable, draw: Callable, constraint: list, message: str
+) -> None:
     draw("a.png")
-    result = colorize("a.png", "-o", "out", *wish)
-    assert result.code == 1 and told in result.err and len(result.err.splitlines()) == 1
+    result = colorize("a.png", "-o", "out", *constraint)
+    assert result.code == 1 and message in result.err and len(result.err.splitlines()) == 1
     assert not Path("out").exists()
 
 
@@ -75,7 +77,7 @@ def test_an_axis_moves_colours_both_ways(cinn: Callable, draw: Callable, with_ax
     assert (result.code, len(result.err.splitlines())) == (1, 1) and "1 warmer" in result.err
 
 
-def test_a_reference_lends_its_colours(colorize: Callable, draw: Callable) -> None:
+def test_a_reference_gives_its_colours(colorize: Callable, draw: Callable) -> None:
     draw("a.png", size=(64, 48))
     for name, colour in (("orange.png", (200, 110, 20)), ("blue.png", (20, 90, 220))):
         shaded = np.linspace(0.3, 1, 64 * 48).reshape(48, 64, 1) * colour
@@ -89,7 +91,7 @@ def test_a_reference_lends_its_colours(colorize: Callable, draw: Callable) -> No
     assert colorize("a.png", "-o", "out", "--reference", "nothing.png").code == 2
 
 
-def test_hints_of_a_file_are_met_beside_typed_ones(colorize: Callable, draw: Callable) -> None:
+def test_hints_of_a_file_and_typed_ones_work_together(colorize: Callable, draw: Callable) -> None:
     draw("a.png", size=(64, 48))
     Hints.parse(["10,10=#40a040"]).on((48, 64)).save(Path("mine.json"))
     assert colorize("a.png", "-o", "out", "--hint", "mine.json", "--hint", "50,40=#4040c0").code == 0

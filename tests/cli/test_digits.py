@@ -40,7 +40,7 @@ def digits(cinn: Callable, tiny_digits_checkpoint: Path) -> Callable:
 
 @pytest.fixture
 def generator(tiny_digits_checkpoint: Path) -> DigitGenerator:
-    """The same model as Python has it."""
+    """The same model in Python."""
     return DigitGenerator.load(tiny_digits_checkpoint, "cpu")
 
 
@@ -105,7 +105,7 @@ def test_axes_within_a_digit_are_its_own(digits: Callable, generator: DigitGener
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
-def test_a_sheet_says_how_it_was_made(digits: Callable, generator: DigitGenerator, name: str) -> None:
+def test_a_sheet_has_a_record(digits: Callable, generator: DigitGenerator, name: str) -> None:
     options = ("--label", 7, "--count", 2, "--seed", 4, "--temperature", 0.5, "--axis", "2=1.5")
     assert digits(*options, "-o", name).code == 0
     assert read_provenance(name) == {
@@ -122,7 +122,7 @@ def test_a_sheet_says_how_it_was_made(digits: Callable, generator: DigitGenerato
     assert read_provenance(name) is None
 
 
-def test_separate_files_and_restyled_ones_say_how_they_were_made(digits: Callable) -> None:
+def test_separate_and_restyled_files_have_records(digits: Callable) -> None:
     assert digits("--separate", "--count", 2, "-o", "set").code == 0
     mark = read_provenance("set/4/0001.png")
     assert (mark["model"], mark["label"], mark["sample"], mark["seed"]) == ("tiny-digits", 4, 1, 0)
@@ -143,7 +143,7 @@ def test_separate_files_are_gray_and_the_same_as_on_the_sheet(digits: Callable, 
     for name in written:
         picture = Image.open(f"new/set/{name}")
         assert (picture.mode, picture.size, picture.format) == ("L", (28, 28), "PNG")
-        # Where batches have another size, a sum's last bit may be another.
+        # The size of a batch may change the last bit of a sum.
         assert np.abs(np.asarray(picture).astype(int) - expected[int(name[0]), int(name[5])]).max() <= 1
 
 
@@ -169,7 +169,7 @@ def test_existing_files_are_replaced_and_others_left_alone(digits: Callable) -> 
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a.webp", "a.tiff", "a.tif"])
-def test_the_suffix_says_the_format(digits: Callable, name: str) -> None:
+def test_the_suffix_chooses_the_format(digits: Callable, name: str) -> None:
     assert digits("--label", 0, "--count", 1, "-o", name).code == 0
     assert Image.open(name).size == (TILE, TILE)
 
@@ -186,7 +186,7 @@ def test_axes_are_listed_with_their_shares(cinn: Callable, tiny_digits_checkpoin
 
 
 def test_axes_within_a_digit_are_listed(cinn: Callable, tmp_path: Path, tiny_digits_checkpoint: Path) -> None:
-    """Of a checkpoint whose sevens vary otherwise."""
+    """In a checkpoint with axes of its own for sevens."""
     checkpoint = load_checkpoint(tiny_digits_checkpoint)
     rows = [list(row) for row in checkpoint.details["axes"]]
     rows[7] = [["bar", 0.125], *rows[7][1:]]
@@ -206,7 +206,7 @@ def test_restyle_shows_the_picture_and_ten_digits(digits: Callable, generator: D
     read = read_digit(image)
     shown = generator.restyle(read).label
     article = "an" if shown == 8 else "a"
-    # The tests' model has learnt nothing, so a four is nothing that it knows.
+    # The model of the tests has learnt nothing, so it does not recognise a four.
     sentence = f"Taken for {article} {shown}, which it resembles most; give --label if it is another digit."
     doubt = f"It hardly looks like {article} {shown}, so expect an odd handwriting: draw a single digit clearly.\n"
     assert result == (0, f"{sentence}\nWrote ten.png.\n", doubt)
@@ -218,7 +218,7 @@ def test_restyle_shows_the_picture_and_ten_digits(digits: Callable, generator: D
     assert image.read_bytes() == before
 
 
-def test_restyle_tells_how_sure_it_is_of_a_digit_that_it_knows(cinn: Callable) -> None:
+def test_restyle_gives_the_probability_of_a_clear_digit(cinn: Callable) -> None:
     assert cinn("digits", "--label", 7, "--count", 1, "--separate", "-o", "sevens").code == 0
     result = cinn("digits", "restyle", "sevens/7/0000.png", "-o", "ten.png")
     assert re.fullmatch(
@@ -339,7 +339,7 @@ def test_ranges_are_those_of_the_model() -> None:
     assert colorizer.MAX_TEMPERATURE == MAX_TEMPERATURE
 
 
-def test_what_cannot_be_is_one_sentence(cinn: Callable, digits: Callable, tiny_checkpoint: Path) -> None:
+def test_impossible_requests_are_one_sentence(cinn: Callable, digits: Callable, tiny_checkpoint: Path) -> None:
     for arguments, sentence in (
         (["--axis", "foo=1", "-o", "a.png"], "There is no axis 'foo': choose one of 1 slant, 2 width, 3 shape 3, "),
         (["--axis", "0=1", "-o", "a.png"], "There is no axis '0': choose one of 1 slant"),
@@ -365,7 +365,7 @@ def test_what_cannot_be_is_one_sentence(cinn: Callable, digits: Callable, tiny_c
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="may write anywhere")
-def test_a_folder_that_may_not_be_written(digits: Callable) -> None:
+def test_a_folder_without_permission_is_refused(digits: Callable) -> None:
     Path("locked").mkdir(mode=0o500)
     for arguments in (["-o", "locked/a.png"], ["--separate", "-o", "locked"], ["--separate", "-o", "locked/new"]):
         result = digits("--label", 1, *arguments)

@@ -1,4 +1,4 @@
-"""`cinn models`, `evaluate`, `app` and `train`: what they show, write and refuse."""
+"""`cinn models`, `evaluate`, `app` and `train`: their outputs and refusals."""
 
 import json
 import shutil
@@ -36,27 +36,27 @@ def installed(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **content: object) -> None:
-    """Put a module of the test's own in the place of one that is slow to import."""
+    """Replace a module that is slow to import."""
     module = ModuleType(name)
     vars(module).update(content)
     monkeypatch.setitem(sys.modules, name, module)
 
 
-def test_models_lists_what_is_installed(cinn: Callable, installed: Path) -> None:
+def test_models_lists_the_installed_models(cinn: Callable, installed: Path) -> None:
     result = cinn("models")
     assert (result.code, result.err) == (0, "")
     for words in ("tiny", "Random colours, for the tests", "6.1", "Bits per dimension, held out: 5.25", "CC0-1.0"):
         assert words in result.out
 
 
-def test_models_tells_a_damaged_one_and_goes_on(cinn: Callable, installed: Path) -> None:
+def test_models_lists_a_damaged_model_and_the_others(cinn: Callable, installed: Path) -> None:
     (installed / "broken.safetensors").write_bytes((installed / "tiny.safetensors").read_bytes()[:3000])
     result = cinn("models")
     assert result.code == 1
     assert "broken.safetensors is damaged" in result.out and "Random colours" in result.out
 
 
-def test_models_says_that_there_are_none(cinn: Callable, installed: Path) -> None:
+def test_models_without_any(cinn: Callable, installed: Path) -> None:
     (installed / "tiny.safetensors").unlink()
     assert cinn("models") == (0, "No models are installed in installed: make one with 'cinn train'.\n", "")
 
@@ -114,12 +114,12 @@ def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_c
 def test_evaluate_measures_digits_on_mnist(
     cinn: Callable, monkeypatch: pytest.MonkeyPatch, tiny_digits_checkpoint: Path, drawn_mnist: Path
 ) -> None:
-    told: list[tuple[object, ...]] = []
+    calls: list[tuple[object, ...]] = []
 
     def evaluate_digits(
         generator: DigitGenerator, data: list[Path], *, cache: Path, limit: int | None, progress: object
     ) -> Evaluation:
-        told.append((generator.recipe.name, data, cache, limit))
+        calls.append((generator.recipe.name, data, cache, limit))
         figures = {"bits_per_dim": 1.25, "bayes_accuracy": 0.98765, "round_trip_error": 2e-6}
         return Evaluation(figures, 10_000, [], data=["MNIST"])
 
@@ -132,12 +132,12 @@ def test_evaluate_measures_digits_on_mnist(
     assert (written["recipe"], written["data"], written["pictures"]) == ("tiny-digits", ["MNIST"], 10_000)
     assert written["figures"]["bits_per_dim"] == 1.25 and "samples" not in written
     assert cinn("evaluate", tiny_digits_checkpoint, "--data", drawn_mnist, "--limit", 9).code == 0
-    assert told == [("tiny-digits", [], Path("cache"), None), ("tiny-digits", [drawn_mnist], Path("cache"), 9)]
+    assert calls == [("tiny-digits", [], Path("cache"), None), ("tiny-digits", [drawn_mnist], Path("cache"), 9)]
     for arguments in (["--samples", 8], ["--temperature", 1]):
         assert cinn("evaluate", tiny_digits_checkpoint, *arguments).code == 2
 
 
-def test_evaluate_downloads_no_mnist_into_a_folder_of_the_users(
+def test_evaluate_downloads_no_mnist_into_the_folders_of_users(
     cinn: Callable, monkeypatch: pytest.MonkeyPatch, tiny_digits_checkpoint: Path
 ) -> None:
     monkeypatch.setattr(MNIST, "download", lambda _: pytest.fail("a download was begun"))
@@ -161,13 +161,13 @@ def test_evaluate_downloads_no_mnist_into_a_folder_of_the_users(
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What the studio is asked to serve, in place of its being served."""
+    """The arguments of each call that would serve the studio."""
     served: list[tuple[Any, ...]] = []
     stand_in(monkeypatch, "cinn_app.studio.serving", serve=lambda *where, **how: served.append((*where, how)))
     return served
 
 
-def test_app_serves_where_it_is_told(cinn: Callable, served: list[tuple[Any, ...]]) -> None:
+def test_app_serves_at_the_address_given(cinn: Callable, served: list[tuple[Any, ...]]) -> None:
     assert cinn("app").code == 0
     assert cinn("app", "--host", "0.0.0.0", "--port", 8000, "--model", "tiny").code == 0
     assert cinn("app", "--root-path", "/studio", "--max-upload", 20).code == 0
@@ -180,7 +180,7 @@ def test_app_serves_where_it_is_told(cinn: Callable, served: list[tuple[Any, ...
     assert cinn("app", "--port", 70000).code == 2
 
 
-def test_app_is_told_the_password_in_three_ways(
+def test_app_takes_the_password_in_three_ways(
     cinn: Callable, served: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("login.txt").write_text("anna:from:a file\n")
@@ -215,7 +215,7 @@ RECIPE = Path(__file__).parents[2] / "models" / "colorize.toml"
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What each training is asked for, instead of a training."""
+    """The arguments of each call that would train."""
     calls: list[dict[str, Any]] = []
 
     def train(

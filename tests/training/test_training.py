@@ -1,4 +1,4 @@
-"""Training as it is run: divergence, a real kill, the schedule's end, and what the checkpoint holds."""
+"""Training from start to end: divergence, a real kill, the end of the schedule, and the checkpoint."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class NumberAtStep(pl.LightningModule):
-    """One weight; the loss is not a number at the steps given."""
+    """One weight; the loss is nan at the given steps."""
 
     def __init__(self, bad_steps: set[int]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def test_steps_that_are_not_finite_are_skipped_and_counted() -> None:
     assert module.weight.item() > 0.5  # the other steps did learn
 
 
-def test_ten_in_a_row_stop_with_advice() -> None:
+def test_ten_bad_steps_in_a_row_stop_with_advice() -> None:
     module = NumberAtStep(set(range(4, 40)))
     with pytest.raises(TrainingError, match=r"10 steps in a row .* lower training.learning_rate"):
         run_steps(module, DivergenceGuard(), 40)
@@ -124,7 +124,7 @@ def test_a_limit_in_minutes_ends_the_training_and_its_schedule(
 def test_a_killed_training_resumes(
     pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any], as_toml: Callable
 ) -> None:
-    """A real SIGKILL in the middle; what is lost is what was not saved, and saving is never a minute apart."""
+    """A real SIGKILL in the middle loses only the steps since the last save, less than a minute of them."""
     assert StateSaver(tmp_path / "s").seconds < 60
     recipe = tmp_path / "tiny.toml"
     tiny_recipe["training"]["steps"] = 100_000
@@ -151,7 +151,7 @@ def test_a_killed_training_resumes(
     assert load_checkpoint(tmp_path / "t.safetensors").figures["steps"] > saved
 
 
-def test_unusable_requests_say_so(
+def test_impossible_requests_are_refused(
     pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any], tiny_checkpoint: Path
 ) -> None:
     recipe = parse_recipe(tiny_recipe, "here")
