@@ -204,7 +204,7 @@ def test_app_refuses_in_one_sentence(cinn: Callable) -> None:
         port = taken.getsockname()[1]
         result = cinn("app", "--port", port)
         assert (result.code, result.out) == (1, "")
-        assert result.err.startswith(f"Error: Port {port} is taken") and len(result.err.splitlines()) == 1
+        assert result.err.startswith(f"Error: Port {port} is in use") and len(result.err.splitlines()) == 1
     result = cinn("app", "--port", port, "--model", "painter")
     assert result.code == 1
     assert result.err.startswith("Error: There is no checkpoint at painter") and len(result.err.splitlines()) == 1
