@@ -1,6 +1,6 @@
 """Limits that the systems, the command line and the studio share."""
 
-__all__ = ["MAX_SEED", "MAX_STEP", "MAX_TEMPERATURE"]
+__all__ = ["DIGEST_DIGITS", "MAX_SEED", "MAX_STEP", "MAX_STRENGTH", "MAX_TEMPERATURE"]
 
 #: Seeds are whole numbers from 0 to this one.
 MAX_SEED = 2**32 - 1
@@ -8,3 +8,7 @@ MAX_SEED = 2**32 - 1
 MAX_TEMPERATURE = 2.0
 #: Steps along an axis go this far either way, in standard deviations of the latent.
 MAX_STEP = 3.0
+#: Factors of a colouring's chroma are numbers from 0, which is gray, to this one.
+MAX_STRENGTH = 2.0
+#: Provenance records tell weights, palettes and regions apart by so many hexadecimal digits of a SHA-256 digest.
+DIGEST_DIGITS = 12

@@ -1,5 +1,6 @@
 """A baseline in the colorizer's place, so that the same code measures both, and both read photographs alike."""
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.colorizer import Colouring
-from cinn_app.systems.colorization.encoded import Canvas, average_predictions
+from cinn_app.systems.colorization.encoded import WORKING, average_predictions, network_inputs
 
 
 class Answers(Protocol):
@@ -61,14 +62,12 @@ class BaselinePainter:
     ) -> list[Colouring]:
         """Draw colourings, or at temperature 0 give the centre; their likelihood is not known."""
         assert temperature is None or temperature == 0
-        canvas = Canvas.of(image, self.size)
-        ab = average_predictions(self.answers.centre, image, self.size, self.device).expand(samples, -1, -1, -1)
+        inputs = network_inputs(image, self.size)
+        canvas = inputs[WORKING].canvas
+        ab = average_predictions(lambda lightness: self.answers.centre(lightness.to(self.device)), inputs)
+        ab = ab.expand(samples, -1, -1, -1)
         if temperature is None:
-            lightness = canvas.lightness(image).to(self.device)
+            lightness = inputs[WORKING].lightness.to(self.device)
             drawn = self.answers.sample(lightness, samples, torch.Generator().manual_seed(seed))
             ab = ab + drawn - self.answers.centre(lightness)
-        unknown = float("nan")
-        return [
-            Colouring(image, canvas.crop(one), latents=(), log_prob=unknown, seed=seed, temperature=())
-            for one in ab.cpu()
-        ]
+        return [Colouring(image, canvas.crop(one), lambda: ((), math.nan), seed) for one in ab.cpu()]

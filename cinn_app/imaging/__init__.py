@@ -10,7 +10,7 @@ from cinn_app.imaging.encode import (
     format_like,
     save_picture,
 )
-from cinn_app.imaging.geodesic import blend_by_distance, geodesic_distances, put_colours
+from cinn_app.imaging.geodesic import GeodesicGrid, blend_by_distance, put_colours
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.photograph import (
     IN_COLOUR,
@@ -31,6 +31,7 @@ __all__ = [
     "IN_COLOUR",
     "MAX_PIXELS",
     "OUTPUT_FORMATS",
+    "GeodesicGrid",
     "ImageSource",
     "Photograph",
     "PictureMetadata",
@@ -39,7 +40,6 @@ __all__ = [
     "encode_film",
     "encode_picture",
     "format_like",
-    "geodesic_distances",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
     "put_colours",

@@ -9,6 +9,7 @@ Squares let shading and texture pass, and stop at edges. A colour's weight is :m
 colours each place takes the nearer ones' most. A picture of a megapixel takes about 0.1 s for each colour.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +22,7 @@ from torch.nn import functional
 from cinn_app.imaging.colour import shrink_into_gamut
 from cinn_app.imaging.upsample import blend_grid
 
-__all__ = ["blend_by_distance", "geodesic_distances", "put_colours"]
+__all__ = ["GeodesicGrid", "blend_by_distance", "put_colours"]
 
 # The grid that ways lead over has no more cells than this: 181 x 181 for a square picture.
 GRID_CELLS = 1 << 15
@@ -33,33 +34,54 @@ FARTHEST = 3.7
 ROUNDS = 3
 
 
-def geodesic_distances(lightness: Tensor, places: Sequence[Tensor]) -> Tensor:
-    """Measure on a grid how far each cell is from each of several places.
+@dataclasses.dataclass(frozen=True, eq=False)
+class GeodesicGrid:
+    """The lightness of a photograph on a coarse grid, over which geodesic distances are measured.
 
-    Args:
-        lightness: ``(1, height, width)``, L in 0..100.
-        places: rows and columns of the pixels of each, ``(2, count)``.
+    Smaller copies of a photograph share its grid, so that a colour reaches equally far in all of them.
 
-    Returns:
-        Distances, infinite beyond :data:`FARTHEST`, ``(places, grid_height, grid_width)``.
+    Attributes:
+        size: height and width of the photograph.
+        lightness: L in 0..100, ``(1, rows, columns)``, :data:`GRID_CELLS` cells or fewer.
     """
-    height, width = lightness.shape[-2:]
-    scale = min(1.0, (GRID_CELLS / (height * width)) ** 0.5)
-    rows, columns = max(1, round(scale * height)), max(1, round(scale * width))
-    costs = _step_costs(functional.adaptive_avg_pool2d(lightness, (rows, columns))[0].double().numpy())
-    distances = []
-    for place in places:
-        cells = (place[0] * rows // height) * columns + place[1] * columns // width
-        found = dijkstra(costs, directed=False, indices=np.unique(cells.numpy()), min_only=True, limit=FARTHEST)
-        distances.append(torch.from_numpy(found).float().unflatten(0, (rows, columns)))
-    return torch.stack(distances)
+
+    size: tuple[int, int]
+    lightness: Tensor
+
+    @classmethod
+    def of(cls, lightness: Tensor) -> "GeodesicGrid":
+        """Make the grid of a full-size photograph, from its lightness ``(1, height, width)``."""
+        height, width = lightness.shape[-2:]
+        scale = min(1.0, (GRID_CELLS / (height * width)) ** 0.5)
+        cells = max(1, round(scale * height)), max(1, round(scale * width))
+        return cls((height, width), functional.adaptive_avg_pool2d(lightness, cells))
+
+    def distances(self, places: Sequence[Tensor], size: tuple[int, int] | None = None) -> Tensor:
+        """Measure how far each cell is from each of several places.
+
+        Args:
+            places: rows and columns of the pixels of each, ``(2, count)``.
+            size: height and width of the copy whose pixels they are; by default those of the photograph itself.
+
+        Returns:
+            Distances, infinite beyond :data:`FARTHEST`, ``(places, rows, columns)``.
+        """
+        height, width = size or self.size
+        rows, columns = self.lightness.shape[-2:]
+        costs = _step_costs(self.lightness[0].double().numpy())
+        distances = []
+        for place in places:
+            cells = (place[0] * rows // height) * columns + place[1] * columns // width
+            found = dijkstra(costs, directed=False, indices=np.unique(cells.numpy()), min_only=True, limit=FARTHEST)
+            distances.append(torch.from_numpy(found).float().unflatten(0, (rows, columns)))
+        return torch.stack(distances)
 
 
 def blend_by_distance(distances: Tensor, values: Tensor, width: float = 1.0) -> tuple[Tensor, Tensor]:
     """Blend values given at several places over the grid.
 
     Args:
-        distances: from :func:`geodesic_distances`.
+        distances: from :meth:`GeodesicGrid.distances`.
         values: one row per place, ``(places, channels)``.
         width: the distance at which a weight falls to 1/e.
 
@@ -73,7 +95,7 @@ def blend_by_distance(distances: Tensor, values: Tensor, width: float = 1.0) -> 
     return weights.amax(0, keepdim=True), blended
 
 
-def put_colours(ab: Tensor, lightness: Tensor, places: Sequence[Tensor], wanted: Tensor) -> Tensor:
+def put_colours(ab: Tensor, lightness: Tensor, places: Sequence[Tensor], wanted: Tensor, distances: Tensor) -> Tensor:
     """Give pixels of a finished picture the colours wanted there, and let what changes reach as far as it should.
 
     Args:
@@ -81,19 +103,24 @@ def put_colours(ab: Tensor, lightness: Tensor, places: Sequence[Tensor], wanted:
         lightness: ``(1, height, width)``, L in 0..100.
         places: rows and columns of the pixels of each colour, ``(2, count)``; where two overlap the later one holds.
         wanted: a and b of each, ``(places, 2)``; what is outside the gamut there is first shrunk into it.
+        distances: from the places, of :meth:`GeodesicGrid.distances`.
 
     Returns:
         ab of the same shape.
     """
-    distances = geodesic_distances(lightness, places)
     targets = [_shown(lightness, place, colour[:, None]) for place, colour in zip(places, wanted, strict=True)]
+    rows, columns = distances.shape[-2:]
+    cells = (
+        min(rows, lightness.shape[-2]),
+        min(columns, lightness.shape[-1]),
+    )  # a small copy has fewer pixels than cells
     for _ in range(ROUNDS):
         missing = [
             (target - _shown(lightness, place, ab[:, *place])).mean(1)
             for place, target in zip(places, targets, strict=True)
         ]
         weights, change = blend_by_distance(distances, torch.stack(missing))
-        ab = ab + blend_grid(weights * change, lightness)
+        ab = ab + blend_grid(functional.adaptive_avg_pool2d(weights * change, cells), lightness)
     for place, target in zip(places, targets, strict=True):
         ab[:, *place] = target
     return ab

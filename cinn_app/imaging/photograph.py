@@ -1,6 +1,7 @@
 """From a picture file, of any kind, to the lightness that is to be coloured."""
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.imaging.colour import rgb_to_lab, row_tiles
+from cinn_app.imaging.geodesic import GeodesicGrid
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
 from cinn_app.imaging.sources import PictureFile, opened_picture
@@ -45,7 +47,7 @@ class Photograph:
         alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
         metadata: what the output file should carry on.
         warnings: sentences that a user should see, such as that only the first frame is used.
-        shrunk_from: height and width of the photograph that this one is a smaller copy of; None if it is none.
+        original: size and geodesic grid of the photograph that this one is a smaller copy of; None if it is none.
     """
 
     lightness: Tensor
@@ -53,7 +55,7 @@ class Photograph:
     alpha: np.ndarray | None = None
     metadata: PictureMetadata = field(default_factory=PictureMetadata)
     warnings: tuple[str, ...] = ()
-    shrunk_from: tuple[int, int] | None = None
+    original: GeodesicGrid | None = None
 
     @property
     def colours(self) -> Tensor | None:
@@ -68,7 +70,12 @@ class Photograph:
     @property
     def full_size(self) -> tuple[int, int]:
         """Height and width of the photograph itself, in whose pixels places are given, whatever copy of it this is."""
-        return self.shrunk_from or self.size
+        return self.original.size if self.original else self.size
+
+    @functools.cached_property
+    def geodesic_grid(self) -> GeodesicGrid:
+        """The grid of the full-size photograph, for geodesic distances."""
+        return self.original or GeodesicGrid.of(self.lightness)
 
 
 def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograph:
@@ -189,7 +196,7 @@ def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
     if alpha is not None:
         alpha = np.array(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX))
     return dataclasses.replace(
-        photograph, lightness=lightness[0].clamp(0, 100), ab=None, alpha=alpha, shrunk_from=photograph.full_size
+        photograph, lightness=lightness[0].clamp(0, 100), ab=None, alpha=alpha, original=photograph.geodesic_grid
     )
 
 

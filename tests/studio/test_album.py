@@ -27,7 +27,7 @@ def colorizer(tiny_checkpoint: Path) -> Colorizer:
 
 @pytest.fixture(scope="module")
 def drawn(photograph: Path, tmp_path_factory: pytest.TempPathFactory, colorizer: Colorizer) -> Session:
-    return Session.open(photograph, tmp_path_factory.mktemp("cache")).draw(colorizer, 0.8, seed=0)
+    return Session.open(photograph, tmp_path_factory.mktemp("cache"), colorizer).draw(colorizer, 0.8, seed=0)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_only_the_last_snapshots_are_kept_and_unused_files_deleted(
     session: Session, album: Album, colorizer: Colorizer, scan: Callable[..., Path]
 ) -> None:
     album = album.with_snapshot(Snapshot.of(session, CONTROLS))
-    other = Session.open(scan("other.png"), album.folder)
+    other = Session.open(scan("other.png"), album.folder, colorizer)
     for seed in range(MAX_SNAPSHOTS):
         other = other.draw(colorizer, 0.8, seed)
         assert session.folder.exists()

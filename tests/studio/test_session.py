@@ -26,7 +26,7 @@ def colorizer(tiny_checkpoint: Path) -> Colorizer:
 @pytest.fixture(scope="module")
 def session(photograph: Path, tmp_path_factory: pytest.TempPathFactory, colorizer: Colorizer) -> Session:
     """A photograph with four colourings."""
-    return Session.open(photograph, tmp_path_factory.mktemp("cache")).draw(colorizer, 0.8, seed=0)
+    return Session.open(photograph, tmp_path_factory.mktemp("cache"), colorizer).draw(colorizer, 0.8, seed=0)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def pad() -> HintPad:
 def test_previews_are_reduced_and_a_download_has_full_resolution(colorizer: Colorizer, tmp_path: Path) -> None:
     path = tmp_path / "wide.webp"
     Image.fromarray(np.arange(3 * 1500 * 500).reshape(500, 1500, 3).astype(np.uint8)).save(path)
-    session = Session.open(path, tmp_path).draw(colorizer, 0.8, seed=3)
+    session = Session.open(path, tmp_path, colorizer).draw(colorizer, 0.8, seed=3)
     assert (session.size, session.large.size, session.small.size) == ((500, 1500), (341, 1024), (170, 512))
     with Image.open(paint(session, 0, 1.0)) as small, Image.open(paint(session, 0, 1.0, large=True)) as large:
         assert (small.size, large.size) == ((512, 170), (1024, 341))
@@ -111,7 +111,7 @@ def test_colourings_with_other_constraints_have_their_own_pictures(session: Sess
 def test_hints_are_in_pixels_of_a_large_photograph(colorizer: Colorizer, tmp_path: Path) -> None:
     rows, columns = np.mgrid[:600, :2200]
     Image.fromarray((120 + 40 * np.sin(columns / 90 + rows / 50)).astype(np.uint8)).save(tmp_path / "wide.png")
-    session = Session.open(tmp_path / "wide.png", tmp_path)
+    session = Session.open(tmp_path / "wide.png", tmp_path, colorizer)
     hints = Hints.parse(["2100,555=#2f6f9f"]).on(session.size)
     path = export(session.draw(colorizer, 0.8, 0, Steering(hints=hints)), 1.0)
     with Image.open(path) as picture:
@@ -120,9 +120,11 @@ def test_hints_are_in_pixels_of_a_large_photograph(colorizer: Colorizer, tmp_pat
     assert read_provenance(path)["hints"] == [{"colour": "#2f6f9f", "points": [[2100, 555]]}]
 
 
-def test_a_reference_from_a_colouring_is_for_other_photographs_only(session: Session, tmp_path: Path) -> None:
+def test_a_reference_from_a_colouring_is_for_other_photographs_only(
+    colorizer: Colorizer, session: Session, tmp_path: Path
+) -> None:
     reference = Reference(Palette.of(session.colourings[1]), "No. 2", session.folder)
-    assert Session.open(session.upload, tmp_path, reference).palette is reference.palette
+    assert Session.open(session.upload, tmp_path, colorizer, reference).palette is reference.palette
     assert dataclasses.replace(session, reference=reference).palette is None
     swatches = reference.palette.swatches(6)
     assert len(swatches) == 6 and all(len(swatch) == 7 for swatch in swatches)
@@ -144,10 +146,10 @@ def test_each_caption_says_how_likely_the_colouring_is(session: Session) -> None
     assert most.endswith(f", {bits:.2f}\xa0bits/dim, seed\xa00, variety\xa00.8")
 
 
-def test_errors_name_the_file_without_its_folder(tmp_path: Path) -> None:
+def test_errors_name_the_file_without_its_folder(colorizer: Colorizer, tmp_path: Path) -> None:
     (tmp_path / "letter.jpg").write_text("Dear Grandma,")
     with pytest.raises(ImageError) as caught:
-        Session.open(tmp_path / "letter.jpg", tmp_path)
+        Session.open(tmp_path / "letter.jpg", tmp_path, colorizer)
     assert str(caught.value).startswith("letter.jpg is not a picture")
 
 
@@ -156,8 +158,8 @@ def test_a_download_of_a_deleted_photograph_is_refused(session: Session, tmp_pat
         export(dataclasses.replace(session, upload=tmp_path / "gone.jpg"), 1.0)
 
 
-def test_deleting_a_session_leaves_its_upload(photograph: Path, tmp_path: Path) -> None:
-    session = Session.open(photograph, tmp_path)
+def test_deleting_a_session_leaves_its_upload(colorizer: Colorizer, photograph: Path, tmp_path: Path) -> None:
+    session = Session.open(photograph, tmp_path, colorizer)
     gray(session)
     session.delete_files()
     assert not session.folder.exists() and photograph.exists()

@@ -1,14 +1,14 @@
-r"""Axes of colour: the directions of the coarsest latent that move a whole picture's colours most.
+r"""Axes of colour: directions of the coarsest latent that move the colours of a whole picture most.
 
-A step along an axis :math:`u` adds the same to the coarsest latent at every position, one standard deviation of the
-learnt density for a step of 1. On photographs that the model has not learnt from, with the latents of their true
-colours, each channel is stepped both ways, which gives the change of the picture's mean ab per step, :math:`J_n`
-(2 x channels). The axes are the principal directions of that change,
+A step along an axis :math:`u` adds the same vector to the coarsest latent at every position; a step of 1 is one
+standard deviation of the trained density. The axes are fitted to photographs that the model was not trained on, with
+the latents of their true colours. Stepping each channel both ways gives the change of the picture's mean ab per step,
+:math:`J_n` (2 x channels). The axes are the principal directions of that change,
 
 .. math:: \frac1N \sum_n J_n^T J_n = U S U^T
 
-and an axis's share is its part of the trace. Mean colour has two dimensions, so two axes are strong; whatever moves it
-next to nothing is left out. Each is named after the measure of the finished colours that it changes most.
+and the share of an axis is its part of the trace. Mean colour has two dimensions, so two axes are strong; directions
+that hardly move it are left out. Each axis is named after the measure of the colours that it changes most.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,17 +19,16 @@ from torch import Tensor
 
 from cinn_app.axes import match_axes
 from cinn_app.errors import CinnError
+from cinn_app.limits import MAX_STEP
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import ColorizationModel
 
-__all__ = ["MAX_STEP", "ColourAxis", "axes_from_details", "axes_to_details", "fit_colour_axes", "sum_of_steps"]
+__all__ = ["ColourAxis", "axes_from_details", "axes_to_details", "fit_colour_axes", "sum_of_steps"]
 
-#: The farthest that a slider goes, in standard deviations.
-MAX_STEP = 3.0
-#: An axis with a smaller share does too little to be one.
-LEAST_SHARE = 0.05
-#: What an axis may be named after: a step along it makes this measure of ab ``(batch, 2, height, width)`` grow.
+#: A direction with a smaller share is no axis.
+MIN_SHARE = 0.05
+#: The names of axes: a step along one increases this measure of ab ``(batch, 2, height, width)``.
 MEASURES = {
     "warmer": lambda ab: ab[:, 1].mean((1, 2)),
     "greener": lambda ab: -ab[:, 0].mean((1, 2)),
@@ -41,8 +40,8 @@ class ColourAxis(NamedTuple):
     """An axis of colour.
 
     Attributes:
-        name: what a step along it does, such as ``warmer``.
-        share: of all that steps in the coarsest latent do to mean colours, 0 to 1.
+        name: the effect of a step, such as ``warmer``.
+        share: of the effect that all steps in the coarsest latent have on mean colours, 0 to 1.
         direction: unit vector over the coarsest latent's channels, ``(channels,)``.
     """
 
@@ -55,12 +54,15 @@ class ColourAxis(NamedTuple):
 def fit_colour_axes(
     model: ColorizationModel, examples: Sequence[ColourBatch], progress: Progress = no_progress
 ) -> tuple[ColourAxis, ...]:
-    """Find and name the axes of a trained model, the strongest first.
+    """Fit and name the axes of a trained model.
 
     Args:
         model: trained.
-        examples: photographs in colour, not learnt from.
-        progress: shows how it gets on.
+        examples: colour photographs that it was not trained on.
+        progress: shows the progress.
+
+    Returns:
+        The axes, the strongest first.
     """
     effects, measured = [], []
     with progress("Looking for axes of colour", len(examples)) as advance:
@@ -76,14 +78,14 @@ def fit_colour_axes(
     typical = directions @ effect.mean(0) / spread  # (axes, measures)
     axes, free = [], dict(enumerate(MEASURES))
     for share, direction, change in zip(shares, directions, typical, strict=True):
-        if share >= LEAST_SHARE and free:
+        if share >= MIN_SHARE and free:
             measure = max(free, key=lambda number: float(change[number].abs()))
             axes.append(ColourAxis(free.pop(measure), share, direction * change[measure].sign()))
     return tuple(axes)
 
 
 def axes_to_details(axes: Iterable[ColourAxis]) -> dict[str, Any]:
-    """Give what a checkpoint's details say of the axes."""
+    """Return the axes as a checkpoint's details hold them."""
     return {
         "axes": [
             {
@@ -97,14 +99,14 @@ def axes_to_details(axes: Iterable[ColourAxis]) -> dict[str, Any]:
 
 
 def axes_from_details(details: Mapping[str, Any]) -> tuple[ColourAxis, ...]:
-    """Undo :func:`axes_to_details`; the first checkpoints have none."""
+    """Read what :func:`axes_to_details` returned; the first checkpoints have no axes."""
     return tuple(
         ColourAxis(axis["name"], axis["share"], torch.tensor(axis["direction"])) for axis in details.get("axes", ())
     )
 
 
 def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], channels: int) -> Tensor:
-    """Add up steps along axes, ``(channels,)``.
+    """Sum steps along axes, ``(channels,)``.
 
     Args:
         axes: a model's.
@@ -116,16 +118,21 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
     """
     for key, step in steps.items():
         if not -MAX_STEP <= step <= MAX_STEP:  # refuses not-a-number, too
-            raise CinnError(f"A step of {step:g} along {key!r} is out of range: go from -{MAX_STEP:g} to {MAX_STEP:g}.")
+            raise CinnError(
+                "A step of {step:g} along {axis!r} is out of range: go from -{most:g} to {most:g}.",
+                step=float(step),
+                axis=key,
+                most=MAX_STEP,
+            )
         if not axes:
             raise CinnError(
                 "This model has no axes of colour: choose one trained by this version, or leave the steps out."
             )
-    return sum((step * axis.direction for axis, step in match_axes(axes, steps)), torch.zeros(channels))
+    return sum((float(step) * axis.direction for axis, step in match_axes(axes, steps)), torch.zeros(channels))
 
 
 def _effects_of_steps(model: ColorizationModel, example: ColourBatch) -> Tensor:
-    """Return how a step of 1 in each channel changes each measure, ``(batch, channels, measures)``."""
+    """Return the change of each measure per step of 1 in each channel, ``(batch, channels, measures)``."""
     device = next(model.parameters()).device
     conditions = model.condition(example.lightness.to(device), example.stem_features.to(device))
     latents, _ = model.encode(example.ab.to(device), conditions)

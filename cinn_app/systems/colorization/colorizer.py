@@ -1,4 +1,4 @@
-"""The colorizer as people use it: photographs in, several colourings at full resolution out.
+"""The colorizer: photographs in, several colourings at full resolution out.
 
 >>> from cinn_app import Colorizer
 >>> colorizer = Colorizer.load("colorize")
@@ -6,14 +6,16 @@
 >>> first.render().shape
 (90, 120, 3)
 >>> from cinn_app import Hints, Steering
->>> wished = Steering(hints=Hints.parse(["60,45=#b03020"]))
->>> colorizer.colorize(np.full((90, 120), 128, np.uint8), steering=wished)[0].render()[45, 60].tolist()
+>>> red = Steering(hints=Hints.parse(["60,45=#b03020"]))
+>>> colorizer.colorize(np.full((90, 120), 128, np.uint8), steering=red)[0].render()[45, 60].tolist()
 [217, 85, 62]
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsFloat, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from torch import Tensor
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
+from cinn_app.limits import DIGEST_DIGITS, MAX_TEMPERATURE
 from cinn_app.progress import Progress, no_progress
 from cinn_app.slerp import slerp
 from cinn_app.systems.colorization.axes import (
@@ -31,27 +34,26 @@ from cinn_app.systems.colorization.axes import (
     fit_colour_axes,
     sum_of_steps,
 )
-from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.colouring import Codes, Colouring
 from cinn_app.systems.colorization.data import ColourBatch
-from cinn_app.systems.colorization.encoded import EncodedPhotograph
+from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput, network_inputs
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
-from cinn_app.systems.colorization.sampling import draw_chroma, draw_from_density, generator_of
-from cinn_app.systems.colorization.steering import Region, Steering
+from cinn_app.systems.colorization.region import Region
+from cinn_app.systems.colorization.sampling import check_seed, draw_chroma, draw_from_density, generator_of
+from cinn_app.systems.colorization.selection import CANDIDATES, choose_diverse
+from cinn_app.systems.colorization.steering import Steering
 from cinn_app.trained_model import TrainedModel
 
-__all__ = ["Colorizer", "Colouring", "as_photograph"]
+__all__ = ["Colorizer", "Colouring"]
 
-#: The highest temperature that may be asked for.
-MAX_TEMPERATURE = 2.0
-#: So many digits of the weights' digest tell models apart.
-DIGEST_DIGITS = 12
-#: Nothing is asked of the colours.
+#: What can be coloured.
+Picture: TypeAlias = ImageSource | Photograph | EncodedPhotograph
 UNSTEERED = Steering()
 
 
 class Colorizer(TrainedModel[ColorizationRecipe]):
-    """A trained colorization model, ready for photographs of any size and shape."""
+    """A trained colorization model, for photographs of any size and shape."""
 
     recipe_type = ColorizationRecipe
     model: ColorizationModel
@@ -63,22 +65,23 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     @property
     def axes(self) -> tuple[ColourAxis, ...]:
-        """The model's axes of colour, the strongest first; none where its checkpoint knows of none."""
+        """The axes of colour, the strongest first; empty if the checkpoint has none."""
         return axes_from_details(self.checkpoint.details)
 
     @torch.inference_mode()
     def fit_axes(self, pictures: Sequence[ImageSource], progress: Progress = no_progress) -> Checkpoint:
-        """Look for the axes of colour anew, as training does at its end.
+        """Find the axes of colour again, as training does at its end.
 
         Args:
-            pictures: photographs in colour that the model has not learnt from; gray ones are left out.
-            progress: shows how it gets on.
+            pictures: colour photographs that the model was not trained on; gray ones are left out.
+            progress: shows the progress.
 
         Returns:
-            The checkpoint with them, for :func:`cinn_app.checkpoints.save_checkpoint`.
+            The checkpoint with the axes, for :func:`cinn_app.checkpoints.save_checkpoint`.
 
         Raises:
             ImageError: if a picture cannot be read.
+            CinnError: if no picture has colours.
         """
         examples = []
         for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
@@ -92,29 +95,34 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         return dataclasses.replace(self.checkpoint, details={**self.checkpoint.details, **details})
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
-        """Give the temperature of each scale, fine to coarse.
+        """Return the temperature of each scale, fine to coarse.
 
         Args:
-            temperature: of the coarsest scale, where hue lives, the finer ones keeping the recipe's proportion to it;
-                or one per scale; or ``None`` for the recipe's.
+            temperature: of the coarsest scale, which carries the hue, while the finer ones keep the recipe's proportion
+                to it; or one per scale; or ``None`` for the recipe's.
 
         Raises:
-            CinnError: if it is below 0, above 2, or not one per scale.
+            CinnError: if it is not in 0..2, or not one per scale.
         """
         default = self.recipe.sampling.temperature
-        match temperature:
-            case None:
-                chosen = tuple(default)
-            case int() | float():
-                chosen = tuple(temperature * scale / default[-1] for scale in default)
-            case _:
-                chosen = tuple(temperature)
+        if temperature is None:
+            chosen = tuple(default)
+        elif isinstance(temperature, SupportsFloat) and np.ndim(temperature) == 0:
+            chosen = tuple(float(temperature) * scale / default[-1] for scale in default)
+        else:
+            chosen = tuple(map(float, cast(Sequence[float], temperature)))
         if len(chosen) != len(default):
             raise CinnError(
-                f"{len(chosen)} temperatures were given: give one number, or {len(default)}, fine to coarse."
+                "{given} temperatures were given: give one number, or {needed}, fine to coarse.",
+                given=len(chosen),
+                needed=len(default),
             )
         if not all(0 <= scale <= MAX_TEMPERATURE for scale in chosen):  # refuses not-a-number, too
-            raise CinnError(f"The temperature {temperature} is out of range: give one from 0 to {MAX_TEMPERATURE:g}.")
+            raise CinnError(
+                "The temperature {temperature} is out of range: give one from 0 to {most:g}.",
+                temperature=temperature,
+                most=MAX_TEMPERATURE,
+            )
         return chosen
 
     def settings(
@@ -124,212 +132,234 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         temperature: float | Sequence[float] | None = None,
         steering: Steering = UNSTEERED,
     ) -> dict[str, Any]:
-        """Name all that makes sample number `sample` of a draw, from 0, as JSON has it; a file's mark holds it."""
-        drawn = {"seed": seed, "sample": sample, "temperature": list(self.temperatures(temperature))}
+        """Return all that determines a sample, as JSON has it, for provenance records.
+
+        Args:
+            seed: of the draw.
+            sample: number of the sample, from 0.
+            temperature: see :meth:`temperatures`.
+            steering: constraints on the colours.
+
+        Raises:
+            CinnError: if seed or temperature are out of range.
+        """
+        drawn = {"seed": check_seed(seed), "sample": int(sample), "temperature": list(self.temperatures(temperature))}
         return {**self._model_settings(), **drawn, **steering.settings()}
 
     def check(self, steering: Steering) -> None:
-        """Refuse wishes that do not fit the model, before any photograph is there.
+        """Check that steering fits the model, before there is a photograph.
 
         Raises:
             CinnError: if the model has no such axis, or a step is out of range.
         """
         sum_of_steps(self.axes, steering.axes, len(self.axes[0].direction) if self.axes else 0)
 
-    def _model_settings(self) -> dict[str, Any]:
-        return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
-
     @torch.inference_mode()
-    def encode_photograph(self, image: ImageSource | Photograph | EncodedPhotograph) -> EncodedPhotograph:
-        """Read a photograph once, to be coloured many times: what the network finds in it takes longest.
+    def encode_photograph(self, image: Picture, inputs: Sequence[NetworkInput] | None = None) -> EncodedPhotograph:
+        """Encode a photograph once, to colour it many times. The network takes most of the time of one colouring.
 
         Args:
-            image: as for :meth:`colorize`; what has been read before comes back.
+            image: as for :meth:`colorize`; an encoded photograph is returned as it is.
+            inputs: if the image is a smaller copy, those of the full-size photograph, from :func:`network_inputs`. Then
+                a seed gives the copy exactly the colours of the photograph; else nearly, since details differ.
 
         Raises:
             ImageError: if the picture cannot be read.
         """
         if isinstance(image, EncodedPhotograph):
             return image
-        return EncodedPhotograph.of(self.model, as_photograph(image), self.recipe.data.size)
+        photograph = image if isinstance(image, Photograph) else read_photograph(image)
+        return EncodedPhotograph.of(self.model, photograph, inputs or network_inputs(photograph, self.recipe.data.size))
 
     @torch.inference_mode()
     def colorize(
         self,
-        image: ImageSource | Photograph | EncodedPhotograph,
+        image: Picture,
         samples: int | Sequence[int] = 1,
         temperature: float | Sequence[float] | None = None,
         seed: int = 0,
         steering: Steering = UNSTEERED,
+        diverse: bool = False,
     ) -> list[Colouring]:
         """Draw colourings of one photograph.
 
         Args:
-            image: a path, file object, PIL image, array, or a photograph that has been read already, best by
-                :meth:`encode_photograph`.
+            image: a path, file object, PIL image, array, or a photograph, best one from :meth:`encode_photograph`.
             samples: how many to draw, or the numbers of those to draw, from 0.
-            temperature: see :meth:`temperatures`; 0 draws nothing and gives the mean, as vivid as photographs are. The
-                less it is below 1, the less is added to what the latents say, see :func:`draw_chroma`.
-            seed: sample `i` of a seed is always the same, however many are drawn (but for sums' last bits, which now
-                and then move a pixel by one of 255 steps). Of each pair, samples 0 and 1, 2 and 3, one lies opposite
-                to the other, so that few samples already show how far colours may vary.
-            steering: what is asked of the colours beside chance; its places are in pixels of the photograph, also
-                where a smaller copy of it is coloured.
+            temperature: see :meth:`temperatures`. 0 draws nothing and gives the mean, as vivid as photographs are. The
+                nearer it is to 1, the less is added to what the latents say, see :func:`draw_chroma`.
+            seed: sample `i` of a seed is always the same, however many are drawn, except for the last bits of sums,
+                which rarely change a pixel by one of 255 steps. The samples of each pair, 0 and 1, 2 and 3, are
+                opposite to each other, so that few samples already show the range of plausible colours.
+            steering: constraints on the colours. Their places are in pixels of the full-size photograph, also where a
+                smaller copy of it is coloured.
+            diverse: draw four times as many, and keep those that differ most (:func:`choose_diverse`).
 
         Returns:
             As many colourings as `samples`.
 
         Raises:
             ImageError: if the picture cannot be read.
-            CinnError: if the temperature is out of range, `samples` is below 1, or the steering does not fit the
-                photograph or the model.
+            CinnError: if the temperature or the seed is out of range, `samples` is below 1, or the steering does not
+                fit the photograph or the model.
         """
-        numbers = range(samples) if isinstance(samples, int) else samples
-        if not numbers:
-            raise CinnError(f"{samples} samples were asked for: ask for at least 1.")
-        scales = self.temperatures(temperature)
-        photograph = image.photograph if isinstance(image, EncodedPhotograph) else as_photograph(image)
+        numbers = _numbers(samples)
+        if diverse:
+            drawn = self.colorize(image, CANDIDATES * len(numbers), temperature, seed, steering)
+            return choose_diverse(drawn, len(numbers))
+        scales, seed = self.temperatures(temperature), check_seed(seed)
+        encoded = self.encode_photograph(image)
         if steering.hints:
-            steering = dataclasses.replace(steering, hints=steering.hints.on(photograph.full_size))
-        encoded = self.encode_photograph(image if isinstance(image, EncodedPhotograph) else photograph).repeat(
-            len(numbers)
-        )
+            steering = dataclasses.replace(steering, hints=steering.hints.on(encoded.photograph.full_size))
         ab = draw_chroma(self.model, self.recipe.sampling, self.axes, encoded, scales, seed, numbers, steering)
-        colourings = self._colourings(ab, encoded, seed, scales, steering)
         return [
-            dataclasses.replace(colouring, settings=self.settings(seed, number, scales, steering))
-            for number, colouring in zip(numbers, colourings, strict=True)
+            dataclasses.replace(
+                colouring,
+                seed=seed,
+                temperature=scales,
+                steering=steering,
+                settings=self.settings(seed, number, scales, steering),
+            )
+            for number, colouring in zip(numbers, self._colourings(encoded, ab), strict=True)
         ]
 
     @torch.inference_mode()
-    def sample_density(
-        self, image: ImageSource | Photograph | EncodedPhotograph, samples: int = 1, seed: int = 0
-    ) -> list[Colouring]:
-        """Draw from the density that was learnt: temperature 1 at every scale, not settled along edges.
+    def sample_density(self, image: Picture, samples: int = 1, seed: int = 0) -> list[Colouring]:
+        """Draw from the trained density: temperature 1 at every scale, nothing settled or added.
 
-        Likelihoods and calibration are properties of these. :meth:`colorize` gives up some of both for pictures
+        Likelihood and calibration are properties of these samples. :meth:`colorize` gives up some of both for pictures
         without speckle.
 
         Args:
             image: as for :meth:`colorize`.
             samples: how many to draw.
-            seed: the same one draws the same again.
+            seed: makes draws repeatable.
 
         Raises:
             ImageError: if the picture cannot be read.
+            CinnError: if the seed is out of range.
         """
-        encoded = self.encode_photograph(image).repeat(samples)
-        ab, coded = draw_from_density(self.model, encoded, seed)
-        return self._colourings(ab, encoded, seed, coded=coded)
+        encoded = self.encode_photograph(image)
+        ab, latents, log_probs = draw_from_density(self.model, encoded, samples, seed)
+        colourings = self._colourings(encoded, ab, lambda: (latents, log_probs))
+        return [dataclasses.replace(colouring, seed=check_seed(seed)) for colouring in colourings]
 
-    def redraw(self, colouring: Colouring, keep: np.ndarray, seed: int = 0) -> Colouring:
-        """Keep a region of a colouring as it is, and draw the rest anew, steered as it was.
+    def redraw(
+        self, colouring: Colouring, keep: np.ndarray, seed: int = 0, encoded: EncodedPhotograph | None = None
+    ) -> Colouring:
+        """Keep a region of a colouring, and draw the rest again with the same steering.
 
         Args:
             colouring: of this model.
-            keep: true where it stays, ``(height, width)`` of the photograph.
-            seed: another one draws the rest otherwise.
+            keep: true in the region, ``(height, width)`` of the photograph.
+            seed: of the rest.
+            encoded: the photograph, if it is encoded already.
 
         Raises:
             CinnError: if the mask does not fit, leaves nothing to draw, or the colouring is of another model.
         """
+        encoded = self._encoded(colouring, encoded)
         steering = dataclasses.replace(colouring.steering, region=Region(colouring.ab, keep))
-        return self.colorize(self._read_again(colouring), 1, colouring.temperature or None, seed, steering)[0]
+        return self.colorize(encoded, 1, colouring.temperature or None, seed, steering)[0]
 
     @torch.inference_mode()
-    def interpolate(self, first: Colouring, second: Colouring, count: int = 8) -> list[Colouring]:
-        """Go from one colouring of a photograph to another, their latents along the arc between them.
+    def interpolate(
+        self, first: Colouring, second: Colouring, count: int = 8, encoded: EncodedPhotograph | None = None
+    ) -> list[Colouring]:
+        """Go from one colouring of a photograph to another on the great circle between their latents.
 
         Args:
             first: the colouring to begin with.
-            second: the one to end with.
+            second: the colouring to end with.
             count: colourings, both ends included, at least 2.
+            encoded: the photograph, if it is encoded already.
 
         Raises:
             CinnError: if there are too few, or the colourings are of different photographs or of another model.
         """
         if count < 2:
-            raise CinnError(f"{count} colourings have no way between them: ask for at least 2.")
+            raise CinnError("{count} colourings have no way between them: ask for at least 2.", count=count)
         if first.ab.shape != second.ab.shape or first.photograph.size != second.photograph.size:
             raise CinnError("These colourings are of different photographs: give two of one.")
-        encoded = self._read_again(first).repeat(count)
+        encoded = self._encoded(first, encoded)
         start, end = (torch.cat([z.flatten() for z in colouring.latents]) for colouring in (first, second))
-        way = slerp(start, end, torch.linspace(0, 1, count)[:, None]).to(self.device)
-        sizes = [z.shape for z in first.latents]
-        scales = way.split([size.numel() for size in sizes], 1)
-        latents = [scale.unflatten(1, size) for scale, size in zip(scales, sizes, strict=True)]
+        path = slerp(start, end, torch.linspace(0, 1, count)[:, None]).to(self.device)
+        scales = path.split([z.numel() for z in first.latents], 1)
+        latents = [scale.unflatten(1, z.shape) for scale, z in zip(scales, first.latents, strict=True)]
         ab, log_probs = self.model.decode(latents, encoded.conditions)
-        common = Steering(hints=first.hints if first.hints == second.hints else None)
-        between = self._colourings(ab, encoded, steering=common, coded=(tuple(latents), log_probs))[1:-1]
-        return [first, *between, second]
+        steering = Steering(hints=first.hints if first.hints == second.hints else None)
+        between = self._colourings(encoded, ab, lambda: (latents, log_probs))[1:-1]
+        return [first, *(dataclasses.replace(colouring, steering=steering) for colouring in between), second]
 
-    def _read_again(self, colouring: Colouring) -> EncodedPhotograph:
-        """Read the photograph of a colouring as when it was coloured."""
-        encoded = self.encode_photograph(colouring.photograph)
-        shapes = self.model.flow.latent_shape(tuple(encoded.conditions.mean.shape[1:]))
+    @torch.inference_mode()
+    def best_guess(self, image: Picture) -> Colouring:
+        """Return the conditional mean: the colouring with the smallest expected error, and the palest."""
+        encoded = self.encode_photograph(image)
+        return self._colourings(encoded, denormalise(encoded.conditions.mean))[0]
+
+    @torch.inference_mode()
+    def encode(self, image: Picture, noisy: bool = False) -> Colouring:
+        """Encode the true colours of a photograph: their latents and log-likelihood.
+
+        Args:
+            image: a colour photograph; one that was read already must have kept its colour.
+            noisy: add the training's noise, always the same, for a likelihood that compares with the training's.
+
+        Raises:
+            ImageError: if the picture cannot be read or has no colours.
+        """
+        if not isinstance(image, Photograph | EncodedPhotograph):
+            image = read_photograph(image, keep_colour=True)
+        encoded = self.encode_photograph(image)
+        if encoded.photograph.ab is None:
+            raise ImageError("This picture has no colours to encode: give a colour photograph.")
+        ab = encoded.canvas.chroma(encoded.photograph.ab).to(self.device)
+        if noisy:
+            noise = torch.randn(ab.shape, generator=generator_of(0, 0)).to(self.device)
+            ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
+        return self._colourings(encoded, ab)[0]
+
+    def _encoded(self, colouring: Colouring, encoded: EncodedPhotograph | None) -> EncodedPhotograph:
+        """Encode the photograph of a colouring, and check that this model can have made the colouring."""
+        encoded = encoded or self.encode_photograph(colouring.photograph)
+        shapes = self.model.distribution(encoded.conditions).latent_shapes
         fits = tuple(tuple(z.shape) for z in colouring.latents) == shapes
         if not fits or colouring.ab.shape[1:] != encoded.canvas.content_size:
             raise CinnError("This colouring is of another model or size: give one that this model made.")
         return encoded
 
-    @torch.inference_mode()
-    def best_guess(self, image: ImageSource | Photograph | EncodedPhotograph) -> Colouring:
-        """Give the conditional mean: the single colouring with the smallest expected error, and the palest."""
-        encoded = self.encode_photograph(image)
-        return self._colourings(denormalise(encoded.conditions.mean), encoded)[0]
-
-    @torch.inference_mode()
-    def encode(self, image: ImageSource | Photograph | EncodedPhotograph, noisy: bool = False) -> Colouring:
-        """Read a colour photograph's own colours as a latent code, with their log-likelihood.
-
-        Args:
-            image: a colour photograph; one that has been read already must have kept its colour.
-            noisy: add the noise of the training, always the same, for a likelihood that compares with training's.
-
-        Raises:
-            ImageError: if the picture cannot be read or has no colour.
-        """
-        if not isinstance(image, Photograph | EncodedPhotograph):
-            image = read_photograph(image, keep_colour=True)
-        photograph = image.photograph if isinstance(image, EncodedPhotograph) else image
-        if photograph.ab is None:
-            raise ImageError("This picture has no colours to encode: give a colour photograph.")
-        encoded = self.encode_photograph(image)
-        ab = encoded.canvas.chroma(photograph.ab).to(self.device)
-        if noisy:
-            noise = torch.randn(ab.shape, generator=generator_of(0, 0)).to(self.device)
-            ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
-        return self._colourings(ab, encoded)[0]
-
     def _colourings(
         self,
-        ab: Tensor,
         encoded: EncodedPhotograph,
-        seed: int | None = None,
-        temperature: tuple[float, ...] = (),
-        steering: Steering = UNSTEERED,
-        coded: tuple[tuple[Tensor, ...], Tensor] | None = None,
+        ab: Tensor,
+        code: Callable[[], tuple[Sequence[Tensor], Tensor]] | None = None,
     ) -> list[Colouring]:
-        """Make colourings of chroma ``(batch, 2, height, width)`` on the canvas.
+        """Make colourings of chroma ``(batch, 2, height, width)`` of the canvas.
 
-        Their latents and log-likelihoods are found here unless `coded` has them.
+        Args:
+            encoded: the photograph.
+            ab: Lab units.
+            code: returns the latents and log-likelihoods, if they are known.
         """
-        latents, log_probs = coded or self.model.encode(ab, encoded.conditions)
+        codes = Codes(code or (lambda: self.model.encode(ab, encoded.conditions)))
+        chroma = encoded.canvas.crop(ab).cpu()
         return [
             Colouring(
                 encoded.photograph,
-                encoded.canvas.crop(ab[number]).cpu(),
-                tuple(z[number].cpu() for z in latents),
-                float(log_probs[number]),
-                seed,
-                temperature,
-                steering,
-                self._model_settings(),
+                one.clone(),
+                functools.partial(codes.__getitem__, number),
+                settings=self._model_settings(),
             )
-            for number in range(len(ab))
+            for number, one in enumerate(chroma)
         ]
 
+    def _model_settings(self) -> dict[str, Any]:
+        return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
 
-def as_photograph(image: ImageSource | Photograph) -> Photograph:
-    """Read a picture unless it has been read already."""
-    return image if isinstance(image, Photograph) else read_photograph(image)
+
+def _numbers(samples: Any) -> Sequence[int]:
+    """Return the numbers of the samples to draw."""
+    numbers = list(samples) if np.ndim(samples) else range(operator.index(samples))
+    if not numbers:
+        raise CinnError("{samples} samples were asked for: ask for at least 1.", samples=samples)
+    return [operator.index(number) for number in numbers]

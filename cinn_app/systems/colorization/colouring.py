@@ -1,12 +1,14 @@
-"""One colouring of one photograph: a few colours and a latent code, and the finished picture when it is asked for."""
+"""One colouring of one photograph: its chroma and latent code, and the finished picture on demand."""
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cinn_app import __version__
@@ -22,32 +24,69 @@ from cinn_app.imaging import (
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.steering import Steering
 
-__all__ = ["Colouring", "name_source"]
+__all__ = ["Code", "Codes", "Colouring", "source_record"]
+
+#: The latents of a colouring, fine to coarse, and its log-likelihood in nats.
+Code: TypeAlias = tuple[tuple[Tensor, ...], float]
 
 
-@dataclasses.dataclass(frozen=True)
+class Codes:
+    """The codes of a batch of colourings, computed together when one of them is read first.
+
+    Args:
+        compute: returns the latents, fine to coarse, one tensor ``(batch, channels, height, width)`` per scale, and the
+            log-likelihoods, ``(batch,)``.
+    """
+
+    def __init__(self, compute: Callable[[], tuple[Sequence[Tensor], Tensor]]) -> None:
+        self._compute: Callable[[], tuple[Sequence[Tensor], Tensor]] | None = compute
+        self._codes: list[Code] = []
+        self._lock = threading.Lock()
+
+    @torch.inference_mode()
+    def __getitem__(self, number: int) -> Code:
+        with self._lock:
+            if self._compute is not None:
+                latents, log_probs = self._compute()
+                rows = zip(*(scale.cpu() for scale in latents), strict=True)
+                self._codes = list(zip(rows, log_probs.tolist(), strict=True))
+                self._compute = None  # it holds the photograph's conditions
+        return self._codes[number]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Colouring:
-    """One plausible colouring; the picture itself is made when asked for, so that many cost little memory.
+    """One plausible colouring. The picture is made on demand, so that many colourings need little memory.
 
     Attributes:
         photograph: what was coloured.
         ab: chroma in Lab units at the network's size, ``(2, height, width)``.
-        latents: its latent code, fine to coarse, one tensor ``(channels, height, width)`` per scale.
-        log_prob: its log-likelihood given the lightness, in nats.
-        seed: of the draw, or ``None`` where nothing was drawn.
+        code: returns the latents and the log-likelihood, which are computed when they are read first.
+        seed: of the draw, or ``None`` if nothing was drawn.
         temperature: of the latent per scale, fine to coarse.
-        steering: what was asked of it.
+        steering: the constraints on it.
         settings: what makes the same colouring of the same photograph again (:meth:`Colorizer.settings`).
+        candidates: all colourings that it was chosen from, if it was (``diverse``).
     """
 
     photograph: Photograph
     ab: Tensor
-    latents: tuple[Tensor, ...]
-    log_prob: float
-    seed: int | None
-    temperature: tuple[float, ...]
+    code: Callable[[], Code] = dataclasses.field(repr=False)
+    seed: int | None = None
+    temperature: tuple[float, ...] = ()
     steering: Steering = dataclasses.field(default_factory=Steering)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    candidates: "tuple[Colouring, ...]" = dataclasses.field(default=(), repr=False)
+
+    @property
+    def latents(self) -> tuple[Tensor, ...]:
+        """The latent code, fine to coarse, one tensor ``(channels, height, width)`` per scale."""
+        return self.code()[0]
+
+    @property
+    def log_prob(self) -> float:
+        """The log-likelihood given the lightness, in nats."""
+        return self.code()[1]
 
     @property
     def bits_per_dim(self) -> float:
@@ -56,14 +95,13 @@ class Colouring:
 
     @property
     def latent_dims(self) -> int:
-        """How many values the latent has."""
+        """The number of values of the latent code."""
         return sum(z.numel() for z in self.latents)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences about the photograph, and about wishes that it cannot meet."""
-        unmet = self.hints.out_of_reach(self.photograph.lightness) if self.hints else []
-        return (*self.photograph.warnings, *unmet)
+        """Sentences about the photograph, and about hints that it cannot show."""
+        return (*self.photograph.warnings, *(self.hints.warnings(self.photograph.lightness) if self.hints else ()))
 
     @property
     def hints(self) -> Hints | None:
@@ -71,22 +109,38 @@ class Colouring:
         return self.steering.hints
 
     def on(self, photograph: Photograph) -> "Colouring":
-        """Lay the same colours on another copy of the photograph, such as a smaller one for a quick look."""
+        """Return the same colours on another copy of the photograph, such as a smaller one for a preview."""
         return dataclasses.replace(self, photograph=photograph)
 
+    def report(self, strength: float = 1.0) -> dict[str, Any]:
+        """Return settings, likelihood and warnings, as JSON has them."""
+        return {
+            **self.settings,
+            "strength": strength,
+            "log_likelihood": self.log_prob,
+            "bits_per_dim": self.bits_per_dim,
+            "warnings": list(self.warnings),
+        }
+
+    def record(self, strength: float = 1.0, source: Path | None = None, quality: int | None = None) -> dict[str, Any]:
+        """Return the provenance record of the finished picture: program, model, seed, settings and source."""
+        made = {"strength": strength, "quality": quality, **source_record(source)}
+        return {"program": f"cinn_app {__version__}", **self.settings, **made}
+
     def render(self, strength: float = 1.0) -> np.ndarray:
-        """Make the picture at full resolution, with the photograph's own lightness.
+        """Make the picture at the photograph's resolution, with the photograph's lightness.
 
         Args:
-            strength: factor of the chroma: 0 is gray, 1 as the model has it and hints want it.
+            strength: factor of the chroma: 0 is gray, 1 is as drawn and as hints want it.
 
         Returns:
             uint8 RGB, ``(height, width, 3)``.
         """
-        lightness = self.photograph.lightness
+        photograph, lightness = self.photograph, self.photograph.lightness
         ab = upsample_chroma(self.ab * strength, lightness)
         if self.hints is not None:
-            ab = put_colours(ab, lightness, self.hints.places(self.photograph.size), strength * self.hints.ab)
+            places, distances = self.hints.places(photograph.size), self.hints.distances(photograph.geodesic_grid)
+            ab = put_colours(ab, lightness, places, strength * self.hints.ab, distances)
         return lightness_and_ab_to_rgb8(lightness, ab).numpy()
 
     def save(
@@ -94,50 +148,48 @@ class Colouring:
         path: str | Path,
         strength: float = 1.0,
         source: Path | None = None,
-        mark: bool = True,
+        record: bool = True,
         quality: int | None = None,
     ) -> None:
         """Write the picture in the format of the path's suffix, whole or not at all, with the photograph's metadata.
 
         Args:
-            path: where to; the photograph's own file is refused.
+            path: of the file; that of the source is refused.
             strength: as in :meth:`render`.
-            source: the photograph's file, where it is known.
-            mark: let the metadata say how the colours came about (:meth:`mark`); `imaging.read_provenance` reads it.
+            source: the photograph's file, if it is known.
+            record: whether the metadata get the provenance record, which `imaging.read_provenance` reads.
             quality: of JPEG and WebP, 1 to 100; 95 by default.
 
         Raises:
-            ImageError: if the file cannot be written, or is the input.
+            ImageError: if the file cannot be written, or is the source.
         """
         photograph = self.photograph
-        made = self.mark(strength, source, quality) if mark else None
         save_picture(
             Path(path),
             self.render(strength),
             photograph.metadata,
             photograph.alpha,
             source=source,
-            provenance=made,
+            provenance=self.record(strength, source, quality) if record else None,
             quality=quality,
         )
 
     def encode(
-        self, format: str | None = None, strength: float = 1.0, mark: bool = True, quality: int | None = None
+        self, format: str | None = None, strength: float = 1.0, record: bool = True, quality: int | None = None
     ) -> bytes:
-        """Give the file that :meth:`save` would write, by default in the photograph's own format or else as PNG."""
+        """Return the content of the file that :meth:`save` would write, by default in the photograph's format or PNG.
+
+        Raises:
+            ImageError: if the format cannot hold the picture.
+        """
         photograph = self.photograph
-        made = self.mark(strength, quality=quality) if mark else None
+        provenance = self.record(strength, quality=quality) if record else None
         chosen = format or format_like(photograph.metadata)
-        return encode_picture(self.render(strength), chosen, photograph.metadata, photograph.alpha, made, quality)
-
-    def mark(self, strength: float = 1.0, source: Path | None = None, quality: int | None = None) -> dict[str, Any]:
-        """Say how the picture came about: program, model, seed and settings, and what its source is called."""
-        made = {"strength": strength, "quality": quality, **name_source(source)}
-        return {"program": f"cinn_app {__version__}", **self.settings, **made}
+        return encode_picture(self.render(strength), chosen, photograph.metadata, photograph.alpha, provenance, quality)
 
 
-def name_source(source: Path | None) -> dict[str, Any]:
-    """Name a photograph's file so that it is known again: by its name, not its folder, and its size in bytes."""
+def source_record(source: Path | None) -> dict[str, Any]:
+    """Return the name of a photograph's file, without its folder, and its size in bytes, which identify it."""
     if source is None or not source.is_file():
         return {}
     return {"source": source.name, "source_bytes": source.stat().st_size}

@@ -1,4 +1,4 @@
-"""Measuring a colorizer on photographs it has not learnt from, through the pictures that a user would get."""
+"""Measuring a colorizer on photographs that it was not trained on, through finished 8-bit pictures."""
 
 import io
 import math
@@ -13,6 +13,7 @@ from cinn_app.data.sources import image_names, iterate_images
 from cinn_app.errors import DataError, ImageError, RecipeError
 from cinn_app.evaluation import Evaluation, evenly_spread
 from cinn_app.imaging import read_photograph
+from cinn_app.limits import MAX_TEMPERATURE
 from cinn_app.metrics.calibration import calibration_error, coverage
 from cinn_app.nn.efficientnet import load_classifier
 from cinn_app.progress import Progress, no_progress
@@ -21,7 +22,7 @@ from cinn_app.systems.colorization.comparison import Comparison, Painter, compar
 
 __all__ = ["evaluate_colorizer"]
 
-#: The middle regions whose coverage is told.
+#: The central regions whose coverage is measured.
 LEVELS = (0.5, 0.9)
 
 
@@ -31,7 +32,7 @@ def evaluate_colorizer(
     *,
     samples: Annotated[int, Field(ge=1, le=100, description="Colourings per picture.")] = 8,
     temperature: Annotated[
-        float | None, Field(ge=0, le=2, description="Of the samples; without it, the model's own.")
+        float | None, Field(ge=0, le=MAX_TEMPERATURE, description="Of the samples; without it, the model's own.")
     ] = None,
     cache: Path = Path("cache"),
     limit: int | None = None,
@@ -39,25 +40,25 @@ def evaluate_colorizer(
 ) -> Evaluation:
     """Colour photographs whose colours are known, and compare: 300 of 256 pixels in about nine minutes on a CPU core.
 
-    Figures, each averaged over pictures unless it says otherwise, of K samples:
+    The figures of K samples; unless stated otherwise they are averages over pictures:
 
-    * ``bits_per_dim``: of the true ab at the network's size, the training's noise added, in Lab units; only of a
+    * ``bits_per_dim``: of the true ab at the network's size, with the training's noise, in Lab units; only for a
       :class:`Colorizer`;
-    * ``rmse_gray``, ``rmse_best_guess``, ``rmse_centre``, ``rmse_one_sample``, ``rmse_best_of_K``: error of the gray
-      answer, of the conditional mean, of temperature 0, of the first sample, and of the best whole sample of K;
-    * ``of_gray_...``: that averaged error divided by the averaged error of the gray answer;
-    * ``ratio_...``: each picture's error divided by its own gray error, averaged: nearly gray pictures weigh most;
-    * ``oracle_rmse_of_K``, ``oracle_rmse_of_1``: the cINN paper's measure, in RGB of 0..1, see :func:`oracle_error`; of
-      one sample it is a plain error;
-    * ``deviation``, ``variance``, ``pairwise_distance``: how the samples differ in ab, and ``variance_rgb`` in RGB of
-      0..1, as the paper has it; if there are at least two;
-    * ``colourfulness`` and ``colourfulness_truth``: Hasler and Suesstrunk's, of the first sample and of the truth;
+    * ``rmse_gray``, ``rmse_best_guess``, ``rmse_centre``, ``rmse_one_sample``, ``rmse_best_of_K``: the error of gray,
+      of the conditional mean, of temperature 0, of the first sample, and of the best of K samples as a whole;
+    * ``of_gray_...``: that averaged error divided by the averaged error of gray;
+    * ``ratio_...``: the error of each picture divided by its own error of gray: nearly gray pictures have most weight;
+    * ``oracle_rmse_of_K``, ``oracle_rmse_of_1``: the measure of the cINN paper, in RGB of 0..1, see
+      :func:`oracle_error`; for one sample it is an ordinary error;
+    * ``deviation``, ``variance``, ``pairwise_distance``: the diversity of samples in ab, and ``variance_rgb`` in RGB of
+      0..1, as in the paper; for at least two samples;
+    * ``colourfulness``, ``colourfulness_truth``: that of Hasler and Suesstrunk, of the first sample and of the truth;
     * ``frechet_...``, ``top5_...``: see :meth:`ClassifierMetrics.compute`; if the classifier's weights are installed;
-    * ``coverage_50_...``, ``coverage_90_...``, ``calibration_error_...``: where the true a and b fall among at least 39
-      samples at the network's size, of ``pixels`` and of ``pictures``, that is their averages over all pixels, both
-      channels averaged; see :mod:`cinn_app.metrics.calibration`; and among samples of the density as it was learnt, of
-      ``density_pixels`` and ``density_pictures``, see :meth:`Colorizer.sample_density`;
-    * ``lightness_error_p99``: 99th percentile over all pixels of how far the output's lightness is off;
+    * ``coverage_50_...``, ``coverage_90_...``, ``calibration_error_...``: the rank of the true a and b among at least
+      39 samples at the network's size, for ``pixels`` and for ``pictures``, their averages over all pixels, averaged
+      over both channels, see :mod:`cinn_app.metrics.calibration`; for ``density_pixels`` and ``density_pictures`` among
+      samples of the trained density, see :meth:`Colorizer.sample_density`;
+    * ``lightness_error_p99``: 99th percentile over all pixels of the error of the output's lightness;
     * ``pictures_per_second``: one colouring each, from the photograph in memory to the finished picture.
 
     Args:
@@ -72,12 +73,12 @@ def evaluate_colorizer(
     Raises:
         DataError: if a source is missing, or holds no colour photograph.
     """
-    chosen = evenly_spread(len(image_names(data)), limit)
+    numbers = evenly_spread(len(image_names(data)), limit)
     compared: list[Comparison] = []
     problems: list[str] = []
     classifier, notes = _classifier(colorizer)
-    with progress("Colouring and comparing", len(chosen)) as advance:
-        for number, image in zip(chosen, iterate_images(data, set(chosen)), strict=True):
+    with progress("Colouring and comparing", len(numbers)) as advance:
+        for number, image in zip(numbers, iterate_images(data, set(numbers)), strict=True):
             try:
                 photograph = read_photograph(io.BytesIO(image.content), keep_colour=True)
             except ImageError as error:
@@ -86,7 +87,7 @@ def evaluate_colorizer(
                 if photograph.colours is None:
                     problems.append(f"{image.name}: has no colours to be compared with")
                 else:
-                    # With one seed for all, their samples would err alike.
+                    # A seed for each: with one for all, their samples would err alike.
                     comparison = compare(colorizer, photograph, samples, temperature, seed=number)
                     if classifier:
                         classifier.update(image.name, comparison.pictures)

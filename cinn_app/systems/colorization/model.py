@@ -1,13 +1,14 @@
-"""Diverse colorization: a conditional flow over the chroma of a photograph, given its lightness.
+r"""The colorization model: a conditional flow over the chroma of a photograph, given its lightness.
 
-After Ardizzone et al. 2019 (arXiv 1907.02392) with the pyramid of Wavelet Flow (Yu et al. 2020, arXiv 2010.13821):
+After Ardizzone et al. 2019 (arXiv 1907.02392), with the pyramid of Wavelet Flow (Yu et al. 2020, arXiv 2010.13821):
 
-* a pretrained encoder and a feature pyramid read the lightness `L` and predict the mean chroma `m`;
-* the normalised chroma's residual `r = ab - m` is a Haar pyramid, each band a conditional flow of its own:
-  `log p(ab | L) = sum over scales of log N(z_s; 0, 1) + log|det dz_s / dr_s|`.
+* a pretrained encoder and a feature pyramid predict the mean chroma :math:`m` from the lightness :math:`L`;
+* the residual :math:`r = ab - m`, normalised, is a Haar pyramid whose bands each have a conditional flow:
 
-Meaning lives in the mean, and samples vary around it. Everything here works on batches of tensors; photographs and
-full resolution are the business of :class:`cinn_app.systems.colorization.colorizer.Colorizer`.
+.. math:: \log p(ab \mid L) = \sum_s \log N(z_s; 0, 1) + \log |\det \partial z_s / \partial r_s|
+
+The mean carries the meaning, and samples vary around it. This module works on batches of tensors;
+:class:`cinn_app.systems.colorization.colorizer.Colorizer` works on photographs at full resolution.
 """
 
 import math
@@ -42,19 +43,19 @@ TARGET_STRIDE = 4
 #: Mean and standard deviation of a and b over photographs, in Lab units.
 AB_OFFSET = (2.4, 7.4)
 AB_SCALE = (11.2, 16.8)
-#: Turns nats per normalised dimension into nats per dimension in Lab units: the mean log-scale of a and b.
+#: The mean log-scale of a and b: converts nats per normalised dimension to nats per dimension in Lab units.
 LOG_SCALE = sum(map(math.log, AB_SCALE)) / 2
-#: The guided filter's window in pixels of the chroma, and the variance of lightness in 0..1 that is an edge to it.
+#: The guided filter's window in pixels of the chroma, and its regularisation: a variance of lightness in 0..1.
 SETTLING_WINDOW, SETTLING_EPSILON = 13, 0.01
-#: Bounds the log-scales that come straight from the condition.
+#: Bound of the log-scales that come directly from the condition.
 CONDITIONAL_CLAMP = 4.0
 
 
 class Conditions(NamedTuple):
-    """What the flow is told about a batch of photographs.
+    """The conditions of the flow for a batch of photographs.
 
     Attributes:
-        mean: the expected chroma, normalised, ``(batch, 2, height / 4, width / 4)``.
+        mean: the mean chroma, normalised, ``(batch, 2, height / 4, width / 4)``.
         scales: one tensor per scale of the flow, at strides 8, 16, 32 and 64.
     """
 
@@ -62,23 +63,16 @@ class Conditions(NamedTuple):
     scales: tuple[Tensor, ...]
 
     def first(self, count: int) -> "Conditions":
-        """Keep the first photographs only."""
+        """Return those of the first photographs."""
         return Conditions(self.mean[:count], tuple(condition[:count] for condition in self.scales))
-
-    def repeat(self, samples: int) -> "Conditions":
-        """Repeat each photograph so that several samples of it make one batch."""
-        return Conditions(
-            self.mean.repeat_interleave(samples, 0),
-            tuple(condition.repeat_interleave(samples, 0) for condition in self.scales),
-        )
 
 
 class Losses(NamedTuple):
-    """What one batch costs; all but the total are only watched.
+    """The losses of a batch; all but the total are only logged.
 
     Attributes:
-        total: what is minimised.
-        bits_per_dim: of ab in Lab units at stride 4, noise included.
+        total: the training objective.
+        bits_per_dim: of ab in Lab units at stride 4, with the training's noise.
         mean_rmse: root mean squared error of the mean, in Lab units.
         nats_by_scale: negative log-likelihood per normalised dimension, fine to coarse.
     """
@@ -90,12 +84,12 @@ class Losses(NamedTuple):
 
 
 def normalise(ab: Tensor) -> Tensor:
-    """Bring ab ``(..., 2, height, width)`` from Lab units to zero mean and unit deviation."""
+    """Convert ab ``(..., 2, height, width)`` from Lab units to zero mean and unit deviation."""
     return (ab - ab.new_tensor(AB_OFFSET)[:, None, None]) / ab.new_tensor(AB_SCALE)[:, None, None]
 
 
 def denormalise(ab: Tensor) -> Tensor:
-    """Undo :func:`normalise`."""
+    """Convert ab back to Lab units: the inverse of :func:`normalise`."""
     return ab * ab.new_tensor(AB_SCALE)[:, None, None] + ab.new_tensor(AB_OFFSET)[:, None, None]
 
 
@@ -116,62 +110,55 @@ class ColorizationModel(nn.Module):
         self.haar = HaarDownsampling()
 
     def condition(self, lightness: Tensor, stem_features: Tensor | None = None) -> Conditions:
-        """Read a batch of photographs.
+        """Compute the conditions of a batch of photographs.
 
         Args:
             lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 64.
-            stem_features: what the encoder's stem makes of it, where that has been computed before.
+            stem_features: of the encoder's stem, if they are cached.
         """
         output = self.pyramid(self.encoder(lightness, stem_features), lightness)
         mean = output.mean.float()
-        # Each scale sees the predicted colours at its own stride, as they are and as the bands they would give. What
-        # the flow wants of them must not bend the mean: that is the squared error's.
-        low, conditions = mean.detach(), []
+        # Each scale gets the mean at its own stride, as it is and as the bands it would give. The flow's gradient must
+        # not change the mean, which is that of the squared error.
+        low, scales = mean.detach(), []
         for level, condition in enumerate(output.conditions, start=1):
-            bands = self.haar(low)[0] / 2**level
-            conditions.append(torch.cat([condition.float(), bands], 1))
-            low = self.haar(low)[0][:, :2]
-        return Conditions(mean, tuple(conditions))
+            bands = self.haar(low)[0]
+            scales.append(torch.cat([condition.float(), bands / 2**level], 1))
+            low = bands[:, :2]
+        return Conditions(mean, tuple(scales))
 
-    def residual(self, conditions: Conditions) -> FlowDistribution:
-        """Return ``p(r | L)``, the distribution of the residual ``r = ab - m``, all normalised."""
+    def distribution(self, conditions: Conditions) -> FlowDistribution:
+        """Return the distribution of the residual ``ab - m``, normalised, ``(2, height / 4, width / 4)``."""
         return FlowDistribution(self.flow, conditions.mean.shape[1:], conditions.scales)
 
     def encode(self, ab: Tensor, conditions: Conditions) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Map chroma in Lab units, ``(batch, 2, height / 4, width / 4)``, to latents and ``log p(ab | L)`` in nats."""
-        latents, log_probs = self.residual(conditions).encode_by_scale(normalise(ab) - conditions.mean.detach())
-        return latents, torch.stack(log_probs).sum(0) - LOG_SCALE * ab[0].numel()
-
-    def decode(self, latents: Sequence[Tensor], conditions: Conditions) -> tuple[Tensor, Tensor]:
-        """Map latents, fine to coarse, to chroma in Lab units and its ``log p(ab | L)`` in nats, ``(batch,)``."""
-        residual, log_prob = self.residual(conditions).decode(tuple(latents))
-        return denormalise(residual + conditions.mean), log_prob - LOG_SCALE * residual[0].numel()
-
-    def draw(
-        self, shape: Sequence[int], temperature: Sequence[float], generator: torch.Generator
-    ) -> tuple[Tensor, ...]:
-        r"""Draw latents, fine to coarse, each value from :math:`N(0, T_s^2)` of its scale.
-
-        Temperature 1, decoded and not settled, samples the density that was learnt.
-
-        Args:
-            shape: of the chroma, ``(batch, 2, height / 4, width / 4)``.
-            temperature: standard deviation of the latent per scale, fine to coarse.
-            generator: makes draws repeatable.
-        """
-        return tuple(FlowDistribution(self.flow, shape[1:]).sample_latent(shape[:1], temperature, generator))
-
-    def settle(self, ab: Tensor, conditions: Conditions, lightness: Tensor) -> Tensor:
-        """Let a sample's departure from the mean follow the things in the picture instead of the wavelets' blocks.
-
-        The departure, not the mean, goes through a guided filter (He et al. 2010): it becomes locally linear in the
-        lightness, so that steps where there is no edge are smoothed away. What comes out is encoded anew where its
-        likelihood is wanted.
+        """Map chroma to latents.
 
         Args:
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
-            conditions: from :meth:`condition`.
-            lightness: L* in 0..100, ``(batch, 1, height, width)``, or a batch of one for all.
+            conditions: of as many photographs, or of one.
+
+        Returns:
+            The latents, fine to coarse, and ``log p(ab | L)`` in nats, ``(batch,)``.
+        """
+        latents, log_probs = self.distribution(conditions).encode_by_scale(normalise(ab) - conditions.mean)
+        return latents, torch.stack(log_probs).sum(0) - LOG_SCALE * ab[0].numel()
+
+    def decode(self, latents: Sequence[Tensor], conditions: Conditions) -> tuple[Tensor, Tensor]:
+        """Map latents to chroma: the inverse of :meth:`encode`, with the same log-likelihood."""
+        residual, log_prob = self.distribution(conditions).decode(tuple(latents))
+        return denormalise(residual + conditions.mean), log_prob - LOG_SCALE * residual[0].numel()
+
+    def settle(self, ab: Tensor, conditions: Conditions, lightness: Tensor) -> Tensor:
+        """Smooth a sample along the edges of the lightness, which removes the block steps of the wavelets.
+
+        A guided filter (He et al. 2010) makes the difference between sample and mean locally linear in the lightness:
+        steps without an edge in the lightness disappear. The mean stays. The result has other latents than the sample.
+
+        Args:
+            ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
+            conditions: of as many photographs, or of one.
+            lightness: L* in 0..100, ``(batch, 1, height, width)``, or of one photograph.
 
         Returns:
             Chroma of the same shape.
@@ -190,34 +177,33 @@ class ColorizationModel(nn.Module):
         objective: ColorizationObjective,
         flow_share: float = 1.0,
     ) -> Losses:
-        """Compute the training objective of one batch.
+        r"""Compute the training objective of a batch.
 
         .. math::
-            \\mathcal L = \\frac1S \\sum_s \\frac{-\\log p(r_s \\mid r_{>s}, L)}{\\dim r_s}
-                + \\lambda \\, \\lVert ab - m(L) \\rVert^2
+            \mathcal L = \frac1S \sum_s \frac{-\log p(r_s \mid r_{>s}, L)}{\dim r_s}
+                + \lambda \, \lVert ab - m(L) \rVert^2
 
-        Every scale weighs the same, per dimension of its own: each density has its own weights, so the optimum is that
-        of the plain likelihood, but the pyramid they share is not drowned in fine texture.
+        All scales have the same weight per dimension. Each density has its own weights, so the optimum is that of the
+        plain likelihood, but the fine scales do not dominate the pyramid that all of them share.
 
         Args:
             lightness: L* in 0..100, ``(batch, 1, height, width)``.
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
-            stem_features: what the encoder's stem makes of the lightness, or ``None`` to compute it.
+            stem_features: of the encoder's stem, or ``None`` to compute them.
             objective: the recipe's.
-            flow_share: of the batch, the first views, from which the likelihood's mean is estimated. The flow takes
-                most of the time, and the mean, which decides what is sky and what is skin, most pictures.
+            flow_share: share of the batch that the likelihood is estimated from, the first views. The flow takes most
+                of the time, and the mean needs the most pictures.
         """
         conditions = self.condition(lightness, stem_features)
         target = normalise(ab)
         error = (target - conditions.mean).square()
-        few = math.ceil(flow_share * len(ab))
-        noisy = target[:few] + objective.noise * torch.randn_like(target[:few])
-        conditions = conditions.first(few)
-        latents, log_probs = self.residual(conditions).encode_by_scale(noisy - conditions.mean.detach())
+        count = math.ceil(flow_share * len(ab))
+        noisy = target[:count] + objective.noise * torch.randn_like(target[:count])
+        distribution = self.distribution(conditions.first(count))
+        latents, log_probs = distribution.encode_by_scale(noisy - conditions.mean[:count].detach())
         nats = [-log_prob.mean() / z[0].numel() for z, log_prob in zip(latents, log_probs, strict=True)]
         total = torch.stack(nats).mean() + objective.mean_weight * error.mean()
-        dims = target[0].numel()
-        bits = (-torch.stack(log_probs).sum(0).mean() / dims + LOG_SCALE) / math.log(2)
+        bits = (-torch.stack(log_probs).sum(0).mean() / target[0].numel() + LOG_SCALE) / math.log(2)
         lab_error = error.mean((0, 2, 3)) * error.new_tensor(AB_SCALE).square()
         return Losses(total, bits.detach(), lab_error.mean().sqrt().detach(), tuple(n.detach() for n in nats))
 
@@ -227,7 +213,7 @@ def _build_flow(architecture: ColorizationArchitecture) -> HaarPyramid:
     for scale, couplings in enumerate(architecture.couplings):
         base = scale == len(architecture.couplings) - 1
         channels = 8 if base else 6
-        # The pyramid's condition, the mean's four bands of two channels, and for details the coarser residual.
+        # The pyramid's condition, four bands of the mean's two channels, and for details the coarser residual.
         condition = architecture.condition_channels[scale] + 8 + (0 if base else 2)
         subnet = conv_subnet(architecture.subnet_widths[scale])
         steps: list[Bijection] = [ConditionalAffine(channels, subnet, condition, CONDITIONAL_CLAMP)]

@@ -1,9 +1,9 @@
-"""What the mark of a finished picture says, as what to ask for to get the same colours again.
+"""The provenance record of a finished picture, read as what gives the same colours again.
 
 >>> import numpy as np
 >>> from cinn_app import Colorizer
 >>> colorizer, gray = Colorizer.load("colorize"), np.full((90, 120), 128, np.uint8)
->>> made = Provenance.of(colorizer.colorize(gray, 4, seed=7)[2].mark(strength=0.8), colorizer, (90, 120))
+>>> made = Provenance.of(colorizer.colorize(gray, 4, seed=7)[2].record(strength=0.8), colorizer, (90, 120))
 >>> made.seed, made.sample, made.strength, made.lacking
 (7, 2, 0.8, ())
 """
@@ -17,22 +17,22 @@ from pydantic import BaseModel, Field, ValidationError
 
 from cinn_app.axes import match_axis
 from cinn_app.errors import CinnError
-from cinn_app.systems.colorization.axes import MAX_STEP
-from cinn_app.systems.colorization.colorizer import MAX_TEMPERATURE, Colorizer
+from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
+from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.hints import Hint, Hints
 
 __all__ = ["Lack", "Provenance"]
 
-#: What a mark names and does not hold, or what does not fit here.
+#: What a record names but does not hold, or what does not fit this model or picture.
 Lack = Literal["weights", "reference", "kept", "hints", "axes", "temperature"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Record(BaseModel):
-    """A mark may come from anyone's file."""
+    """A provenance record, which may come from anyone's file."""
 
     weights: str = ""
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     sample: Annotated[int, Field(ge=0, le=100_000)]
     temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=1)]
     strength: Annotated[Finite, Field(ge=0)] = 1.0
@@ -43,17 +43,17 @@ class _Record(BaseModel):
 
 
 class Provenance(NamedTuple):
-    """How a colouring came about, and can come about again.
+    """How a colouring was made, and can be made again.
 
     Attributes:
         seed: of the draw.
-        sample: its number there, from 0.
+        sample: its number in the draw, from 0.
         temperature: of the coarsest scale.
         strength: factor of the chroma.
         axes: steps along the model's axes of colour.
         hints: laid on the photograph, if there were any.
         reference: digest of the palette that was taken on, if any.
-        lacking: what made it besides and cannot be had again; without any the colours are the same.
+        lacking: what else made it and is not available; if empty, the colours are the same.
     """
 
     seed: int
@@ -75,7 +75,7 @@ class Provenance(NamedTuple):
             size: height and width of the picture.
 
         Returns:
-            The provenance, or ``None`` without a record of one drawn colouring: a contact sheet's is of several.
+            The provenance, or ``None`` without a record of one drawn colouring; that of a contact sheet is of several.
         """
         if record is None or "samples" in record:
             return None
@@ -83,19 +83,19 @@ class Provenance(NamedTuple):
             made = _Record.model_validate(dict(record))
         except (ValidationError, CinnError):
             return None
-        there = {"reference": made.reference, "kept": made.kept}
-        lacking: list[Lack] = [name for name in ("reference", "kept") if there[name]]
+        named = {"reference": made.reference, "kept": made.kept}
+        lacking: list[Lack] = [name for name in ("reference", "kept") if named[name]]
         if made.weights != colorizer.settings()["weights"]:
             lacking.append("weights")
         hints = None
         if made.hints:
             try:
                 hints = Hints(made.hints).on(size)
-            except CinnError:  # it has been cropped or made smaller since
+            except CinnError:  # the picture was cropped or made smaller since
                 lacking.append("hints")
         axes = {}
         for name, step in made.axes.items():
-            with contextlib.suppress(CinnError):  # of other weights
+            with contextlib.suppress(CinnError):  # an axis of other weights
                 axes[match_axis(colorizer.axes, name).name] = step
         if len(axes) < len(made.axes):
             lacking.append("axes")

@@ -1,4 +1,4 @@
-"""The condition network: from frozen encoder features to a guess at the colours and a condition per scale."""
+"""The condition network: from the encoder's features to the mean chroma and a condition per scale."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,10 +18,10 @@ FEATURE_SCALE = 6.0
 
 
 class PyramidOutput(NamedTuple):
-    """What the pyramid says of a batch of photographs.
+    """The outputs for a batch of photographs.
 
     Attributes:
-        mean: the expected chroma at stride 4, normalised, ``(batch, 2, height / 4, width / 4)``.
+        mean: the mean chroma at stride 4, normalised, ``(batch, 2, height / 4, width / 4)``.
         conditions: one tensor per flow scale, strides 8, 16, 32 and 64.
     """
 
@@ -32,9 +32,8 @@ class PyramidOutput(NamedTuple):
 class ColourPyramid(nn.Module):
     """A feature pyramid, top down: context at the coarse end, edges of the lightness at the fine end.
 
-    Self-attention at stride 32 lets every part of the picture know of every other, so that one object may get one
-    colour; residual convolutions carry it to the finer levels, where the encoder's features and the lightness itself
-    join in.
+    Self-attention at stride 32 connects all parts of the picture, so that one object can get one colour. Residual
+    convolutions carry this to the finer levels, which add the encoder's features and the lightness itself.
 
     Args:
         feature_channels: channels of the encoder's features at strides 8, 16 and 32.
@@ -55,7 +54,7 @@ class ColourPyramid(nn.Module):
         super().__init__()
         w4, w8, w16, w32, w64 = widths
         in8, in16, in32 = feature_channels
-        # Each level takes in the encoder's features (the finest has none) and the lightness's pixels.
+        # The levels' inputs: the encoder's features, except at stride 4, and at strides 4 and 8 the lightness's pixels.
         self.lateral32 = nn.Conv2d(in32, w32, 1)
         self.lateral16 = nn.Conv2d(in16, w16, 1)
         self.lateral8 = nn.Conv2d(in8 + 64, w8, 1)
@@ -82,7 +81,7 @@ class ColourPyramid(nn.Module):
         )
 
     def forward(self, features: Sequence[Tensor], lightness: Tensor) -> PyramidOutput:
-        """Read a batch of photographs.
+        """Compute mean and conditions of a batch of photographs.
 
         Args:
             features: the encoder's, at strides 8, 16 and 32.

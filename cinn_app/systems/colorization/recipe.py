@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from cinn_app.recipes import Clamp, Fraction, NotNegative, Positive, Recipe, Section, Temperature, Training
+from cinn_app.limits import MAX_TEMPERATURE
+from cinn_app.recipes import Clamp, Fraction, Positive, Recipe, Section, Training
 
 __all__ = [
     "ColorizationArchitecture",
@@ -40,7 +41,7 @@ class ColorizationArchitecture(Section):
 
 
 class ColorizationData(Section):
-    """How training views are drawn from pictures."""
+    """How training views are cut from pictures."""
 
     size: Annotated[int, Field(gt=0, multiple_of=64)]
     views_sharp: Positive
@@ -51,59 +52,60 @@ class ColorizationData(Section):
 
 
 class ColorizationObjective(Section):
-    """What is minimised: the flow's negative log-likelihood and the squared error of its mean.
+    """The training objective: the negative log-likelihood of the flow and the squared error of the mean.
 
     Attributes:
-        noise: standard deviation of what is added to the normalised chroma.
+        noise: standard deviation of the noise that is added to the normalised chroma.
         mean_weight: of the squared error.
-        flow_share: of every batch, from which the flow learns; the mean learns from all of it.
+        flow_share: share of every batch that the flow learns from; the mean learns from all of it.
     """
 
     noise: Annotated[float, Field(gt=0, le=1)]
     mean_weight: Annotated[float, Field(ge=0)]
-    flow_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # checkpoints from before there was a choice
+    flow_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # the default is for checkpoints that have no such key
 
 
 class ColorizationSchedule(Training):
-    """Optimiser and schedule, and how fast the encoder goes along.
+    """Optimiser and schedule, and the pace of the encoder.
 
     Attributes:
-        encoder_pace: of the learning rate, what the encoder's weights above its stem learn with; 0 freezes them.
+        encoder_pace: factor of the learning rate for the encoder's weights above its stem; 0 freezes them.
     """
 
-    encoder_pace: Fraction = 0.0  # checkpoints from before there was a choice
+    encoder_pace: Fraction = 0.0  # the default is for checkpoints that have no such key
 
 
 class ColorizationSampling(Section):
-    """Defaults for those who use the model.
+    r"""Defaults of sampling.
 
     Attributes:
         temperature: standard deviation of the latent per scale, strides 8, 16, 32 and 64.
-        tint: standard deviation of what a whole picture's a and b have in common, in Lab units, at that temperature.
-        cast: share of what a sample's colours have in common that is left before they are made vivid.
-        vividness: factor of a pale sample's chroma: where several colours are plausible, their mean is paler than each.
-        vividness_spread: standard deviation of the factor from sample to sample, as a share of it.
-        chroma_limit: chroma in Lab units that is left as it is; the nearer to it, the less a colour gains.
+        tint: standard deviation of a whole picture's tint in a and b, in Lab units, at that temperature.
+        cast: share of a sample's mean chroma that is left before the colours are made vivid.
+        vividness: factor of a pale sample's chroma: the mean of plausible colours is paler than each of them.
+        vividness_spread: standard deviation of that factor between samples, as a share of it; below :math:`1/\sqrt 3`,
+            so that the factor of every sample is positive.
+        chroma_limit: chroma in Lab units that stays as it is; the nearer to it, the less a colour gains.
     """
 
-    temperature: Annotated[list[Temperature], Field(min_length=4, max_length=4)]
-    tint: Annotated[list[NotNegative], Field(min_length=2, max_length=2)] = Field(
-        [0.0, 0.0]
-    )  # of older checkpoints, too
+    temperature: Annotated[
+        list[Annotated[float, Field(ge=0.01, le=MAX_TEMPERATURE)]], Field(min_length=4, max_length=4)
+    ]
+    tint: Annotated[list[Annotated[float, Field(ge=0, le=100)]], Field(min_length=2, max_length=2)] = Field([0.0, 0.0])
     cast: Fraction = 1.0
-    vividness: Annotated[float, Field(gt=0, le=3)] = 1.0
-    vividness_spread: Fraction = 0.0
-    chroma_limit: Annotated[float, Field(gt=0)] = 100.0
+    vividness: Annotated[float, Field(ge=0.1, le=3)] = 1.0
+    vividness_spread: Annotated[float, Field(ge=0, le=0.57)] = 0.0
+    chroma_limit: Annotated[float, Field(ge=1, le=1000)] = 100.0
 
     @model_validator(mode="before")
     @classmethod
     def _without_coherence(cls, given: Any) -> Any:
-        """Read checkpoints from before the tint, whose coarsest latent had something in common instead."""
+        """Drop a key that only the first checkpoints have, which the tint has replaced."""
         return {key: value for key, value in given.items() if key != "coherence"} if isinstance(given, dict) else given
 
 
 class ColorizationRecipe(Recipe):
-    """A colorizer, whole."""
+    """The recipe of a colorizer."""
 
     system: Literal["colorization"]
     training: ColorizationSchedule

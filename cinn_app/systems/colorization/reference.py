@@ -1,8 +1,8 @@
-r"""A reference: the colours of one picture, for other photographs to take on.
+r"""The colours of a reference picture, which other photographs take on.
 
-A palette is a cloud of colours without places, each with its rank among the picture's lightnesses, so that what is dark
-takes the colours of what is dark. How far a colouring is from it is the sliced Wasserstein distance (Rabin et al.
-2011): over many directions :math:`\theta` the mean squared difference between both clouds' sorted shadows,
+A palette is a cloud of colours without places, each with its rank among the lightnesses of the picture, so that dark
+things take the colours of dark things. The distance of a colouring from it is the sliced Wasserstein distance (Rabin et
+al. 2011): over many directions :math:`\theta` the mean squared difference of the sorted projections of both clouds,
 
 .. math:: SW^2 = 3 \, \mathrm{E}_\theta
     \lVert \operatorname{sort}(\theta^T x) - \operatorname{sort}(\theta^T y) \rVert^2
@@ -18,20 +18,21 @@ from torch.nn import functional
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging import ImageSource, Photograph, lightness_and_ab_to_rgb8, read_photograph
+from cinn_app.limits import DIGEST_DIGITS
 
 __all__ = ["Palette"]
 
-#: Colours are gathered over cells of so fine a grid.
+#: Colours are averaged over the cells of a grid of this many rows and columns.
 GRID = 64
-#: The range of lightness ranks, in Lab units: how much their order counts against colour.
+#: The range of lightness ranks, in Lab units: their weight relative to colour.
 RANKS = 40.0
-#: How many times three directions the clouds are compared along.
+#: The clouds are compared along this many orthonormal frames of three directions.
 FRAMES = 8
 
 
 @runtime_checkable
 class Coloured(Protocol):
-    """What a :class:`cinn_app.systems.colorization.colouring.Colouring` has that counts here."""
+    """A photograph with chroma, such as a :class:`cinn_app.systems.colorization.colouring.Colouring`."""
 
     @property
     def photograph(self) -> Photograph: ...
@@ -42,7 +43,7 @@ class Coloured(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Palette:
-    """The colours of a picture. One palette serves any number of photographs, such as those of an album.
+    """The colours of a picture, for any number of photographs, such as those of an album.
 
     Attributes:
         cloud: ranks of lightness, a and b, ``(3, colours)``.
@@ -52,7 +53,7 @@ class Palette:
 
     @classmethod
     def of(cls, picture: ImageSource | Photograph | Coloured) -> "Palette":
-        """Gather the colours of a picture in colour, or of a colouring.
+        """Take the colours of a colour picture or of a colouring.
 
         Raises:
             ImageError: if the picture cannot be read or has no colours.
@@ -71,13 +72,13 @@ class Palette:
 
     @property
     def digest(self) -> str:
-        """Tell palettes apart in few letters: a picture's mark has no room for all of its colours."""
-        return hashlib.sha256(self.cloud.numpy().round(1).tobytes()).hexdigest()[:12]
+        """A short digest of the colours, for provenance records, which have no room for all of them."""
+        return hashlib.sha256(self.cloud.numpy().round(1).tobytes()).hexdigest()[:DIGEST_DIGITS]
 
     def swatches(self, count: int = 8) -> list[str]:
-        """Show the palette in few colours from dark to light, as ``#rrggbb``.
+        """Return a few colours of the palette from dark to light, as ``#rrggbb``.
 
-        Each stands for an equal share of the picture: of its colours the one more vivid than three quarters of them.
+        Each represents an equal share of the picture: it is the upper quartile of that share by vividness.
         """
         by_rank = self.cloud[:, self.cloud[0].argsort()]
         chosen = []
@@ -90,19 +91,19 @@ class Palette:
         return [f"#{bytes(colour).hex()}" for colour in rgb[0].tolist()]
 
     def distance(self, ab: Tensor, lightness: Tensor) -> Tensor:
-        """Return how far colourings of a photograph are from the palette: mean squared, in Lab units, ``(batch,)``.
+        """Return the squared distance of colourings of a photograph from the palette, in Lab units, ``(batch,)``.
 
         Args:
             ab: ``(batch, 2, height, width)``.
-            lightness: of the photograph at that size, ``(1, height, width)``.
+            lightness: L* of the photograph at that size, ``(1, height, width)``.
         """
-        # Whole frames of three, so that no direction of colour counts more than another.
+        # Complete frames, so that no direction of colour has more weight than another.
         frames = torch.randn(FRAMES, 3, 3, generator=torch.Generator().manual_seed(0))
         directions = torch.linalg.qr(frames).Q.flatten(0, 1).to(ab)
-        shadows = (directions @ _cloud(ab, lightness)).sort(-1).values
+        projections = (directions @ _cloud(ab, lightness)).sort(-1).values
         own = (directions @ self.cloud.to(ab)).sort(-1).values
-        own = functional.interpolate(own[None], shadows.shape[-1], mode="linear", align_corners=True)
-        return 3 * (shadows - own).square().mean((1, 2))
+        own = functional.interpolate(own[None], projections.shape[-1], mode="linear", align_corners=True)
+        return 3 * (projections - own).square().mean((1, 2))
 
 
 def _cloud(ab: Tensor, lightness: Tensor) -> Tensor:

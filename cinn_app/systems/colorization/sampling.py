@@ -1,7 +1,9 @@
-"""From seeds and wishes to chroma: latents drawn, decoded, settled on the things in the picture, and made vivid."""
+"""Sampling: latents are drawn and decoded, settled along the edges of the photograph, tinted and made vivid."""
 
 import math
+import operator
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.errors import CinnError
-from cinn_app.flows import random_orthogonal
+from cinn_app.flows import FlowDistribution, random_orthogonal
+from cinn_app.limits import MAX_SEED
 from cinn_app.systems.colorization.axes import ColourAxis, sum_of_steps
 from cinn_app.systems.colorization.constraints import keep_region, meet_hints, meet_palette
 from cinn_app.systems.colorization.encoded import EncodedPhotograph
@@ -17,11 +20,11 @@ from cinn_app.systems.colorization.model import TARGET_STRIDE, ColorizationModel
 from cinn_app.systems.colorization.recipe import ColorizationSampling
 from cinn_app.systems.colorization.steering import Steering
 
-__all__ = ["draw_chroma", "draw_from_density", "generator_of"]
+__all__ = ["check_seed", "draw_chroma", "draw_from_density", "generator_of"]
 
-#: Of a cube, one of each opposite pair.
+#: One corner of each opposite pair of a cube's corners.
 CORNERS = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
-#: By so many L* two photographs differ, in mean or deviation, whose samples have been turned all the way round.
+#: A difference in L*, of mean or deviation, that turns the samples of a photograph once round against those of another.
 TURN = 10.0
 
 
@@ -35,51 +38,53 @@ def draw_chroma(
     numbers: Sequence[int],
     steering: Steering,
 ) -> Tensor:
-    r"""Draw chroma for each photograph of a batch, and steer it; none depends on what else is drawn.
+    r"""Draw chroma for a photograph, and steer it. No sample depends on which others are drawn.
 
-    Samples :math:`2k` and :math:`2k + 1` are antithetic: all that is random in one, :math:`z`, is :math:`-z` in the
-    other. Half of what the mean errs by is common to the whole picture, so that is not left to the coarsest latent's
-    few positions: a tint, and how vivid a sample is, are spread over samples, see :func:`_spread`. The latents draw
-    what differs from place to place, around the mean: the density's centre, from which they depart, is paler. At
-    temperature 1 they alone tell, as they have learnt to.
+    Samples :math:`2k` and :math:`2k + 1` are antithetic: where one has the random :math:`z`, the other has :math:`-z`.
+
+    Half of the mean's squared error is common to the whole picture. The few positions of the coarsest latent do not
+    draw that well, so a tint and the vividness are spread over the samples instead, see :func:`_spread`, and the
+    latents only draw what differs from place to place. They do so around the mean: the density's centre is paler, and
+    the difference is subtracted. Towards temperature 1 all of this fades, and the latents alone draw, as trained.
 
     Args:
         model: trained.
         sampling: the recipe's.
         axes: the model's.
-        encoded: the photograph, as often as it is to be coloured.
+        encoded: the photograph.
         temperature: of the latent per scale, fine to coarse.
-        seed: the same one draws the same again.
-        numbers: which samples of the seed to draw, one per photograph of the batch.
-        steering: what is asked of the colours beside chance.
+        seed: makes draws repeatable.
+        numbers: which samples of the seed to draw.
+        steering: constraints on the colours.
 
     Returns:
-        Lab units, ``(batch, 2, height / 4, width / 4)``, on the canvas.
+        Lab units, ``(samples, 2, height / 4, width / 4)`` of the canvas.
 
     Raises:
-        CinnError: if the steering does not fit the photograph or the model.
+        CinnError: if the steering does not fit the photograph or the model, or the seed is out of range.
     """
-    conditions = encoded.conditions
+    conditions, lightness = encoded.conditions, encoded.lightness
+    like = conditions.mean
     generators = [generator_of(seed, number // 2) for number in numbers]
-    side = conditions.mean.new_tensor([1 - 2 * (number % 2) for number in numbers])[:, None, None, None]
-    spread = _spread(seed, numbers, encoded.lightness.cpu()).to(conditions.mean)
-    added = _share_added(sampling, temperature)
-    latents = [side * z for z in _latents(model, conditions.mean, temperature, generators)]
-    latents[-1] = latents[-1] - added * latents[-1].mean((2, 3), keepdim=True)
+    sign = like.new_tensor([1 - 2 * (number % 2) for number in numbers])[:, None, None, None]
+    spread = _spread(seed, numbers, lightness.cpu()).to(like)
+    share = _share_added(sampling, temperature)
+    latents = [sign * z for z in _latents(model.distribution(conditions), temperature, generators)]
+    latents[-1] = latents[-1] - share * latents[-1].mean((2, 3), keepdim=True)
     step = sampling.temperature[-1] * sum_of_steps(axes, steering.axes, latents[-1].shape[1])
-    latents[-1] = latents[-1] + step.to(conditions.mean)[:, None, None]
-    ab = model.decode(latents, conditions)[0] - added * encoded.skew
+    latents[-1] = latents[-1] + step.to(like)[:, None, None]
+    ab = model.decode(latents, conditions)[0] - share * encoded.skew
     if steering.reference is not None:
         ab = meet_palette(model, encoded, ab, steering.reference)
-    ab = model.settle(ab, conditions, encoded.lightness)
+    ab = model.settle(ab, conditions, lightness)
     heat = temperature[-1] / sampling.temperature[-1]
-    tint = added * heat * spread[:, :2] * spread.new_tensor(sampling.tint)
+    tint = share * heat * spread[:, :2] * spread.new_tensor(sampling.tint)
     if steering.reference is None:
-        ab = _moderate(ab, sampling.cast**added)
-        ab = _enliven(ab, _vividness(sampling, heat, spread[:, 2]) ** added, sampling.chroma_limit)
-    else:  # it says how vivid the colours are, and nearly what they have in common
+        ab = _reduce_cast(ab, sampling.cast**share)
+        ab = _enliven(ab, _vividness(sampling, heat, spread[:, 2]) ** share, sampling.chroma_limit)
+    else:  # the reference determines the vividness, and most of what the colours have in common
         tint = tint / 2
-    ab = ab + _lay(tint, encoded.lightness)
+    ab = ab + _lay_over(tint, lightness)
     if steering.hints is not None:
         ab = meet_hints(model, encoded, ab, steering.hints)
     if steering.region is not None:
@@ -88,70 +93,85 @@ def draw_chroma(
 
 
 def draw_from_density(
-    model: ColorizationModel, encoded: EncodedPhotograph, seed: int
-) -> tuple[Tensor, tuple[tuple[Tensor, ...], Tensor]]:
-    """Draw chroma for each photograph of a batch from :math:`p(ab | L)` as it was learnt, with nothing added.
+    model: ColorizationModel, encoded: EncodedPhotograph, samples: int, seed: int
+) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
+    """Draw chroma from the trained density :math:`p(ab | L)`, with nothing added.
 
     Args:
         model: trained.
-        encoded: the photograph, as often as it is to be coloured.
-        seed: the same one draws the same again.
+        encoded: the photograph.
+        samples: how many to draw.
+        seed: makes draws repeatable.
 
     Returns:
-        Lab units, ``(batch, 2, height / 4, width / 4)``, on the canvas; and their latents, fine to coarse, with
-        ``log p(ab | L)`` in nats, ``(batch,)``.
+        Lab units, ``(samples, 2, height / 4, width / 4)`` of the canvas; the latents, fine to coarse; and
+        ``log p(ab | L)`` in nats, ``(samples,)``.
+
+    Raises:
+        CinnError: if the seed is out of range.
     """
-    conditions = encoded.conditions
-    generators = [generator_of(seed, number) for number in range(len(conditions.mean))]
-    latents = _latents(model, conditions.mean, [1.0] * len(conditions.scales), generators)
-    ab, log_probs = model.decode(latents, conditions)
-    return ab, (tuple(latents), log_probs)
+    generators = [generator_of(seed, number) for number in range(samples)]
+    latents = _latents(model.distribution(encoded.conditions), 1.0, generators)
+    ab, log_probs = model.decode(latents, encoded.conditions)
+    return ab, latents, log_probs
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as a Python integer, also one of numpy or torch.
+
+    Raises:
+        CinnError: if it is not a whole number, or is out of range.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= MAX_SEED:
+        raise CinnError(
+            "The seed {seed} is out of range: give a whole number from 0 to {most}.", seed=seed, most=MAX_SEED
+        )
+    return number
 
 
 def generator_of(seed: int, *numbers: int) -> torch.Generator:
-    """Make the generator of one sample of a seed, or of several together, always the same.
+    """Return the generator of a sample of a seed, or of several samples together.
 
     Raises:
-        CinnError: if the seed is negative.
+        CinnError: if the seed is out of range.
     """
-    if seed < 0:
-        raise CinnError(f"The seed {seed} is negative: give a whole number from 0.")
-    state = np.random.SeedSequence([seed, *numbers]).generate_state(1, np.uint64)[0]
+    state = np.random.SeedSequence([check_seed(seed), *numbers]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) & (2**63 - 1))
 
 
 def _latents(
-    model: ColorizationModel,
-    mean: Tensor,
-    temperature: Sequence[float],
-    generators: Sequence[torch.Generator],
-) -> list[Tensor]:
-    """Draw a latent like `mean` with each generator, so that none depends on what else is drawn."""
-    shape = (1, *mean.shape[1:])
-    drawn = [model.draw(shape, temperature, each) for each in generators]
-    return [torch.cat(scale).to(mean) for scale in zip(*drawn, strict=True)]
+    distribution: FlowDistribution, temperature: float | Sequence[float], generators: Sequence[torch.Generator]
+) -> tuple[Tensor, ...]:
+    """Draw one latent with each generator: fine to coarse, ``(samples, channels, height, width)`` per scale."""
+    drawn = [distribution.sample_latent((), temperature, generator) for generator in generators]
+    return tuple(torch.cat(scale) for scale in zip(*drawn, strict=True))
 
 
 def _spread(seed: int, numbers: Sequence[int], lightness: Tensor) -> Tensor:
-    r"""Place samples far from each other, ``(samples, 3)``: each eight of a seed at the corners of a cube.
+    r"""Place samples far from each other, ``(samples, 3)``: each eight of a seed are the corners of a cube.
 
-    The cube, :math:`\{\pm 1\}^3`, is turned at random, and anew for each photograph: a sample alone may lie anywhere on
-    the sphere through its corners, each of its coordinates uniform between :math:`\pm\sqrt 3`, with mean 0 and variance
-    1. Eight together have mean 0 and the identity as covariance, exactly. A sample's partner is at the opposite corner.
+    The cube :math:`\{\pm 1\}^3` has a random rotation, and another one for each photograph. So a single sample may lie
+    anywhere on the sphere through the corners, and each of its coordinates is uniform between :math:`\pm\sqrt 3`, with
+    mean 0 and variance 1. Eight together have exactly mean 0 and the identity as covariance. Samples :math:`2k` and
+    :math:`2k + 1` are opposite corners.
     """
-    photograph = _turn_of(lightness)
+    rotation = _rotation_of(lightness)
     placed = []
     for number in numbers:
         eight, corner = divmod(number, 8)
-        turn = photograph @ random_orthogonal(3, generator_of(seed, eight, 8)).float()
+        turn = rotation @ random_orthogonal(3, generator_of(seed, eight, 8)).float()
         placed.append((1 - 2 * (corner % 2)) * (turn * CORNERS[corner // 2]).sum(-1))
     return torch.stack(placed)
 
 
-def _turn_of(lightness: Tensor) -> Tensor:
-    """Find a rotation, ``(3, 3)``, that differs between photographs, but hardly between a film's neighbouring frames.
+def _rotation_of(lightness: Tensor) -> Tensor:
+    """Return a rotation, ``(3, 3)``, that differs between photographs, but hardly between frames of a film.
 
-    Were there none, one seed would lean the same way all through an album.
+    Without it one seed would tint all photographs of an album alike.
     """
     about_last, about_first = (2 * math.pi * stat / TURN for stat in (lightness.mean(), lightness.std()))
     generators = torch.zeros(2, 3, 3)
@@ -162,40 +182,39 @@ def _turn_of(lightness: Tensor) -> Tensor:
 
 
 def _share_added(sampling: ColorizationSampling, temperature: Sequence[float]) -> float:
-    r"""Find how much of what is added to latents a temperature needs: :math:`\frac{1 - T}{1 - T_0}` in 0..1.
+    r"""Return the share of tint, vividness and other additions at a temperature: :math:`\frac{1 - T}{1 - T_0}` in 0..1.
 
-    All of it at the usual temperature :math:`T_0` and below; none at :math:`T = 1`, that of the learnt density.
+    All at the recipe's temperature :math:`T_0` and below, none at :math:`T = 1`, that of the trained density.
     """
-    usual, asked = sampling.temperature[-1], temperature[-1]
-    return min(1.0, max(0.0, (1 - asked) / max(1e-6, 1 - usual)))
+    return min(1.0, max(0.0, (1 - temperature[-1]) / max(1e-6, 1 - sampling.temperature[-1])))
 
 
-def _moderate(ab: Tensor, kept: float) -> Tensor:
-    r"""Lessen the cast of a picture: along its mean chroma :math:`m = |m| \, u` each colour :math:`c` becomes
+def _reduce_cast(ab: Tensor, factor: float) -> Tensor:
+    r"""Reduce the cast of a picture: along its mean chroma :math:`m = |m| \, u` each colour :math:`c` becomes
 
     .. math:: c - (1 - k) \, \min(|m|, \max(0, c \cdot u)) \, u
 
-    so that the mean comes to about :math:`k \, m`, and what is gray does not take the opposite colour.
+    so that the mean becomes about :math:`k \, m`, and gray does not take the opposite colour.
 
     Args:
         ab: Lab units, ``(batch, 2, height, width)``.
-        kept: :math:`k`.
+        factor: :math:`k`.
     """
     mean = ab.mean((2, 3), keepdim=True)
     size = mean.norm(dim=1, keepdim=True)
     direction = mean / size.clamp(min=1e-6)
     along = (ab * direction).sum(1, keepdim=True)
-    return ab - (1 - kept) * torch.minimum(along.clamp(min=0), size) * direction
+    return ab - (1 - factor) * torch.minimum(along.clamp(min=0), size) * direction
 
 
 def _enliven(ab: Tensor, factor: Tensor, limit: float) -> Tensor:
-    r"""Make pale colours vivid, and leave vivid ones as they are: chroma :math:`C` becomes
+    r"""Make pale colours vivid and leave vivid ones as they are: chroma :math:`C` becomes
 
     .. math:: \frac{v \, C}{1 + (v - 1) \min(1, C / C_{max})}
 
     Args:
         ab: Lab units, ``(batch, 2, height, width)``.
-        factor: :math:`v` of each sample, ``(batch,)``.
+        factor: :math:`v > 0` of each sample, ``(batch,)``.
         limit: :math:`C_{max}`.
     """
     share = (ab.norm(dim=1, keepdim=True) / limit).clamp(max=1)
@@ -203,20 +222,21 @@ def _enliven(ab: Tensor, factor: Tensor, limit: float) -> Tensor:
     return ab * factor / (1 + (factor - 1) * share)
 
 
-def _vividness(sampling: ColorizationSampling, heat: float, spread: Tensor) -> Tensor:
-    r"""Find the factor of each sample's pale chroma, ``(samples,)``, from its place :math:`n`, ``(samples,)``.
+def _vividness(sampling: ColorizationSampling, heat: float, place: Tensor) -> Tensor:
+    r"""Return the factor of each sample's pale chroma, ``(samples,)``, from its place :math:`n`, ``(samples,)``.
 
-    .. math:: v \, \max(0, 1 + \min(1, t) \, s n), \quad t = T / T_0
+    .. math:: v \, (1 + \min(1, t) \, s n), \quad t = T / T_0
 
-    A mean of plausible colours is paler than each of them, by :math:`v`; photographs differ in how vivid they are, by
-    :math:`s`. Below the usual temperature :math:`T_0` samples differ less.
+    A mean of plausible colours is paler than each of them, by :math:`v`. Photographs differ in vividness, by :math:`s`;
+    the recipe keeps :math:`s \sqrt 3 < 1`, so all factors are positive. Below the usual temperature :math:`T_0` samples
+    differ less.
     """
-    factor: Tensor = sampling.vividness * (1 + min(1.0, heat) * sampling.vividness_spread * spread).clamp(min=0)
+    factor: Tensor = sampling.vividness * (1 + min(1.0, heat) * sampling.vividness_spread * place)
     return factor
 
 
-def _lay(tint: Tensor, lightness: Tensor) -> Tensor:
-    r"""Lay a tint over a whole picture, as far as grays can take it: :math:`2 \sqrt{l (1 - l)}` of it at lightness l.
+def _lay_over(tint: Tensor, lightness: Tensor) -> Tensor:
+    r"""Lay a tint over a picture as far as grays can take it: :math:`2 \sqrt{l (1 - l)}` of it at lightness :math:`l`.
 
     Args:
         tint: Lab units, ``(batch, 2)``.

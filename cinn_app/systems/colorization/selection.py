@@ -1,4 +1,4 @@
-"""Choosing among many colourings of one photograph, and seeing where they disagree."""
+"""Many colourings of one photograph: choosing among them, showing them side by side, and mapping where they differ."""
 
 import dataclasses
 import math
@@ -15,44 +15,51 @@ from cinn_app.imaging import contact_sheet, save_picture, shrink_photograph, ups
 from cinn_app.systems.colorization.colouring import Colouring
 
 __all__ = [
-    "DRAWN_FOR_EACH",
+    "CANDIDATES",
     "by_likelihood",
-    "diverse",
-    "keep_diverse",
-    "save_sheet",
+    "choose_diverse",
+    "contact_sheet_of",
+    "save_contact_sheet",
     "save_uncertainty",
-    "sheet_of",
     "uncertainty",
 ]
 
-#: Colourings to draw for each that :func:`keep_diverse` is to keep.
-DRAWN_FOR_EACH = 4
+#: Candidates that are drawn for each colouring that :func:`choose_diverse` keeps.
+CANDIDATES = 4
+#: The deviation that is white in a map, in Lab units: always the same, so that maps compare. At the defaults samples
+#: differ by 5 to 15.
+WHITE = 16.0
+#: Longer side of each picture on a contact sheet, in pixels.
+SIDE = 480
 
 
 def by_likelihood(colourings: Sequence[Colouring]) -> list[Colouring]:
-    """Order colourings of one photograph, the most probable first."""
+    """Sort colourings of one photograph, the most probable first."""
     return sorted(colourings, key=lambda colouring: colouring.log_prob, reverse=True)
 
 
-def diverse(colourings: Sequence[Colouring], count: int) -> list[Colouring]:
-    """Choose a few colourings that differ most: the most probable one, then always the one farthest from those chosen.
+def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colouring]:
+    """Choose the colourings that differ most: the most probable one, then always the one farthest from all chosen.
 
-    The least probable quarter is left out, if enough are left: what is farthest from all others is often a cast over
-    the whole picture, which the model itself thinks unlikely.
+    The least probable quarter is left out if there are enough: what is farthest from all others is often a cast over
+    the whole picture, which the model itself finds improbable.
 
-    Far is meant by root mean square difference of ab. This greedy choice is within a factor of two of the best spread
-    there is (Gonzalez 1985).
+    The distance is the root mean square difference of ab. This greedy choice is within a factor of two of the largest
+    possible spread (Gonzalez 1985).
 
     Args:
-        colourings: of one photograph.
-        count: how many to choose; all come back, in this order, where there are no more.
+        candidates: colourings of one photograph.
+        count: how many to choose; if there are no more, all of them are returned, in this order.
+
+    Returns:
+        Colourings that know their candidates, and whose settings name the number of these (``chosen_of``).
 
     Raises:
-        CinnError: if none are asked for, or the colourings are of photographs of different shapes.
+        CinnError: if `count` is below 1, or the colourings are of photographs of different shapes.
     """
     if count < 1:
-        raise CinnError(f"{count} colourings were asked for: ask for at least 1.")
-    ranked = by_likelihood(colourings)[: max(count, math.ceil(0.75 * len(colourings)))]
+        raise CinnError("{count} colourings were asked for: ask for at least 1.", count=count)
+    ranked = by_likelihood(candidates)[: max(count, math.ceil(0.75 * len(candidates)))]
     if not ranked:
         return []
     ab = _stack(ranked)
@@ -61,56 +68,38 @@ def diverse(colourings: Sequence[Colouring], count: int) -> list[Colouring]:
         nearest[chosen] = -1.0
         chosen.append(int(nearest.argmax()))
         nearest = torch.minimum(nearest, (ab - ab[chosen[-1]]).square().mean((1, 2, 3)))
-    return [ranked[number] for number in chosen]
-
-
-def keep_diverse(colourings: Sequence[Colouring], count: int) -> list[Colouring]:
-    """Choose as :func:`diverse` does; the settings of each, and so the mark of its file, say of how many."""
     return [
-        dataclasses.replace(colouring, settings={**colouring.settings, "chosen_of": len(colourings)})
-        for colouring in diverse(colourings, count)
+        dataclasses.replace(
+            ranked[number],
+            settings={**ranked[number].settings, "chosen_of": len(candidates)},
+            candidates=tuple(candidates),
+        )
+        for number in chosen
     ]
 
 
 def uncertainty(colourings: Sequence[Colouring]) -> Tensor:
-    """Map where colourings disagree: how far ab scatters about its mean at each pixel, in Lab units.
+    r"""Map where colourings differ: the deviation of ab from its mean at each pixel, in Lab units.
 
-    .. math:: \\sigma_p = \\sqrt{\\operatorname{Var} a_p + \\operatorname{Var} b_p}
+    .. math:: \sigma_p = \sqrt{\operatorname{Var} a_p + \operatorname{Var} b_p}
 
     Args:
         colourings: at least two, of one photograph.
 
     Returns:
-        ``(height, width)``, at the photograph's full size.
+        ``(height, width)`` of the photograph.
 
     Raises:
         CinnError: if there are fewer than two, or they are of photographs of different shapes.
     """
     if len(colourings) < 2:
-        raise CinnError(f"{len(colourings)} colourings cannot disagree: give at least 2 of one photograph.")
+        raise CinnError("{count} colourings cannot disagree: give at least 2 of one photograph.", count=len(colourings))
     deviation = _stack(colourings).var(0).sum(0, keepdim=True).sqrt()
     return upsample_chroma(deviation, colourings[0].photograph.lightness)[0]
 
 
-def _stack(colourings: Sequence[Colouring]) -> Tensor:
-    shapes = {tuple(colouring.ab.shape) for colouring in colourings}
-    if len(shapes) > 1:
-        raise CinnError("These colourings are of different photographs: give those of one.")
-    return torch.stack([colouring.ab for colouring in colourings])
-
-
-#: What is white in a map, in Lab units; always the same, so that maps compare. Samples at the defaults
-#: differ by 5 to 15.
-WHITE = 16.0
-#: Longer side of each picture on the sheet, in pixels.
-SIDE = 480
-
-
-def sheet_of(colourings: Sequence[Colouring], strength: float = 1.0) -> np.ndarray:
-    """Show what was coloured and all that came of it, uint8 ``(height, width, 3)``.
-
-    The pictures on the sheet are small ones, so that a sheet costs little beside the colourings themselves.
-    """
+def contact_sheet_of(colourings: Sequence[Colouring], strength: float = 1.0) -> np.ndarray:
+    """Show a photograph and its colourings side by side, small: uint8 ``(height, width, 3)``."""
     small = shrink_photograph(colourings[0].photograph, SIDE)
     pictures, captions = [colourings[0].on(small).render(strength=0)], ["original"]
     for colouring in colourings:
@@ -121,31 +110,41 @@ def sheet_of(colourings: Sequence[Colouring], strength: float = 1.0) -> np.ndarr
     return contact_sheet(pictures, captions)
 
 
-def save_sheet(
-    path: Path, colourings: Sequence[Colouring], strength: float = 1.0, source: Path | None = None, mark: bool = True
+def save_contact_sheet(
+    path: Path, colourings: Sequence[Colouring], strength: float = 1.0, source: Path | None = None, record: bool = True
 ) -> None:
-    """Write the sheet of some colourings, whole or not at all; its mark is that of the first one, and their number.
+    """Write a contact sheet, whole or not at all; its provenance record is of the draw, with the number of samples.
 
     Raises:
         ImageError: if the file cannot be written.
     """
-    made = _mark(colourings, source) | {"strength": strength} if mark else None
-    save_picture(path, sheet_of(colourings, strength), source=source, provenance=made)
+    provenance = _record(colourings, source) | {"strength": strength} if record else None
+    save_picture(path, contact_sheet_of(colourings, strength), source=source, provenance=provenance)
 
 
 def save_uncertainty(
-    path: Path, colourings: Sequence[Colouring], source: Path | None = None, mark: bool = True
+    path: Path, colourings: Sequence[Colouring], source: Path | None = None, record: bool = True
 ) -> None:
-    """Write a gray picture of where colourings differ: black where not at all, white from :data:`WHITE` Lab units on.
+    """Write a gray map of where colourings differ: black where they agree, white from :data:`WHITE` Lab units on.
+
+    If they were chosen among candidates, the map shows all candidates.
 
     Raises:
         CinnError: if there are fewer than two colourings, or the file cannot be written.
     """
+    if colourings:
+        colourings = colourings[0].candidates or colourings
     gray = (uncertainty(colourings) * (255 / WHITE)).round().clamp(0, 255).byte().numpy()
-    save_picture(path, gray, source=source, provenance=_mark(colourings, source) if mark else None)
+    save_picture(path, gray, source=source, provenance=_record(colourings, source) if record else None)
 
 
-def _mark(colourings: Sequence[Colouring], source: Path | None) -> dict[str, Any]:
-    """Say how all of them came about: the mark of a draw's first sample, and how many there are."""
-    mark = {**colourings[0].mark(source=source), "sample": 0, "samples": len(colourings)}
-    return {key: value for key, value in mark.items() if key not in ("strength", "quality")}
+def _record(colourings: Sequence[Colouring], source: Path | None) -> dict[str, Any]:
+    """Return the provenance record of a draw: that of its first sample, with the number of samples."""
+    record = {**colourings[0].record(source=source), "sample": 0, "samples": len(colourings)}
+    return {key: value for key, value in record.items() if key not in ("strength", "quality")}
+
+
+def _stack(colourings: Sequence[Colouring]) -> Tensor:
+    if len({tuple(colouring.ab.shape) for colouring in colourings}) > 1:
+        raise CinnError("These colourings are of different photographs: give those of one.")
+    return torch.stack([colouring.ab for colouring in colourings])

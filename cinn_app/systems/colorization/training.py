@@ -1,4 +1,4 @@
-"""Training the colorizer: likelihood of every scale, squared error of the mean; afterwards its axes are looked for."""
+"""Training a colorizer: the likelihood of every scale and the squared error of the mean, then the axes of colour."""
 
 from collections.abc import Iterable
 from types import MappingProxyType
@@ -36,9 +36,9 @@ class ColorizationTraining(Trainable):
 
     Args:
         recipe: architecture, data, objective and schedule.
-        model: what learns; its encoder at a pace of its own, or not at all.
+        model: to be trained; its encoder has a pace of its own, or is frozen.
         views: packed training views.
-        setup: of the training.
+        setup: data and start of the training.
 
     Raises:
         DataError: if there are too few views.
@@ -74,7 +74,7 @@ class ColorizationTraining(Trainable):
         self.data = ["/".join(source.absolute().parts[-2:]) for source in setup.sources]
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """Give the encoder's weights a learning rate of their own."""
+        """Return groups that give the encoder a learning rate of its own."""
         pace = self.recipe.training.encoder_pace
         return weights_by_pace(self.model.parameters(), self.model.encoder, pace * learning_rate)
 
@@ -89,12 +89,12 @@ class ColorizationTraining(Trainable):
         return {"held-out bits/dim": losses.bits_per_dim, **self._named("held-out", losses)}
 
     def picture(self) -> Image.Image:
-        """Draw some held-out views, their mean and samples."""
+        """Show some held-out views with their mean and samples."""
         shown = ColourBatch(*(part[:SHEET_VIEWS] for part in self.held_out[0]))
         return _sample_sheet(self.model, shown, self.recipe.sampling)
 
     def details(self) -> dict[str, Any]:
-        """Find the axes of colour."""
+        """Fit the axes of colour."""
         return axes_to_details(fit_colour_axes(self.model, self.held_out, self.progress))
 
     def _losses(self, batch: ColourBatch, flow_share: float = 1.0) -> Losses:
@@ -109,7 +109,7 @@ class ColorizationTraining(Trainable):
 def weights_by_pace(
     weights: Iterable[nn.Parameter], encoder: ImageEncoder, learning_rate: float
 ) -> list[dict[str, Any]]:
-    """Group what learns for an optimiser: the encoder's weights have a learning rate of their own."""
+    """Return parameter groups for an optimiser, in which the encoder has a learning rate of its own."""
     slow = [weight for weight in encoder.parameters() if weight.requires_grad]
     of_encoder = set(encoder.parameters())
     fast = [weight for weight in weights if weight.requires_grad and weight not in of_encoder]
@@ -119,7 +119,7 @@ def weights_by_pace(
 def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTraining:
     """Pack the pictures, cache the stem features of their views, and set up model and batches.
 
-    The encoder's stem stays the pretrained one, also where the training starts from other weights.
+    The encoder's stem stays the pretrained one, also if the training starts from other weights.
 
     Raises:
         DataError: if there are no or too few pictures.
@@ -135,7 +135,7 @@ def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTr
 
 
 def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setup) -> PackedViews:
-    """Pack the pictures and cache the stem features of their views, or find both where they were made before."""
+    """Pack the pictures and cache the stem features of their views, or find both in the cache."""
     data = recipe.data
     maker = ViewMaker(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
     with setup.progress("Packing pictures", None) as advance:
@@ -146,7 +146,7 @@ def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setu
 
 
 def held_out_batches(recipe: ColorizationRecipe, views: PackedViews, held_out: np.ndarray) -> list[ColourBatch]:
-    """Choose among the views that are not learnt from those that are looked at, always the same."""
+    """Choose the batches to watch among the held-out views, always the same."""
     watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:HELD_OUT_VIEWS]
     return [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // VIEWS_PER_CHECK))]
 
@@ -155,12 +155,13 @@ def held_out_batches(recipe: ColorizationRecipe, views: PackedViews, held_out: n
 def _sample_sheet(
     model: ColorizationModel, batch: ColourBatch, sampling: ColorizationSampling, samples: int = 4
 ) -> Image.Image:
-    """Draw one row per view: gray, true colours, the mean, and samples."""
+    """Show one row per view: gray, true colours, the mean, and samples."""
     device = next(model.parameters()).device
     conditions = model.condition(batch.lightness.to(device), batch.stem_features.to(device))
     generator = torch.Generator().manual_seed(0)
-    latents = [model.draw(conditions.mean.shape, sampling.temperature, generator) for _ in range(samples)]
-    drawn = [model.decode([z.to(conditions.mean) for z in latent], conditions)[0] for latent in latents]
+    distribution = model.distribution(conditions)
+    latents = [distribution.sample_latent((), sampling.temperature, generator) for _ in range(samples)]
+    drawn = [model.decode(tuple(latent), conditions)[0] for latent in latents]
     columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(conditions.mean), *drawn]
     pictures = torch.stack([_show(batch.lightness, ab.cpu()) for ab in columns], dim=1).flatten(0, 1)
     return Image.fromarray(make_grid(pictures, nrow=len(columns)).permute(1, 2, 0).numpy())

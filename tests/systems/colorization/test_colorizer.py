@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import math
 import sys
 from collections.abc import Sequence
@@ -12,14 +13,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
-from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 from cinn_app.systems.colorization.model import AB_OFFSET
+from cinn_app.systems.colorization.recipe import ColorizationSampling
+from cinn_app.systems.colorization.steering import Steering
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +78,63 @@ def test_temperature_widens_the_spread(colorizer: Colorizer) -> None:
     assert spread[0] < 1e-4 < spread[1] < spread[2]
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "7", None])
+def test_seeds_out_of_range_are_refused(colorizer: Colorizer, seed: Any) -> None:
+    with pytest.raises(CinnError, match=f"The seed {seed} is out of range: give a whole number from 0 to 4294967295"):
+        colorizer.colorize(gray(64, 64), seed=seed)
+
+
+def test_the_largest_seed_draws(colorizer: Colorizer) -> None:
+    (first,), (last,) = (colorizer.colorize(gray(64, 64), seed=seed) for seed in (0, 2**32 - 1))
+    assert last.seed == 2**32 - 1 and not torch.allclose(first.ab, last.ab, atol=0.5)
+
+
+@pytest.mark.parametrize("temperature", [None, 0.0, 2.0])
+@pytest.mark.parametrize("vividness", [0.1, 3.0])
+@pytest.mark.parametrize("spread", [0.0, 0.57])
+@pytest.mark.parametrize(
+    "rest", [{"tint": [100, 100], "cast": 0, "chroma_limit": 1}, {"cast": 1, "chroma_limit": 1000}]
+)
+def test_all_that_a_recipe_may_say_of_sampling_gives_colours(
+    colorizer: Colorizer, temperature: float | None, vividness: float, spread: float, rest: dict[str, Any]
+) -> None:
+    told = {"temperature": [0.01, 0.01, 0.01, 0.01], "vividness": vividness, "vividness_spread": spread, **rest}
+    other = sampling_with(colorizer, **dict(ColorizationSampling.model_validate(told)))
+    black_and_white = np.repeat([[0, 255]], 64, 0).repeat(32, 1).astype(np.uint8)
+    for colouring in other.colorize(black_and_white, 8, temperature):
+        assert colouring.ab.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"vividness_spread": 0.6},
+        {"vividness": 0},
+        {"chroma_limit": 0.5},
+        {"temperature": [1e-9] * 4},
+        {"tint": [1e6, 0]},
+    ],
+)
+def test_what_would_give_no_colours_is_refused(told: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ColorizationSampling.model_validate({"temperature": [0.1] * 4, **told})
+
+
 def test_temperature_of_one_number_keeps_the_recipes_proportions(colorizer: Colorizer) -> None:
     assert colorizer.temperatures() == (0.3, 0.4, 0.6, 0.85)
     assert colorizer.temperatures(1.7) == pytest.approx((0.6, 0.8, 1.2, 1.7))
     assert colorizer.temperatures([0, 0, 0, 1]) == (0, 0, 0, 1)
+
+
+def test_numbers_of_numpy_are_numbers(colorizer: Colorizer) -> None:
+    picture = gray(60, 90)
+    (plain,) = colorizer.colorize(picture, [1], 0.5, 3)
+    (same,) = colorizer.colorize(picture, [np.int64(1)], np.float32(0.5), np.uint32(3))
+    torch.testing.assert_close(same.ab, plain.ab)
+    assert json.loads(json.dumps(same.report())) == plain.report()
+    assert len(colorizer.colorize(picture, np.int16(2), np.array([0.1, 0.2, 0.3, 0.4]))) == 2
+    steps = Steering(axes={"warmer": np.float32(0.5)}).settings()
+    assert json.loads(json.dumps(steps)) == {"axes": {"warmer": 0.5}}
 
 
 @pytest.mark.parametrize("temperature", [-0.1, 2.5, float("nan"), [1.0, 1.0]])
@@ -129,7 +185,7 @@ def test_samples_vary_around_the_mean_and_not_around_the_centre_of_the_density(c
 def test_a_picture_is_as_probable_read_as_drawn(colorizer: Colorizer) -> None:
     """Encoding the chroma of a drawn colouring gives back its latents and its log-likelihood."""
     drawn = colorizer.colorize(gray(64, 128), seed=5)[0]
-    conditions = EncodedPhotograph.of(colorizer.model, drawn.photograph, colorizer.recipe.data.size).conditions
+    conditions = colorizer.encode_photograph(drawn.photograph).conditions
     latents, log_prob = colorizer.model.encode(drawn.ab[None], conditions)
     assert log_prob.item() == pytest.approx(drawn.log_prob, rel=1e-3)
     torch.testing.assert_close(latents[-1][0], drawn.latents[-1], atol=1e-2, rtol=0)
@@ -213,6 +269,7 @@ def test_every_second_sample_lies_opposite_to_the_one_before(
     asked: list[list[torch.Tensor]] = []
     decode = colorizer.model.decode
     encoded = colorizer.encode_photograph(gray(90, 120))
+    assert encoded.skew.isfinite().all()  # decodes the centre once
     monkeypatch.setattr(colorizer.model, "decode", lambda z, conditions: asked.append(list(z)) or decode(z, conditions))
     colorizer.colorize(encoded, 4, 0.5, seed=5)
     for scale in asked[0]:
@@ -263,11 +320,6 @@ def test_of_an_even_gray_the_colours_of_all_photographs_are_guessed(colorizer: C
         torch.testing.assert_close(guess.mean((1, 2)), torch.tensor(AB_OFFSET), atol=1e-3, rtol=0)
     textured = colorizer.best_guess(gray(64, 128)).ab
     assert textured.std((1, 2)).min() > 0.01
-
-
-def test_a_negative_seed_is_refused(colorizer: Colorizer) -> None:
-    with pytest.raises(CinnError, match="The seed -1 is negative"):
-        colorizer.colorize(gray(64, 64), seed=-1)
 
 
 def test_a_cast_is_lessened_and_gray_takes_no_opposite_colour(colorizer: Colorizer) -> None:

@@ -93,7 +93,7 @@ def test_flow_learns_from_its_share_of_a_batch_and_the_mean_from_all(model: Colo
     assert (whole.mean_rmse - half.mean_rmse).abs() > 1e-3
 
 
-def test_cached_features_give_the_same_guidance(model: ColorizationModel) -> None:
+def test_cached_features_give_the_same_conditions(model: ColorizationModel) -> None:
     lightness, _ = photographs(1, 64, 128)
     with torch.inference_mode():
         direct = model.condition(lightness)
@@ -111,9 +111,12 @@ def test_bits_per_dim_of_the_objective_agree_with_encode(model: ColorizationMode
 
 
 def test_latents_are_drawn_at_the_temperature_of_their_scale(model: ColorizationModel) -> None:
-    fine, *_, coarse = model.draw((3000, 2, 32, 16), (0.3, 0.4, 0.5, 0.6), torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        distribution = model.distribution(model.condition(photographs(1, 128, 64)[0]))
+    generator = torch.Generator().manual_seed(0)
+    fine, *_, coarse = distribution.sample_latent((3000,), (0.3, 0.4, 0.5, 0.6), generator)
     assert fine.std().item() == pytest.approx(0.3, rel=0.02)
-    assert coarse.shape == (3000, 8, 2, 1)
+    assert coarse.shape == (3000, 1, 8, 2, 1)
     assert coarse.std().item() == pytest.approx(0.6, rel=0.02)
 
 

@@ -11,12 +11,12 @@ from cinn_app import Colorizer
 from cinn_app.errors import CinnError
 from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.colouring import Colouring
-from cinn_app.systems.colorization.selection import by_likelihood, diverse, uncertainty
+from cinn_app.systems.colorization.selection import by_likelihood, choose_diverse, uncertainty
 
 
 def flat(a: float, b: float, log_prob: float, shape: tuple[int, int] = (4, 4)) -> Colouring:
     ab = torch.tensor([a, b], dtype=torch.float32)[:, None, None].expand(2, *shape)
-    return Colouring(Photograph(torch.full((1, 16, 16), 50.0)), ab, (), log_prob, None, ())
+    return Colouring(Photograph(torch.full((1, 16, 16), 50.0)), ab, lambda: ((), log_prob))
 
 
 def test_the_most_probable_comes_first() -> None:
@@ -27,23 +27,27 @@ def test_the_most_probable_comes_first() -> None:
 def test_those_that_differ_most_are_chosen() -> None:
     crowd = [flat(0.1 * number, 0, 10.0 - number) for number in range(6)]
     far, farther, casts = flat(40, 0, 9.5), flat(-20, 30, 8.5), [flat(99, number, -60.0) for number in range(2)]
-    chosen = diverse([far, *crowd, farther, *casts], 3)
-    assert chosen[0] is crowd[0]
-    assert {id(c) for c in chosen[1:]} == {id(far), id(farther)}
-    assert len({id(c) for c in diverse([far, *crowd, farther], 99)}) == 8
+    chosen = choose_diverse([far, *crowd, farther, *casts], 3)
+    assert chosen[0].ab is crowd[0].ab
+    assert {id(c.ab) for c in chosen[1:]} == {id(far.ab), id(farther.ab)}
+    assert all(len(c.candidates) == c.settings["chosen_of"] == 10 for c in chosen)
+    assert len({id(c.ab) for c in choose_diverse([far, *crowd, farther], 99)}) == 8
     twins = [flat(1, 1, 0.0)] * 2 + [flat(1, 1, -1.0)]
-    assert len(diverse(twins, 3)) == 3
-    assert diverse([], 2) == []
+    assert len(choose_diverse(twins, 3)) == 3
+    assert choose_diverse([], 2) == []
 
 
 def test_a_choice_of_real_samples_spreads_wider_than_the_first_ones(tiny_checkpoint: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
-    drawn = Colorizer.load(tiny_checkpoint, "cpu").colorize(picture, 16)
+    colorizer = Colorizer.load(tiny_checkpoint, "cpu")
+    chosen = colorizer.colorize(picture, 4, diverse=True)
+    drawn = colorizer.colorize(picture, 16)
+    assert [c.settings["sample"] for c in chosen[0].candidates] == list(range(16))
 
     def narrowest(colourings: list[Colouring]) -> float:
         return min(float((a.ab - b.ab).square().mean()) for a, b in itertools.combinations(colourings, 2))
 
-    assert narrowest(diverse(drawn, 4)) > narrowest(by_likelihood(drawn)[:4])
+    assert narrowest(chosen) > narrowest(by_likelihood(drawn)[:4])
 
 
 def test_uncertainty_is_the_deviation_of_ab() -> None:
@@ -55,7 +59,7 @@ def test_uncertainty_is_the_deviation_of_ab() -> None:
 
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(CinnError, match="at least 1"):
-        diverse([flat(0, 0, 0.0)], 0)
+        choose_diverse([flat(0, 0, 0.0)], 0)
     with pytest.raises(CinnError, match="at least 2"):
         uncertainty([flat(0, 0, 0.0)])
     with pytest.raises(CinnError, match="different photographs"):

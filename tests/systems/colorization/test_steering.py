@@ -45,7 +45,7 @@ def test_the_distance_between_even_tints_is_that_of_their_colours() -> None:
     """Only ab differs, and by the same vector everywhere, so that any transport costs its square."""
     lightness, ab = torch.rand(1, 8, 8) * 100, torch.randn(2, 8, 8)
     shift = torch.tensor([6.0, 8.0])[:, None, None]
-    palette = Palette.of(Colouring(_photograph(lightness), ab, (), 0.0, None, ()))
+    palette = Palette.of(Colouring(_photograph(lightness), ab, lambda: ((), 0.0)))
     many = torch.stack([palette.distance((ab + turn * shift)[None], lightness) for turn in (0.0, 1.0)])
     assert many[0] < 1e-6
     assert many[1].item() == pytest.approx(100, rel=1e-3)

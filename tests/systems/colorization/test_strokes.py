@@ -10,8 +10,9 @@ import torch
 from cinn_app import Colorizer
 from cinn_app.errors import CinnError
 from cinn_app.imaging import read_photograph, rgb_to_lab, shrink_photograph
-from cinn_app.systems.colorization.hints import Hints, Stroke, painted_region, stroke_pixels
-from cinn_app.systems.colorization.steering import Region, Steering
+from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.region import Region, Stroke, painted_region, stroke_pixels
+from cinn_app.systems.colorization.steering import Steering
 
 
 @pytest.fixture(scope="module")

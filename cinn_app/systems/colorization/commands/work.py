@@ -53,9 +53,9 @@ class Request:
     @property
     def drawn(self) -> int:
         """The number of colourings that are drawn of each picture."""
-        from cinn_app.systems.colorization.selection import DRAWN_FOR_EACH
+        from cinn_app.systems.colorization.selection import CANDIDATES
 
-        return self.samples * (DRAWN_FOR_EACH if self.diverse else 1)
+        return self.samples * (CANDIDATES if self.diverse else 1)
 
 
 class State(Enum):
@@ -86,7 +86,6 @@ class Outcome:
 @dataclass(frozen=True)
 class _Coloured:
     colourings: "list[Colouring]"
-    drawn: "list[Colouring]"
     seconds: float
 
 
@@ -120,14 +119,13 @@ class Worker:
         """Draw the colourings."""
         if isinstance(found, Outcome):
             return found
-        from cinn_app.systems.colorization.selection import keep_diverse
-
         photograph, seconds = found
         start = time.perf_counter()
         request = self.request
-        drawn = self.colorizer.colorize(photograph, request.drawn, request.temperature, request.seed, request.steering)
-        chosen = keep_diverse(drawn, request.samples) if request.diverse else drawn
-        return _Coloured(chosen, drawn, seconds + time.perf_counter() - start)
+        colourings = self.colorizer.colorize(
+            photograph, request.samples, request.temperature, request.seed, request.steering, request.diverse
+        )
+        return _Coloured(colourings, seconds + time.perf_counter() - start)
 
     def pixels(self, work: "_Coloured | Outcome") -> int:
         """Return the size of the picture that waits to be written."""
@@ -140,27 +138,23 @@ class Worker:
         """Write the outputs of the picture."""
         if isinstance(work, Outcome):
             return work
-        from cinn_app.systems.colorization.selection import save_sheet, save_uncertainty
+        from cinn_app.systems.colorization.selection import save_contact_sheet, save_uncertainty
 
         start = time.perf_counter()
         for target, colouring in zip(job.targets, work.colourings, strict=True):
             self._write(job, target, colouring)
         if job.sheet:
-            save_sheet(job.sheet, work.colourings, self.request.strength, _file(job), self.request.mark)
+            save_contact_sheet(job.sheet, work.colourings, self.request.strength, _file(job), self.request.mark)
         if job.uncertainty:
-            save_uncertainty(job.uncertainty, work.drawn, _file(job), self.request.mark)
+            save_uncertainty(job.uncertainty, work.colourings, _file(job), self.request.mark)
         seconds = (work.seconds + time.perf_counter() - start) / len(job.targets)
         warnings = work.colourings[0].warnings
         lines = [
             {
                 "input": str(job.source),
                 "output": str(target),
-                **colouring.settings,
-                "strength": self.request.strength,
-                "log_likelihood": colouring.log_prob,
-                "bits_per_dim": colouring.bits_per_dim,
                 "seconds": round(seconds, 3),
-                "warnings": list(warnings),
+                **colouring.report(self.request.strength),
             }
             for target, colouring in zip(job.targets, work.colourings, strict=True)
         ]
@@ -177,9 +171,9 @@ class Worker:
 
     def _existing(self, job: Job) -> Outcome | None:
         """Return the outcome if the outputs exist, or other files are in their place."""
-        from cinn_app.systems.colorization.colouring import name_source
+        from cinn_app.systems.colorization.colouring import source_record
 
-        request, source = self.request, name_source(_file(job))
+        request, source = self.request, source_record(_file(job))
         records = {file: _record(file) for file in job.files if file != STREAM and file.exists()}
         for file, record in records.items():
             if record is None:

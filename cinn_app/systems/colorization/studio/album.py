@@ -141,7 +141,7 @@ class Album:
         if known:
             session = known.session.restart(reference).resume(present)
         else:
-            session = Session.open(upload, self.folder, reference)
+            session = Session.open(upload, self.folder, colorizer, reference)
         provenance = Provenance.of(read_provenance(upload), colorizer, session.size)
         if provenance is None:
             return Opened(session, controls._replace(drawn=None))

@@ -86,7 +86,7 @@ class Archive:
     def _add(self, file: zipfile.ZipFile, photograph: AlbumPhotograph) -> None:
         folder, snapshot = self.album.folder, photograph.snapshot
         controls = snapshot.controls if snapshot else self.controls._replace(drawn=None)
-        session = snapshot.session if snapshot else Session.open(photograph.upload, folder)
+        session = snapshot.session if snapshot else Session.open(photograph.upload, folder, self.colorizer)
         session = dataclasses.replace(session, reference=self.reference)
         picture = None
         try:
@@ -108,8 +108,9 @@ class Archive:
         wanted = self.colorizer.settings(controls.seed, number, controls.variety, steering)
         if session.colourings and dict(session.colourings[session.chosen].settings) == wanted:
             return session.colourings[session.chosen]
-        large = (session.resume() if session.colourings else session).large
-        return self.colorizer.colorize(large, [number], controls.variety, controls.seed, steering)[0]
+        session = session.resume() if session.colourings else session
+        encoded = self.colorizer.encode_photograph(session.large, session.inputs)
+        return self.colorizer.colorize(encoded, [number], controls.variety, controls.seed, steering)[0]
 
     def _free(self, name: str) -> str:
         """Add a number to a name that is taken; many file systems ignore case."""

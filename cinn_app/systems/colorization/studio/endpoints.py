@@ -13,7 +13,7 @@ from cinn_app.studio.files import new_results_folder
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import Palette
-from cinn_app.systems.colorization.selection import DRAWN_FOR_EACH, keep_diverse, save_sheet, save_uncertainty
+from cinn_app.systems.colorization.selection import save_contact_sheet, save_uncertainty
 from cinn_app.systems.colorization.steering import Steering
 
 __all__ = ["ColorizeApi"]
@@ -63,13 +63,10 @@ class ColorizeApi:
             report: For each colouring its file, all settings, its log-likelihood, seconds and warnings.
         """
         start = time.perf_counter()
-        drawn = self.colorizer.colorize(
-            picture, samples * (DRAWN_FOR_EACH if diverse else 1), temperature, seed, Steering(axes or {})
-        )
-        colourings = keep_diverse(drawn, samples) if diverse else drawn
+        colourings = self.colorizer.colorize(picture, samples, temperature, seed, Steering(axes or {}), diverse)
         files, report = _save(picture, colourings, strength, start)
         sheet = files[0].with_name(f"{picture.stem}-sheet.jpg")
-        save_sheet(sheet, colourings, strength, picture)
+        save_contact_sheet(sheet, colourings, strength, picture)
         return files, sheet, report
 
     def hint(
@@ -149,9 +146,10 @@ class ColorizeApi:
             report: Its file, all settings, its log-likelihood, seconds and warnings.
         """
         start = time.perf_counter()
-        staying = read_photograph(keep).lightness[0].numpy() > 50
-        (first,) = self.colorizer.colorize(picture, 1, temperature, seed, Steering(axes or {}))
-        redrawn = self.colorizer.redraw(first, staying, other_seed)
+        mask = read_photograph(keep).lightness[0].numpy() > 50
+        encoded = self.colorizer.encode_photograph(picture)
+        (first,) = self.colorizer.colorize(encoded, 1, temperature, seed, Steering(axes or {}))
+        redrawn = self.colorizer.redraw(first, mask, other_seed, encoded)
         files, report = _save(picture, [redrawn], strength, start, {"kept_seed": seed, "seed": other_seed})
         return files[0], report[0]
 
@@ -185,7 +183,7 @@ class ColorizeApi:
         first, last = (
             self.colorizer.colorize(encoded, 1, temperature, end, Steering(axes or {}))[0] for end in (seed, other_seed)
         )
-        way = self.colorizer.interpolate(first, last, count)
+        way = self.colorizer.interpolate(first, last, count, encoded)
         return _save(picture, way, strength, start, {"seeds": [seed, other_seed]})
 
     def uncertainty(
@@ -236,13 +234,9 @@ def _save(
         {
             "input": picture.name,
             "output": file.name,
-            **colouring.settings,
-            **(more or {}),
-            "strength": strength,
-            "log_likelihood": colouring.log_prob,
-            "bits_per_dim": colouring.bits_per_dim,
             "seconds": seconds,
-            "warnings": list(colouring.warnings),
+            **colouring.report(strength),
+            **(more or {}),
         }
         for file, colouring in zip(files, colourings, strict=True)
     ]

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from cinn_app.errors import CinnError
 from cinn_app.studio.handlers import served
 from cinn_app.studio.language import later, tr
-from cinn_app.systems.colorization.hints import Hint, Hints, Stroke
+from cinn_app.systems.colorization.hints import Hint, Hints
+from cinn_app.systems.colorization.region import Stroke
 from cinn_app.systems.colorization.studio.pictures import gray
 from cinn_app.systems.colorization.studio.session import Session
 

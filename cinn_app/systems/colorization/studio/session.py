@@ -13,9 +13,10 @@ from cinn_app.messages import Message
 from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
-from cinn_app.systems.colorization.encoded import EncodedPhotograph
+from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput, network_inputs
 from cinn_app.systems.colorization.reference import Palette
-from cinn_app.systems.colorization.steering import Region, Steering
+from cinn_app.systems.colorization.region import Region
+from cinn_app.systems.colorization.steering import Steering
 
 __all__ = ["SAMPLES", "STEPS", "VIVIDNESS", "ControlRanges", "Controls", "Reference", "Session", "read_upload"]
 
@@ -94,8 +95,10 @@ class Session:
         upload: the photograph's file.
         folder: for the pictures of this session.
         size: height and width of the photograph.
+        working_size: the size in pixels at which the network sees photographs.
         small: the photograph, reduced for the pictures side by side.
         large: the photograph, reduced for the large picture.
+        inputs: the full-size photograph as the network sees it, so that its colours are those of the command line.
         encoded: the photograph as the network has encoded it, once that is done.
         colourings: of the reduced photograph.
         chosen: index of the colouring in the large picture.
@@ -107,8 +110,10 @@ class Session:
     upload: Path
     folder: Path
     size: tuple[int, int]
+    working_size: int
     small: Photograph
     large: Photograph
+    inputs: tuple[NetworkInput, ...]
     encoded: EncodedPhotograph | None = None
     colourings: tuple[Colouring, ...] = ()
     chosen: int = 0
@@ -117,26 +122,28 @@ class Session:
     region: Region | None = None
 
     @classmethod
-    def open(cls, upload: Path, cache: Path, reference: Reference | None = None) -> "Session":
+    def open(cls, upload: Path, cache: Path, colorizer: Colorizer, reference: Reference | None = None) -> "Session":
         """Read a photograph.
 
         Args:
             upload: its file.
             cache: where the session makes its folder.
+            colorizer: whose network will see the photograph.
             reference: whose colours the photograph takes on.
 
         Raises:
             ImageError: if it cannot be read; the message names the file without its folder.
         """
-        size, small, large = _read_reduced(upload)
+        working_size = colorizer.recipe.data.size
+        small, large, inputs = _read_reduced(upload, working_size)
         cache.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="session-", dir=cache))
-        return cls(upload, folder, size, small, large, reference=reference)
+        return cls(upload, folder, large.full_size, working_size, small, large, inputs, reference=reference)
 
     def suspend(self) -> "Session":
         """Drop what takes memory, the photograph and its encoding; :meth:`resume` restores both."""
         tiny = shrink_photograph(self.small, TINY)
-        return self._with_photograph(tiny, tiny, None)
+        return self._with_photograph(tiny, tiny, ())
 
     def resume(self, present: "Session | None" = None) -> "Session":
         """Restore a suspended session, from the present one if that has the same photograph, else from the file.
@@ -145,10 +152,10 @@ class Session:
             ImageError: if the file cannot be read any more.
         """
         if present is not None and present.folder == self.folder:
-            return self._with_photograph(present.small, present.large, present.encoded)
-        _, small, large = _read_reduced(self.upload)
+            return self._with_photograph(present.small, present.large, present.inputs, present.encoded)
+        reduced = _read_reduced(self.upload, self.working_size)
         self.folder.mkdir(parents=True, exist_ok=True)
-        return self._with_photograph(small, large, None)
+        return self._with_photograph(*reduced)
 
     def restart(self, reference: Reference | None) -> "Session":
         """Forget the colourings."""
@@ -208,7 +215,7 @@ class Session:
         missing = [index for index in indices if present.get(index) != wanted[index]]
         if not missing:
             return session
-        encoded = session.encoded or colorizer.encode_photograph(session.large)
+        encoded = session.encoded or colorizer.encode_photograph(session.large, session.inputs)
         numbers = [session.first + index for index in missing]
         drawn = dict(enumerate(session.colourings))
         drawn |= zip(missing, colorizer.colorize(encoded, numbers, temperature, seed, steering), strict=True)
@@ -220,9 +227,17 @@ class Session:
         shown = before.colourings[0].warnings if before.colourings else before.large.warnings
         return [warning for warning in self.colourings[0].warnings if warning not in shown]
 
-    def _with_photograph(self, small: Photograph, large: Photograph, encoded: EncodedPhotograph | None) -> "Session":
+    def _with_photograph(
+        self,
+        small: Photograph,
+        large: Photograph,
+        inputs: tuple[NetworkInput, ...],
+        encoded: EncodedPhotograph | None = None,
+    ) -> "Session":
         colourings = tuple(colouring.on(large) for colouring in self.colourings)
-        return dataclasses.replace(self, small=small, large=large, encoded=encoded, colourings=colourings)
+        return dataclasses.replace(
+            self, small=small, large=large, inputs=inputs, encoded=encoded, colourings=colourings
+        )
 
 
 def read_upload(upload: Path) -> Photograph:
@@ -235,8 +250,8 @@ def read_upload(upload: Path) -> Photograph:
         return read_photograph(upload)
 
 
-def _read_reduced(upload: Path) -> tuple[tuple[int, int], Photograph, Photograph]:
-    """Return height and width of a photograph, and its two copies for the screen."""
+def _read_reduced(upload: Path, working_size: int) -> tuple[Photograph, Photograph, tuple[NetworkInput, ...]]:
+    """Return two copies of a photograph for the screen, and the photograph as the network sees it."""
     photograph = read_upload(upload)
     large = shrink_photograph(photograph, LARGE)
-    return photograph.size, shrink_photograph(large, SMALL), large
+    return shrink_photograph(large, SMALL), large, network_inputs(photograph, working_size)

@@ -13,9 +13,10 @@ from cinn_app.studio.files import naming
 from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.hints import Hints, painted_region
+from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import Palette
-from cinn_app.systems.colorization.steering import Region, Steering
+from cinn_app.systems.colorization.region import Region, painted_region
+from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
 from cinn_app.systems.colorization.studio.session import STEPS, Controls, Reference, Session
 

@@ -1,0 +1,96 @@
+"""Encoding photographs: the same canvas and colours for all copies of one, and nothing is computed twice."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cinn_app import Colorizer, Hints, Steering
+from cinn_app.imaging import GeodesicGrid, Photograph, read_photograph, shrink_photograph
+from cinn_app.systems.colorization.encoded import Canvas, network_inputs
+
+
+@pytest.fixture(scope="module")
+def colorizer(tiny_checkpoint: Path) -> Colorizer:
+    return Colorizer.load(tiny_checkpoint, "cpu")
+
+
+def gray(height: int, width: int) -> Photograph:
+    small = np.random.default_rng(0).integers(40, 216, (5, 7), dtype=np.uint8)
+    return read_photograph(np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)))
+
+
+def test_copies_of_any_size_have_the_canvas_of_their_photograph() -> None:
+    rng = np.random.default_rng(0)
+    for height, width in rng.integers(300, 4000, (200, 2)).tolist():
+        full = Photograph(torch.empty(1, 1, 1).expand(1, height, width))
+        scale = 200 / max(height, width)
+        reduced = torch.empty(1, max(1, round(scale * height)), max(1, round(scale * width)))
+        copy = Photograph(reduced, original=GeodesicGrid((height, width), reduced))
+        for size in (96, 128, 192, 256):
+            assert Canvas.of(copy, size) == Canvas.of(full, size)
+
+
+@pytest.mark.parametrize("size", [(1031, 520), (431, 1027), (700, 333), (150, 1200)])
+@pytest.mark.parametrize("constraints", [Steering(), Steering(hints=Hints.parse(["100,140=#c02020"]))])
+def test_a_copy_gets_the_colours_of_its_photograph(
+    colorizer: Colorizer, size: tuple[int, int], constraints: Steering
+) -> None:
+    photograph = gray(*size)
+    copy = shrink_photograph(shrink_photograph(photograph, 300), 280)
+    whole = colorizer.colorize(photograph, 2, seed=4, steering=constraints)
+    inputs = network_inputs(photograph, colorizer.recipe.data.size)
+    same = colorizer.colorize(colorizer.encode_photograph(copy, inputs), 2, seed=4, steering=constraints)
+    near = colorizer.colorize(copy, 2, seed=4, steering=constraints)
+    for one, exact, resized in zip(whole, same, near, strict=True):
+        assert exact.photograph is copy and exact.settings == one.settings
+        torch.testing.assert_close(exact.ab, one.ab, rtol=0, atol=1e-4)
+        assert (resized.ab - one.ab).square().mean().sqrt() < 0.02 * one.ab.square().mean().sqrt()
+
+
+def test_a_photograph_is_encoded_at_four_sizes_both_ways_and_only_when_needed(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    condition = colorizer.model.condition
+    monkeypatch.setattr(
+        colorizer.model, "condition", lambda lightness: seen.append(len(lightness)) or condition(lightness)
+    )
+    encoded = colorizer.encode_photograph(gray(90, 120))
+    assert not seen
+    colorizer.colorize(encoded, 2)
+    colorizer.best_guess(encoded)
+    assert seen == [2, 2, 2, 2]
+
+
+def test_latents_are_computed_when_they_are_read_and_once_for_all_samples(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    encode = colorizer.model.encode
+    monkeypatch.setattr(
+        colorizer.model, "encode", lambda ab, conditions: calls.append(len(ab)) or encode(ab, conditions)
+    )
+    first, second = colorizer.colorize(gray(90, 120), 2)
+    first.render()
+    assert not calls
+    assert first.log_prob != second.log_prob and first.latents[0].shape == second.latents[0].shape
+    assert calls == [2]
+
+
+def test_distances_of_hints_are_measured_once_for_all_samples_and_copies(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    distances = GeodesicGrid.distances
+    monkeypatch.setattr(
+        GeodesicGrid, "distances", lambda grid, *places: calls.append(len(places[0])) or distances(grid, *places)
+    )
+    photograph = gray(200, 300)
+    steering = Steering(hints=Hints.parse(["150,100=#c02020", "20,20=#2040c0"]))
+    for colouring in colorizer.colorize(photograph, 2, steering=steering):
+        colouring.render()
+        colouring.on(shrink_photograph(photograph, 100)).render(0.5)
+    assert calls == [2]
