@@ -200,6 +200,7 @@ def colorize(
             quality=quality,
             mark=mark,
             overwrite=overwrite,
+            report=report is not None,
         )
         worker = Worker(colorizer, request, ProtectedInputs(found.pictures))
         summary = RunSummary(len(plan.jobs), len(problems), write_line, reported, quiet)

@@ -34,9 +34,11 @@ class Request:
     Attributes:
         samples, temperature, seed, steering: as in `Colorizer.colorize`.
         diverse: draw several times as many and keep those that differ most.
-        strength, quality, mark: as in `Colouring.save`.
+        strength, quality: as in `Colouring.save`.
+        mark: whether files get a provenance record.
         format: of standard output; "keep" for the picture's own.
         overwrite: replace existing outputs.
+        report: whether outcomes have lines for a report, which need the likelihood of each colouring.
     """
 
     samples: int
@@ -49,6 +51,7 @@ class Request:
     quality: int | None
     mark: bool
     overwrite: bool
+    report: bool
 
     @property
     def drawn(self) -> int:
@@ -157,6 +160,7 @@ class Worker:
                 **colouring.report(self.request.strength),
             }
             for target, colouring in zip(job.targets, work.colourings, strict=True)
+            if self.request.report
         ]
         return Outcome(State.COLOURED, warnings, tuple(lines))
 
