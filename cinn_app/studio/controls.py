@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from cinn_app.limits import MAX_SEED
 from cinn_app.studio.gradio_workarounds import page_being_built
 
 __all__ = ["SEEDS", "Range", "keep_in_address", "keep_tab_in_address"]
@@ -100,7 +101,7 @@ class Range(NamedTuple):
 
 
 #: The seeds of every tab.
-SEEDS = Range(0, 999_999_999, 0, whole=True)
+SEEDS = Range(0, MAX_SEED, 0, whole=True)
 
 
 def keep_in_address(controls: Mapping[str, tuple[Any, Range]]) -> None:

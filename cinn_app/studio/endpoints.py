@@ -18,6 +18,7 @@ import gradio as gr
 from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema, validate_call
 
 from cinn_app.errors import CinnError
+from cinn_app.limits import MAX_SEED, MAX_STRENGTH, MAX_TEMPERATURE
 from cinn_app.studio.files import new_results_folder, upload_folder
 from cinn_app.studio.gradio_workarounds import FILE_SCHEMA, Value, describe_endpoint, get_function_description
 
@@ -159,9 +160,9 @@ def _downloadable(file: Path) -> dict[str, Any]:
 
 Picture: TypeAlias = Annotated[Path, PlainValidator(_uploaded), WithJsonSchema(FILE_SCHEMA)]
 File: TypeAlias = Annotated[Path, PlainSerializer(_downloadable), WithJsonSchema(FILE_SCHEMA)]
-Seed: TypeAlias = Annotated[int, Field(ge=0, le=999_999_999)]
-Temperature: TypeAlias = Annotated[float, Field(ge=0, le=2)] | None
-Strength: TypeAlias = Annotated[float, Field(ge=0, le=2)]
+Seed: TypeAlias = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Temperature: TypeAlias = Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)] | None
+Strength: TypeAlias = Annotated[float, Field(ge=0, le=MAX_STRENGTH)]
 #: Steps along axes, in standard deviations, by name or by number from 1.
 Axes: TypeAlias = dict[str | int, float] | None
 #: A report on a result and its settings.

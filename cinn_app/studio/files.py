@@ -91,7 +91,7 @@ def naming(file: Path) -> Iterator[None]:
         yield
     except CinnError as error:
         values = {
-            name: value.replace(str(file), file.name) if type(value) is str else value
+            name: str(value).replace(str(file), file.name) if type(value) is str or isinstance(value, Path) else value
             for name, value in error.values.items()
         }
         raise type(error)(error.template.replace(str(file), file.name), **values) from error

@@ -13,6 +13,7 @@ from cinn_app.cli.console import err, say_error, say_warning
 from cinn_app.cli.files import STREAM, find_pictures
 from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps, seed_option, temperature_option
 from cinn_app.cli.pipeline import in_stages
+from cinn_app.limits import MAX_STRENGTH
 from cinn_app.systems.colorization.commands.plan import Extras, ProtectedInputs, make_plan
 from cinn_app.systems.colorization.commands.report import RunSummary, json_lines
 from cinn_app.systems.colorization.commands.work import Outcome, Request, State, Worker, is_colouring
@@ -64,7 +65,11 @@ def colorize(
     strength: Annotated[
         float,
         typer.Option(
-            min=0, max=2, callback=not_nan, help="Strength of the colours; 0 is gray.", rich_help_panel=COLOURS
+            min=0,
+            max=MAX_STRENGTH,
+            callback=not_nan,
+            help="Strength of the colours; 0 is gray.",
+            rich_help_panel=COLOURS,
         ),
     ] = 1.0,
     seed: Annotated[int, seed_option("colours", COLOURS)] = 0,
