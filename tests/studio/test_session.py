@@ -108,6 +108,19 @@ def test_colourings_with_other_constraints_have_their_own_pictures(session: Sess
     assert paint(back, 0, 1.0) == paint(session, 0, 1.0)
 
 
+@pytest.mark.parametrize("size", [(1501, 1107), (2600, 611)])
+def test_colours_are_those_of_the_command_line(colorizer: Colorizer, tmp_path: Path, size: tuple[int, int]) -> None:
+    """The page shows a reduced copy, whose rounded size would have another canvas, or too little detail."""
+    small = np.random.default_rng(0).integers(0, 256, (9, 9), dtype=np.uint8)
+    path = tmp_path / "large.png"
+    Image.fromarray(small).resize(size, Image.Resampling.BICUBIC).save(path)
+    session = Session.open(path, tmp_path, colorizer).draw(colorizer, 0.8, seed=5)
+    assert max(session.colourings[0].photograph.size) == 1024
+    for shown, written in zip(session.colourings, colorizer.colorize(path, 4, 0.8, 5), strict=True):
+        torch.testing.assert_close(shown.ab, written.ab, rtol=0, atol=1e-4)
+        assert shown.settings == written.settings
+
+
 def test_hints_are_in_pixels_of_a_large_photograph(colorizer: Colorizer, tmp_path: Path) -> None:
     rows, columns = np.mgrid[:600, :2200]
     Image.fromarray((120 + 40 * np.sin(columns / 90 + rows / 50)).astype(np.uint8)).save(tmp_path / "wide.png")
@@ -188,7 +201,7 @@ def test_what_the_page_sends_becomes_hints_and_strokes(pad: HintPad) -> None:
     [
         ("text", "cannot be read"),
         ({"other": 1}, "cannot be read"),
-        ({"hints": [{"colour": "red", "points": [[1, 2]]}]}, "is none"),
+        ({"hints": [{"colour": "red", "points": [[1, 2]]}]}, "is invalid"),
         ({"hints": [{"colour": "#102030", "points": [[20, 2]]}]}, "outside the picture of 20 x 10 pixels"),
         ({"keep": [{"points": [], "radius": 1}]}, "no place"),
         ({"keep": [{"points": [[1, -1]], "radius": 1}]}, "no place"),
