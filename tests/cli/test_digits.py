@@ -250,7 +250,7 @@ def test_restyle_refuses_pictures_in_one_sentence(digits: Callable) -> None:
     for name, word in (
         ("empty.png", "empty.png is empty: draw one digit"),
         ("faint.png", "faint.png is empty"),
-        ("painted.png", "painted.png is of one colour all over"),
+        ("painted.png", "painted.png has the same colour everywhere"),
         ("cut.png", "cut.png"),
         ("letter.png", "letter.png"),
         ("vast.pgm", "vast.pgm"),

@@ -1,17 +1,17 @@
-r"""Principal axes of the handwriting: what pictures hang on, in order, and named after what they do.
+r"""Principal axes of the handwriting: the directions of the latent that change pictures most, named after what changes.
 
-The latents of a good flow are nearly white, so their own principal components say little: every direction has about the
-same variance. What differs is how much of a picture a direction moves. So the axes are the directions :math:`u_k` of
-the coarse latent that most of the pictures' variance hangs on, one after the other: the left singular vectors of
+The latents of a good flow are nearly white, so their own principal components say little: all directions have about the
+same variance. Directions differ in how much they change a picture. So the axes are the directions :math:`u_k` of the
+coarse latent that explain most of the pictures' variance: the left singular vectors of
 
 .. math:: C = \mathrm{E}[(z - \bar z_y) (x - \bar x_y)^T] = U S V^T
 
-over real digits and their latents, each less the mean of its class. They are principal components of pictures, seen
-from the latent: for a normal latent :math:`C` is the decoder's mean Jacobian (Stein's lemma), and :math:`S_k^2` is the
-variance that moving along :math:`u_k` explains.
+over real digits :math:`x` and their latents :math:`z`, each minus the mean of its class :math:`y`. For a normal latent
+:math:`C` is the mean Jacobian of the decoder (Stein's lemma), and :math:`S_k^2` is the variance that :math:`u_k`
+explains.
 
-Where two of them explain nearly as much, any mixture of both would do as well: thickness came with slant. So they are
-turned within the space they span, as factor analysis does, until each changes few of the measures that have names.
+Two axes that explain nearly the same variance are determined only up to a mixture: thickness came with slant. So the
+axes are rotated within the space that they span, as in factor analysis, until each changes few measures of the shape.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,16 +23,16 @@ from torch.nn import functional
 
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.digits.data import Digits
-from cinn_app.systems.digits.digit_shape import measure_strokes
+from cinn_app.systems.digits.digit_shape import measure_shape
 from cinn_app.systems.digits.model import AXES, CLASSES, COARSE_DIMS, DIMS, DigitModel, dequantise, quantise
 
 __all__ = ["FoundAxes", "principal_axes", "varimax"]
 
 BATCH = 500
-#: Handwritings, per class, that are moved to see what an axis does; how far they are moved, and how far apart they are.
-TRIALS, STEP, TEMPERATURE = 12, 2.0, 0.5
-#: Standard deviations by which an axis must move what it is named after.
-NOTABLE = 0.5
+#: To see what an axis changes, this number of handwritings per class, drawn at this temperature, is moved by this step.
+TRIALS, TEMPERATURE, STEP = 12, 0.5, 2.0
+#: An axis is named after a measure only if it changes the measure by this number of standard deviations.
+MIN_EFFECT = 0.5
 
 
 class FoundAxes(NamedTuple):
@@ -41,7 +41,7 @@ class FoundAxes(NamedTuple):
     Attributes:
         directions: unit vectors, ``(11, AXES, 784)``.
         shares: of the variance of pictures within a class that each explains, ``(11, AXES)``.
-        names: what each does, 11 lists.
+        names: of what each changes, 11 lists.
     """
 
     directions: Tensor
@@ -56,7 +56,7 @@ def principal_axes(model: DigitModel, digits: Digits, progress: Progress = no_pr
     Args:
         model: trained.
         digits: real ones, of all classes.
-        progress: shows how it gets on.
+        progress: shows the progress.
     """
     latents = _encode(model, digits, progress)
     pictures = digits.images.flatten(1).float() / 255
@@ -64,25 +64,25 @@ def principal_axes(model: DigitModel, digits: Digits, progress: Progress = no_pr
         one = digits.labels == label
         latents[one] -= latents[one].mean(0)
         pictures[one] -= pictures[one].mean(0)
-    spread = {name: _within(values, digits.labels) for name, values in measure_strokes(digits.images).items()}
+    spread = {name: _within(values, digits.labels) for name, values in measure_shape(digits.images).items()}
     directions, shares = torch.zeros(CLASSES + 1, AXES, DIMS), torch.zeros(CLASSES + 1, AXES)
     names = []
-    with progress("Looking at what the axes do", CLASSES + 1) as advance:
+    with progress("Measuring what the axes change", CLASSES + 1) as advance:
         for row in range(CLASSES + 1):
             classes = range(CLASSES) if row == CLASSES else [row]
             chosen = torch.isin(digits.labels, torch.tensor(list(classes)))
             covariance = latents[chosen].T @ pictures[chosen] / chosen.sum()
             principal = torch.linalg.svd(covariance, full_matrices=False).U.T[:AXES]
-            turned = varimax(_effects(model, principal, list(classes), spread).T).T @ principal
-            variance = (latents[chosen] @ turned.T).square().mean(0)
-            strength = (turned @ covariance).square().sum(1)
+            rotated = varimax(_effects(model, principal, list(classes), spread).T).T @ principal
+            variance = (latents[chosen] @ rotated.T).square().mean(0)
+            strength = (rotated @ covariance).square().sum(1)
             explained = torch.where(variance > 1e-6, strength / variance, 0.0)  # few digits span little
             order = explained.argsort(descending=True)
-            directions[row, :, :COARSE_DIMS] = turned[order]
+            directions[row, :, :COARSE_DIMS] = rotated[order]
             shares[row] = explained[order] / pictures[chosen].square().sum(1).mean()
-            signs, told = _name(_effects(model, turned[order], list(classes), spread), spread)
+            signs, row_names = _signs_and_names(_effects(model, rotated[order], list(classes), spread), spread)
             directions[row] *= signs[:, None]
-            names.append(told)
+            names.append(row_names)
             advance(1)
     return FoundAxes(directions, shares, names)
 
@@ -107,27 +107,27 @@ def _within(values: Tensor, labels: Tensor) -> Tensor:
 
 
 def varimax(loadings: Tensor, steps: int = 200) -> Tensor:
-    r"""Turn factors until each has few large loadings (Kaiser 1958).
+    r"""Rotate factors until each has few large loadings (Kaiser 1958).
 
     .. math:: \max_R \sum_k \left( \overline{B_k^4} - \overline{B_k^2}^2 \right), \quad B = L R, \; R^T R = 1
 
     Args:
         loadings: of measures on factors, :math:`L`, ``(measures, factors)``.
-        steps: of the iteration, each the orthogonal matrix nearest to the gradient.
+        steps: of the iteration; each takes the orthogonal matrix nearest to the gradient.
 
     Returns:
         The rotation :math:`R`, ``(factors, factors)``.
     """
     rotation = torch.eye(loadings.shape[1])
     for _ in range(steps):
-        turned = loadings @ rotation
-        left, _, right = torch.linalg.svd(loadings.T @ (turned**3 - turned * turned.square().mean(0)))
+        rotated = loadings @ rotation
+        left, _, right = torch.linalg.svd(loadings.T @ (rotated**3 - rotated * rotated.square().mean(0)))
         rotation = left @ right
     return rotation
 
 
 def _effects(model: DigitModel, directions: Tensor, classes: list[int], spread: Mapping[str, Tensor]) -> Tensor:
-    """Move handwritings along directions, ``(axes, 196)``, both ways, and measure what changes.
+    """Move handwritings along directions, ``(axes, 196)``, both ways, and measure the change.
 
     Returns:
         The change of every measure in standard deviations of real digits, ``(axes, measures)``.
@@ -141,7 +141,7 @@ def _effects(model: DigitModel, directions: Tensor, classes: list[int], spread: 
     for step in (STEP, -STEP):
         moved = (trials[None, None] + step * whole[:, None, None]).expand(-1, len(classes), -1, -1).flatten(1, 2)
         images = [quantise(model.decode(z.to(device), labels.to(device))[0]).cpu() for z in moved]
-        ends.append(measure_strokes(torch.cat(images)))
+        ends.append(measure_shape(torch.cat(images)))
     upper, lower = ends
     changes = [
         (upper[name] - lower[name]).unflatten(0, (len(directions), -1)).mean(1) / spread[name].clamp(min=1e-9)
@@ -150,22 +150,20 @@ def _effects(model: DigitModel, directions: Tensor, classes: list[int], spread: 
     return torch.stack(changes, dim=1).float()
 
 
-def _name(effects: Tensor, measures: Iterable[str]) -> tuple[Tensor, list[str]]:
-    """Tell what axes do, each in other words, and which way round.
-
-    In order, each axis is named after what it changes most of the measures that are left.
+def _signs_and_names(effects: Tensor, measures: Iterable[str]) -> tuple[Tensor, list[str]]:
+    """Name each axis, in order, after the measure that it changes most among those that are left.
 
     Args:
         effects: of each axis, ``(axes, measures)``.
         measures: their names.
 
     Returns:
-        For each axis 1 or -1, by which it is to be turned so that its measure grows, and its name.
+        For each axis a factor of 1 or -1, with which its measure grows along it, and its name.
     """
     signs, names, free = torch.ones(len(effects)), [], dict(zip(measures, effects.T, strict=True))
     for axis in range(len(effects)):
-        name = max(free, key=lambda known: float(free[known][axis].abs()))
-        if free[name][axis].abs() < NOTABLE:
+        name = max(free, key=lambda measure: float(free[measure][axis].abs()))
+        if free[name][axis].abs() < MIN_EFFECT:
             names.append(f"shape {axis + 1}")
         else:
             signs[axis] = free.pop(name)[axis].sign()

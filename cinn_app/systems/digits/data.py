@@ -1,4 +1,4 @@
-"""MNIST: 70,000 handwritten digits, read from disk or fetched once."""
+"""MNIST: 70,000 handwritten digits, read from disk or downloaded once."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +12,10 @@ from cinn_app.errors import DataError
 __all__ = ["Digits", "load_mnist", "require_mnist"]
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-_DAMAGED = "The MNIST files in {} are damaged: delete its folder MNIST and start again."
 
 
 class Digits(NamedTuple):
-    """Pictures and what they show.
+    """Pictures and their labels.
 
     Attributes:
         images: uint8, ``(count, 28, 28)``, 255 for full ink.
@@ -36,7 +35,7 @@ def load_mnist(folder: Path, train: bool) -> Digits:
     """Read MNIST's 60,000 training pictures or its 10,000 test ones.
 
     Args:
-        folder: where the folder ``MNIST/raw`` with the four files is, or is to be.
+        folder: holds the folder ``MNIST/raw`` with the four files, or gets it.
         train: which of the two sets.
 
     Raises:
@@ -49,21 +48,22 @@ def load_mnist(folder: Path, train: bool) -> Digits:
         digits = Digits(dataset.data, dataset.targets)
     except Exception as error:  # damaged files make torchvision's reader raise anything
         if _is_there(folder):
-            raise DataError(_DAMAGED.format(folder)) from error
-        reason = str(error).partition("\n")[0] or type(error).__name__
+            raise _damaged(folder) from error
         raise DataError(
-            f"MNIST is not in {folder} and cannot be downloaded ({reason}): connect to the internet, or give the "
-            "folder that holds MNIST/raw with --data."
+            "MNIST is not in {folder} and cannot be downloaded ({reason}): connect to the internet, or give the "
+            "folder that holds MNIST/raw with --data.",
+            folder=folder,
+            reason=str(error).partition("\n")[0] or type(error).__name__,
         ) from error
     if digits.images.shape != (len(digits.labels), 28, 28) or digits.labels.max() > 9:
-        raise DataError(_DAMAGED.format(folder))
+        raise _damaged(folder)
     return digits
 
 
 def require_mnist(folder: Path) -> None:
-    """Refuse a folder of a user's own that does not hold MNIST, so that nothing is downloaded into it unasked.
+    """Refuse a folder that a user names but that does not hold MNIST, so that nothing is downloaded into it unasked.
 
-    Files that are still packed, as they are downloaded, count.
+    Files that are still compressed, as they are downloaded, count.
 
     Raises:
         DataError: naming what is missing.
@@ -73,9 +73,16 @@ def require_mnist(folder: Path) -> None:
     if missing:
         listed = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[:-1] else missing)
         raise DataError(
-            f"MNIST is not in {folder}, where {raw} should hold {listed}: give the folder that holds MNIST/raw, "
-            "or leave --data out to have MNIST downloaded once."
+            "MNIST is not in {folder}, where {raw} should hold {files}: give the folder that holds MNIST/raw, "
+            "or leave --data out to have MNIST downloaded once.",
+            folder=folder,
+            raw=raw,
+            files=listed,
         )
+
+
+def _damaged(folder: Path) -> DataError:
+    return DataError("The MNIST files in {folder} are damaged: delete its folder MNIST and start again.", folder=folder)
 
 
 def _is_there(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Written digits as files that say how they came about."""
+"""Digits and films as files with a provenance record."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +13,8 @@ from cinn_app.systems.digits.images import digit_sheet
 
 __all__ = ["digit_film", "save_digits"]
 
-#: Seconds that a film shows a digit on the way, and those at both ends.
-ON_THE_WAY, AT_THE_ENDS = 0.08, 0.8
+#: Seconds for which a film shows each digit between its ends, and each end.
+BETWEEN, AT_THE_ENDS = 0.08, 0.8
 #: Pixels of a film per pixel of a digit.
 FILM_SCALE = 8
 
@@ -22,13 +22,13 @@ FILM_SCALE = 8
 def save_digits(
     path: Path, images: Tensor, settings: Mapping[str, Any] | None = None, source: Path | None = None
 ) -> None:
-    """Write one digit, pixel for pixel, or a sheet of several, whole or not at all.
+    """Write one digit, pixel for pixel, or a sheet of several, completely or not at all.
 
     Args:
-        path: where to; the suffix says the format.
+        path: of the file; the suffix gives the format.
         images: uint8, ``(28, 28)``, or ``(rows, columns, 28, 28)`` for a sheet.
-        settings: what made them, for the file's mark (`imaging.read_provenance` reads it); without it there is none.
-        source: the picture whose handwriting it is and that the sheet shows, too; it is never overwritten.
+        settings: for the provenance record, which `imaging.read_provenance` reads; without them there is none.
+        source: the picture that the handwriting was taken from, and that the sheet shows, too; it is never overwritten.
 
     Raises:
         ImageError: if the file cannot be written, or is the source.
@@ -37,18 +37,18 @@ def save_digits(
     if settings is None:
         save_picture(path, pixels, source=source)
         return
-    mark = _mark(settings)
+    record = _provenance(settings)
     if source is None:
-        save_picture(path, pixels, PictureMetadata(xmp=GENERATED_XMP), provenance=mark)
+        save_picture(path, pixels, PictureMetadata(xmp=GENERATED_XMP), provenance=record)
     else:
-        save_picture(path, pixels, source=source, provenance={**mark, "source": source.name})
+        save_picture(path, pixels, source=source, provenance={**record, "source": source.name})
 
 
 def digit_film(images: Tensor, format: str = "gif", settings: Mapping[str, Any] | None = None) -> bytes:
-    """Make a film of a way from one digit to another, such as :meth:`DigitGenerator.interpolate` gives, and back again.
+    """Make a film from one digit to another and back, such as of :meth:`DigitGenerator.interpolate`.
 
     Args:
-        images: uint8, ``(count, 28, 28)``; the film has dark ink on white paper, 224 pixels wide, and loops.
+        images: uint8, ``(count, 28, 28)``; the film has dark ink on white paper, is 224 pixels wide, and loops.
         format: one of `cinn_app.imaging.FILM_FORMATS`.
         settings: as for :func:`save_digits`.
 
@@ -59,11 +59,11 @@ def digit_film(images: Tensor, format: str = "gif", settings: Mapping[str, Any] 
         ImageError: if the format is unknown.
     """
     there_and_back = torch.cat([images, images[1:-1].flip(0)])
-    seconds = [ON_THE_WAY] * len(there_and_back)
+    seconds = [BETWEEN] * len(there_and_back)
     seconds[0] = seconds[len(images) - 1] = AT_THE_ENDS
-    mark = None if settings is None else _mark(settings)
-    return encode_film((255 - there_and_back).numpy(), seconds, format, FILM_SCALE, mark)
+    record = None if settings is None else _provenance(settings)
+    return encode_film((255 - there_and_back).numpy(), seconds, format, FILM_SCALE, record)
 
 
-def _mark(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"program": f"cinn_app {__version__}", **settings}

@@ -1,4 +1,4 @@
-"""The digits as people use them: classes, handwriting and sliders in, pictures out.
+"""Digits for users: a trained flow that writes digits, and classifies and encodes pictures of them.
 
 >>> from cinn_app import DigitGenerator
 >>> generator = DigitGenerator.load("digits")
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cinn_app.errors import CinnError
+from cinn_app.messages import Message
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.handwritings import Axis, Handwritings
 from cinn_app.systems.digits.images import DIGIT_SIDE
@@ -23,9 +24,9 @@ from cinn_app.trained_model import TrainedModel
 
 __all__ = ["Axis", "DigitGenerator", "Restyled"]
 
-#: Less typical than this is what hardly looks like a digit; less probable, what looks nearly as much like another.
-ATYPICAL, UNSURE = 0.01, 0.6
-#: Pictures that go through the flow at once.
+#: A picture that is less typical hardly looks like a digit; one whose best digit is less probable may be another.
+MIN_TYPICALITY, MIN_PROBABILITY = 0.01, 0.6
+#: Pictures that go through the flow together.
 BATCH = 500
 
 
@@ -33,8 +34,8 @@ class Restyled(NamedTuple):
     """All ten digits in one handwriting.
 
     Attributes:
-        label: what the given digit was taken for.
-        probabilities: of each digit, as :meth:`DigitGenerator.classify` finds them, ``(10,)``.
+        label: of the given digit, as the user gave it or as it was recognised.
+        probabilities: of each digit, from :meth:`DigitGenerator.classify`, ``(10,)``.
         latent: its handwriting, ``(784,)``.
         images: uint8, ``(10, 28, 28)``.
         doubtful: whether the picture hardly looks like that digit (:meth:`DigitGenerator.typicality`), or nearly as
@@ -51,11 +52,11 @@ class Restyled(NamedTuple):
 class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
     """A trained flow of handwritten digits.
 
-    A latent ``(784,)`` is a handwriting, whatever the digit: the same latent under another label is that digit in the
-    same hand. Pictures are uint8, ``(..., 28, 28)``, 255 for full ink, on the CPU; so are latents, in float32.
+    A latent ``(784,)`` is a handwriting, whatever the digit: decoded with another label it gives that digit in the same
+    handwriting. Pictures are uint8, ``(..., 28, 28)``, 255 for full ink; latents are float32; both are on the CPU.
 
-    Digits may be given as tensors or arrays of that form, and as paths or Pillow pictures of drawings, which
-    :func:`cinn_app.imaging.read_digit` brings to it. What does not fit is refused with a CinnError.
+    Digits may be given as tensors or arrays of that form, or as paths or Pillow pictures of drawings, which
+    :func:`cinn_app.systems.digits.images.read_digit` converts. All methods raise a CinnError for unfit arguments.
     """
 
     recipe_type = DigitsRecipe
@@ -68,18 +69,18 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
 
     def all_ten(self, latents: Latents) -> Tensor:
         """Write all ten digits in each handwriting, ``(count, 784)``: uint8, ``(count, 10, 28, 28)``."""
-        hands = inputs.as_latents(latents, "(count, 784)")
-        labels = torch.arange(CLASSES).repeat(len(hands))
-        return self.decode(hands.repeat_interleave(CLASSES, 0), labels).unflatten(0, (len(hands), CLASSES))
+        latents = inputs.as_latents(latents, "(count, 784)")
+        labels = torch.arange(CLASSES).repeat(len(latents))
+        return self.decode(latents.repeat_interleave(CLASSES, 0), labels).unflatten(0, (len(latents), CLASSES))
 
     @torch.inference_mode()
     def decode(self, latents: Latents, labels: Labels) -> Tensor:
-        """Make pictures of handwritings.
+        """Map latents to pictures.
 
         Args:
             latents: ``(count, 784)``.
-            labels: of each, one for all, or weights of the ten classes, float ``(count, 10)``, for what lies between
-                digits.
+            labels: one for each, one for all, or weights of the ten classes, float ``(count, 10)``, for pictures
+                between digits.
 
         Returns:
             uint8, ``(count, 28, 28)``.
@@ -93,11 +94,11 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
 
     @torch.inference_mode()
     def encode(self, images: DigitImages, labels: Labels) -> Tensor:
-        """Find the handwriting of digits, ``(count, 784)``; each gray stands for the middle of its step.
+        """Map pictures to latents, ``(count, 784)``; each gray is taken as the middle of its step.
 
         Args:
             images: uint8, ``(count, 28, 28)``, or one or several drawings.
-            labels: what they show, as in :meth:`decode`.
+            labels: of the digits, as in :meth:`decode`.
         """
         images = inputs.as_images(images)
         labels = inputs.as_weights_or_labels(labels, len(images))
@@ -115,32 +116,31 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
         steps: Mapping[str | int, float] | None = None,
         within: int | None = None,
     ) -> Tensor:
-        """Draw digits: the same handwritings for every label.
+        """Write digits: the same handwritings for every label.
 
         Args:
-            labels: the digits wanted, each 0 to 9, or a single one.
-            count: handwritings.
-            temperature: see :meth:`draw`.
-            seed: see :meth:`draw`.
+            labels: 0 to 9, several or one.
+            count: number of handwritings.
+            temperature, seed: see :meth:`draw`.
             steps: along axes, see :meth:`move`.
-            within: the class whose own axes are meant, by default those over all classes, see :meth:`axes`.
+            within: class of the axes, by default those over all classes, see :meth:`axes`.
 
         Returns:
             uint8, ``(labels, count, 28, 28)``.
 
         Raises:
-            CinnError: if there is no such label or axis, or a number is out of range.
+            CinnError: if a label or an axis is unknown, or a number is out of range.
         """
-        wanted = inputs.as_labels(labels)
-        if not wanted:
+        digits = inputs.as_labels(labels)
+        if not digits:
             raise CinnError("No digit was asked for: name at least one from 0 to 9.")
         latents = self.move(self.draw(count, temperature, seed), {} if steps is None else steps, within)
-        repeated = torch.tensor(wanted).repeat_interleave(count)
-        return self.decode(latents.repeat(len(wanted), 1), repeated).unflatten(0, (len(wanted), count))
+        repeated = torch.tensor(digits).repeat_interleave(count)
+        return self.decode(latents.repeat(len(digits), 1), repeated).unflatten(0, (len(digits), count))
 
     @torch.inference_mode()
     def log_prob(self, images: DigitImages) -> Tensor:
-        """Return ``log p(x | y)`` in nats of digits under every label, ``(count, 10)``; grays as in :meth:`encode`.
+        """Return ``log p(x | y)`` in nats of pictures for every label, ``(count, 10)``; grays as in :meth:`encode`.
 
         Args:
             images: uint8, ``(count, 28, 28)``, or one or several drawings.
@@ -154,7 +154,7 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
         return torch.cat(rows)
 
     def classify(self, images: DigitImages) -> Tensor:
-        r"""Tell digits apart by Bayes' rule, every digit as likely as any other beforehand.
+        r"""Classify pictures by Bayes' rule, with the same prior for every digit.
 
         .. math:: p(y \mid x) = \frac{p(x \mid y)}{\sum_{y'} p(x \mid y')}
 
@@ -171,36 +171,38 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
 
         Args:
             image: uint8, ``(28, 28)``, or a drawing.
-            label: what it shows; by default what :meth:`classify` finds most probable.
+            label: of the digit; by default the most probable one, see :meth:`classify`.
         """
         digit = inputs.as_image(image)
         probabilities = self.classify(digit)[0]
-        shown = int(probabilities.argmax()) if label is None else inputs.as_label(label)
-        latent = self.encode(digit, shown)[0]
-        doubtful = bool(self.typicality(latent) < ATYPICAL) or (label is None and bool(probabilities[shown] < UNSURE))
-        return Restyled(shown, probabilities, latent, self.all_ten(latent[None])[0], doubtful)
+        taken = int(probabilities.argmax()) if label is None else inputs.as_label(label)
+        latent = self.encode(digit, taken)[0]
+        ambiguous = label is None and bool(probabilities[taken] < MIN_PROBABILITY)
+        doubtful = ambiguous or bool(self.typicality(latent) < MIN_TYPICALITY)
+        return Restyled(taken, probabilities, latent, self.all_ten(latent[None])[0], doubtful)
 
     def interpolate(self, first: Latents, second: Latents, labels: Sequence[int], count: int = 8) -> Tensor:
-        """Go from one handwriting and digit to another, the latent along the arc between them.
+        """Write the digits between two: latents along the arc between theirs, classes mixed with linear weights.
 
         Args:
-            first: the latent to begin with, ``(784,)``.
-            second: the one to end with.
-            labels: the digits at both ends.
-            count: pictures, both ends included, at least 2.
+            first: latent of the first digit, ``(784,)``.
+            second: latent of the last digit, ``(784,)``.
+            labels: of the first and the last digit.
+            count: number of pictures, both ends included, at least 2.
 
         Returns:
             uint8, ``(count, 28, 28)``.
 
         Raises:
-            CinnError: if there is no such label, or there are too few pictures.
+            CinnError: if a label is unknown, or there are not two labels, or too few pictures.
         """
-        count, chosen = inputs.whole_number(count, "number of pictures", 2), inputs.as_labels(labels)
-        if len(chosen) != 2:
+        count, digits = inputs.whole_number(count, Message("number of pictures"), 2), inputs.as_labels(labels)
+        if len(digits) != 2:
             raise CinnError(
-                f"{len(chosen)} labels have no way between them: give the first digit's and the last one's."
+                "{count} labels were given where two are wanted: give the first digit's and the last one's.",
+                count=len(digits),
             )
-        latents = self.between(first, second, count)
-        place = torch.linspace(0, 1, count)[:, None]
-        one, other = torch.eye(CLASSES)[chosen]
-        return self.decode(latents, (1 - place) * one + place * other)
+        latents = self.interpolate_latents(first, second, count)
+        weight = torch.linspace(0, 1, count)[:, None]
+        start, end = torch.eye(CLASSES)[digits]
+        return self.decode(latents, (1 - weight) * start + weight * end)

@@ -1,4 +1,4 @@
-"""The latent space of a generator of digits: handwritings, whatever the digit, and the axes along which they differ."""
+"""The latent space of a digit generator: handwritings, whatever the digit, and the axes along which they differ."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,15 +10,17 @@ from cinn_app.axes import match_axes, match_axis
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
+from cinn_app.messages import Message
 from cinn_app.slerp import slerp
 from cinn_app.systems.digits import inputs
+from cinn_app.systems.digits.digit_shape import axis_name
 from cinn_app.systems.digits.inputs import Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, WHOLE_DIMS, DigitModel
 from cinn_app.systems.digits.recipe import DigitsRecipe
 
 __all__ = ["Axis", "Handwritings"]
 
-#: So many digits of the weights' digest tell models apart.
+#: Digits of the weights' digest that identify a model.
 DIGEST_DIGITS = 12
 
 
@@ -26,7 +28,7 @@ class Axis(NamedTuple):
     """A principal axis of the handwriting.
 
     Attributes:
-        name: what moving along it does, in plain words, such as ``slant``.
+        name: what a step along it changes, such as ``slant``.
         share: of the variance of pictures within a class that it explains, 0 to 1.
         direction: unit vector in the latent space, ``(784,)``.
     """
@@ -37,7 +39,7 @@ class Axis(NamedTuple):
 
 
 class Handwritings:
-    """What a generator can do without a picture; latents are float32, on the CPU.
+    """The part of a generator that needs no picture; latents are float32, on the CPU.
 
     Attributes:
         recipe: of the model.
@@ -53,40 +55,42 @@ class Handwritings:
         """Return the principal axes of the handwriting, the strongest first.
 
         Args:
-            label: of the class whose own axes are wanted; by default those over all classes, which mean the same for
-                every digit.
+            label: the class whose own axes are wanted; by default those over all classes, which have the same meaning
+                for every digit.
         """
         row = CLASSES if label is None else inputs.as_label(label)
-        told = self.checkpoint.details["axes"][row]
-        directions = self.model.axes[row].cpu()
-        return tuple(Axis(name, share, direction) for (name, share), direction in zip(told, directions, strict=True))
+        described, directions = self.checkpoint.details["axes"][row], self.model.axes[row].cpu()
+        return tuple(
+            Axis(axis_name(name), share, direction)
+            for (name, share), direction in zip(described, directions, strict=True)
+        )
 
     def draw(self, count: int = 1, temperature: float | None = None, seed: int = 0) -> Tensor:
-        """Draw handwritings from :math:`N(0, T^2)`: ``(count, 784)``; the first ones do not depend on the count.
+        """Draw latents from :math:`N(0, T^2)`: ``(count, 784)``; the first ones do not depend on the count.
 
         Args:
-            count: how many.
+            count: number of handwritings.
             temperature: :math:`T`, the standard deviation, 0 to 2; by default the recipe's.
-            seed: the same one draws the same again.
+            seed: the same seed draws the same latents.
 
         Raises:
-            CinnError: if a number is out of range, or nothing is to be drawn.
+            CinnError: if a number is out of range.
         """
-        count = inputs.whole_number(count, "number of handwritings", 1)
+        count = inputs.whole_number(count, Message("number of handwritings"), 1)
         deviation = self._temperature(temperature)
-        generator = torch.Generator().manual_seed(inputs.whole_number(seed, "seed", 0, MAX_SEED))
+        generator = torch.Generator().manual_seed(_checked_seed(seed))
         return torch.stack([deviation * torch.randn(DIMS, generator=generator) for _ in range(count)])
 
     def move(self, latents: Latents, steps: Mapping[str | int, float], label: int | None = None) -> Tensor:
-        """Move handwritings along axes, in standard deviations of the latent.
+        """Move latents along axes, in standard deviations of the latent.
 
         Args:
             latents: ``(..., 784)``.
-            steps: by the axis's name, or its number from 1, how far.
-            label: whose axes are meant, as in :meth:`axes`.
+            steps: length of the step by the axis's name, or its number from 1.
+            label: class of the axes, as in :meth:`axes`.
 
         Raises:
-            CinnError: if an axis is unknown or given twice, or a step is no number from -3 to 3.
+            CinnError: if an axis is unknown or given twice, or a step is not a number from -3 to 3.
         """
         moved = inputs.as_latents(latents).clone()
         for axis, step in match_axes(self.axes(label), inputs.as_steps(steps, MAX_STEP)):
@@ -96,36 +100,35 @@ class Handwritings:
     def lattice(
         self, latent: Latents, axes: Sequence[str | int], steps: Sequence[float], label: int | None = None
     ) -> Tensor:
-        """Lay handwritings out around one, moved by every combination of steps along axes: a row of them along one
-        axis, a map along two.
+        """Move a latent by every combination of steps along axes: a row of latents along one axis, a map along two.
 
         Args:
             latent: ``(784,)``.
             axes: by name, or number from 1, each once.
-            steps: along every axis, as :meth:`move` takes them.
-            label: whose axes are meant, as in :meth:`axes`.
+            steps: along every axis, as for :meth:`move`.
+            label: class of the axes, as in :meth:`axes`.
 
         Returns:
             ``(steps, ..., 784)``, a dimension per axis.
 
         Raises:
-            CinnError: if an axis is unknown or given twice, or a step is no number from -3 to 3.
+            CinnError: if an axis is unknown or given twice, or a step is not a number from -3 to 3.
         """
-        laid = inputs.as_latents(latent, "(784,)")
-        lengths = torch.tensor([inputs.number_between(step, "step", -MAX_STEP, MAX_STEP) for step in steps])
-        crossed = [match_axis(self.axes(label), axis) for axis in axes]
-        if len({axis.name for axis in crossed}) < len(crossed):
+        moved = inputs.as_latents(latent, "(784,)")
+        lengths = torch.tensor([inputs.number_between(step, Message("step"), -MAX_STEP, MAX_STEP) for step in steps])
+        chosen = [match_axis(self.axes(label), axis) for axis in axes]
+        if len({axis.name for axis in chosen}) < len(chosen):
             raise CinnError("An axis cannot cross itself: choose different ones.")
-        for axis in crossed:
-            laid = laid[..., None, :] + lengths[:, None] * axis.direction
-        return laid
+        for axis in chosen:
+            moved = moved[..., None, :] + lengths[:, None] * axis.direction
+        return moved
 
-    def places(self, latents: Latents, label: int | None = None) -> Tensor:
-        """Tell how far along each axis handwritings lie, in standard deviations: what :meth:`move` adds to.
+    def project(self, latents: Latents, label: int | None = None) -> Tensor:
+        """Project latents on the axes: coordinates in standard deviations, to which :meth:`move` adds its steps.
 
         Args:
             latents: ``(..., 784)``.
-            label: whose axes are meant, as in :meth:`axes`.
+            label: class of the axes, as in :meth:`axes`.
 
         Returns:
             ``(..., axes)``.
@@ -133,19 +136,19 @@ class Handwritings:
         directions = torch.stack([axis.direction for axis in self.axes(label)])
         return inputs.as_latents(latents) @ directions.T
 
-    def between(self, first: Latents, second: Latents, count: int = 8) -> Tensor:
-        """Lay handwritings out along the arc from one to another: ``(count, 784)``, both included, at least 2."""
-        place = torch.linspace(0, 1, inputs.whole_number(count, "number of handwritings", 2))[:, None]
-        return slerp(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), place)
+    def interpolate_latents(self, first: Latents, second: Latents, count: int = 8) -> Tensor:
+        """Return latents along the arc from one to another, both included: ``(count, 784)``, at least 2."""
+        weights = torch.linspace(0, 1, inputs.whole_number(count, Message("number of handwritings"), 2))
+        return slerp(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), weights[:, None])
 
     def typicality(self, latents: Latents) -> Tensor:
-        r"""Tell how usual handwritings are: the share of the model's own digits that are less so.
+        r"""Return how usual handwritings are: the share of the model's own digits that are less so.
 
         .. math:: P(\chi^2_{49} > \lVert z_w \rVert^2)
 
-        with :math:`z_w` the 49 values that stand for the digit as a whole. Of real digits few are below 0.01 (1.7% of
-        MNIST's test digits), of letters, scribbles and several digits nearly all. The likelihood does not tell: a blot
-        is simple, and has a higher one than any digit.
+        with :math:`z_w` the 49 values of the digit as a whole. Few real digits are below 0.01 (1.7% of MNIST's test
+        digits), but nearly all letters, scribbles and pictures of several digits are. The likelihood does not tell
+        them apart: a blot is simple, and has a higher likelihood than any digit.
 
         Args:
             latents: from :meth:`encode`, ``(..., 784)``.
@@ -163,17 +166,21 @@ class Handwritings:
         steps: Mapping[str | int, float] | None = None,
         within: int | None = None,
     ) -> dict[str, Any]:
-        """Name all that makes the handwritings of :meth:`sample`, as JSON has it; a file's mark holds it."""
-        drawn = {"seed": inputs.whole_number(seed, "seed", 0, MAX_SEED), "temperature": self._temperature(temperature)}
-        along = match_axes(self.axes(within), inputs.as_steps(steps or {}, MAX_STEP))
-        axes = {axis.name: step for axis, step in along}
-        moved = {} if not axes else {"axes": axes} if within is None else {"axes": axes, "axes_within": within}
-        return {**self.model_settings(), **drawn, **moved}
+        """Return all that determines the latents of :meth:`sample`, as JSON, for the provenance record of a file."""
+        drawn = {"seed": _checked_seed(seed), "temperature": self._temperature(temperature)}
+        found = match_axes(self.axes(within), inputs.as_steps(steps or {}, MAX_STEP))
+        moved = {"axes": {axis.name: step for axis, step in found}} if found else {}
+        own = {"axes_within": within} if found and within is not None else {}
+        return {**self.model_settings(), **drawn, **moved, **own}
 
     def model_settings(self) -> dict[str, Any]:
-        """Name the model so that it is known again."""
+        """Return the name of the model, and the beginning of its weights' digest."""
         return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
 
     def _temperature(self, temperature: float | None) -> float:
         given = self.recipe.sampling.temperature if temperature is None else temperature
-        return inputs.number_between(given, "temperature", 0, MAX_TEMPERATURE)
+        return inputs.number_between(given, Message("temperature"), 0, MAX_TEMPERATURE)
+
+
+def _checked_seed(seed: int) -> int:
+    return inputs.whole_number(seed, Message("seed"), 0, MAX_SEED)

@@ -1,4 +1,4 @@
-"""Training the digits: the likelihood alone; afterwards the axes of the handwriting are looked for."""
+"""Training of the digits by maximum likelihood, and afterwards the search for the axes of the handwriting."""
 
 from types import MappingProxyType
 from typing import Any

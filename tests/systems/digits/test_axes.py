@@ -5,7 +5,7 @@ import torch
 
 from cinn_app import DigitGenerator
 from cinn_app.systems.digits.axes import varimax
-from cinn_app.systems.digits.digit_shape import measure_strokes
+from cinn_app.systems.digits.digit_shape import measure_shape
 
 
 def test_varimax_takes_a_mixture_of_factors_apart() -> None:
@@ -24,8 +24,8 @@ def test_varimax_takes_a_mixture_of_factors_apart() -> None:
 @pytest.mark.parametrize(("axis", "other"), [("slant", "thickness"), ("thickness", "slant")])
 def test_slant_and_thickness_of_the_shipped_model_are_moved_apart(axis: str, other: str) -> None:
     generator = DigitGenerator.load("digits", "cpu")
-    ends = [measure_strokes(generator.sample(range(10), 4, steps={axis: step}).flatten(0, 1)) for step in (2, -2)]
-    plain = measure_strokes(generator.sample(range(10), 20).flatten(0, 1))
+    ends = [measure_shape(generator.sample(range(10), 4, steps={axis: step}).flatten(0, 1)) for step in (2, -2)]
+    plain = measure_shape(generator.sample(range(10), 20).flatten(0, 1))
     moved, kept = ((ends[0][name] - ends[1][name]).mean() / plain[name].std() for name in (axis, other))
     assert moved > 1.5
     assert kept.abs() < 0.2 * moved

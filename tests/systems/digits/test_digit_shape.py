@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from cinn_app.systems.digits.digit_shape import measure_strokes
+from cinn_app.systems.digits.digit_shape import measure_shape
 
 
 def stroke(*points: tuple[float, float], width: int = 3) -> torch.Tensor:
@@ -45,17 +45,17 @@ PAIRS = {
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_it_grows_with_what_its_name_says(name: str) -> None:
-    less, more = measure_strokes(torch.stack(PAIRS[name]))[name]
+    less, more = measure_shape(torch.stack(PAIRS[name]))[name]
     assert more > less
 
 
 def test_slant_leaves_width_and_an_upright_stroke_has_none() -> None:
     upright, leaning = stroke((14, 4), (14, 24)), stroke((11, 24), (17, 4))
-    measures = measure_strokes(torch.stack([upright, leaning]))
+    measures = measure_shape(torch.stack([upright, leaning]))
     assert measures["slant"][0].abs() < 0.02
     assert measures["slant"][1] == pytest.approx(6 / 20, abs=0.03)  # six to the right on twenty up
     assert measures["width"][1] == pytest.approx(float(measures["width"][0]), rel=0.15)
 
 
 def test_a_picture_without_ink_has_numbers_too() -> None:
-    assert all(value.isfinite().all() for value in measure_strokes(torch.zeros(1, 28, 28, dtype=torch.uint8)).values())
+    assert all(value.isfinite().all() for value in measure_shape(torch.zeros(1, 28, 28, dtype=torch.uint8)).values())

@@ -319,9 +319,9 @@ def test_a_lattice_is_every_combination_of_steps_along_axes(generator: DigitGene
 
 def test_places_are_what_moving_adds_to(generator: DigitGenerator) -> None:
     hands, directions = generator.draw(2, seed=3), torch.stack([axis.direction for axis in generator.axes()])
-    there = generator.places(generator.move(hands, {"width": 1.5})) - generator.places(hands)
+    there = generator.project(generator.move(hands, {"width": 1.5})) - generator.project(hands)
     torch.testing.assert_close(there, (1.5 * directions @ directions[1]).expand(2, -1), atol=1e-5, rtol=1e-4)
-    assert generator.places(hands[0], label=7).shape == (len(directions),)
+    assert generator.project(hands[0], label=7).shape == (len(directions),)
 
 
 def test_all_ten_digits_of_several_handwritings(generator: DigitGenerator) -> None:
@@ -332,12 +332,12 @@ def test_all_ten_digits_of_several_handwritings(generator: DigitGenerator) -> No
 
 def test_the_way_between_two_handwritings_stays_as_probable_as_they(generator: DigitGenerator) -> None:
     first, second = generator.draw(2)
-    way = generator.between(first, second, 5)
+    way = generator.interpolate_latents(first, second, 5)
     torch.testing.assert_close(way[[0, -1]], torch.stack([first, second]))
     lengths = way.norm(dim=1)
     assert lengths[1:-1].min() > 0.97 * min(lengths[0], lengths[-1])
     with pytest.raises(CinnError, match="number of handwritings, 1, is out of range"):
-        generator.between(first, second, 1)
+        generator.interpolate_latents(first, second, 1)
 
 
 @pytest.fixture
@@ -427,14 +427,14 @@ def test_what_is_no_digit_is_refused(generator: DigitGenerator, images: Any, rea
 @pytest.mark.parametrize(
     ("latents", "reason"),
     [
-        (torch.zeros(2, 28, 27), "Handwritings cannot have the shape"),
-        (np.zeros(783), "Handwritings cannot have the shape"),
-        (torch.tensor(0.0), "Handwritings cannot have the shape"),
+        (torch.zeros(2, 28, 27), "Latents cannot have the shape"),
+        (np.zeros(783), "Latents cannot have the shape"),
+        (torch.tensor(0.0), "Latents cannot have the shape"),
         (torch.zeros(1, DIMS, dtype=torch.int64), "the type torch.int64: give floats"),
         (np.zeros((1, DIMS), np.complex64), "the type complex64: give floats"),
-        (torch.full((1, DIMS), math.nan), "not finite"),
-        (np.full((1, DIMS), np.inf), "not finite"),
-        ([[0.0] * DIMS], "Handwritings cannot be given as list"),
+        (torch.full((1, DIMS), math.nan), "nan or infinite"),
+        (np.full((1, DIMS), np.inf), "nan or infinite"),
+        ([[0.0] * DIMS], "Latents cannot be given as list"),
     ],
 )
 def test_what_is_no_handwriting_is_refused(generator: DigitGenerator, latents: Any, reason: str) -> None:
@@ -452,12 +452,12 @@ def test_what_does_not_fit_together_is_refused(generator: DigitGenerator) -> Non
     attempts: list[tuple[Callable[[], Any], str]] = [
         (lambda: generator.decode(hands[0], 1), r"the shape \(784,\) here: give \(count, 784\)"),
         (lambda: generator.interpolate(hands, hands[0], (1, 2)), r"here: give \(784,\)"),
-        (lambda: generator.interpolate(hands[0], hands[1], (1, 2, 3)), "3 labels have no way between them"),
+        (lambda: generator.interpolate(hands[0], hands[1], (1, 2, 3)), "3 labels were given where two are wanted"),
         (lambda: generator.interpolate(hands[0], hands[1], (1, 2), count=2.5), "The number of pictures, 2.5, is out"),
         (lambda: generator.decode(hands, [1, 2]), "2 labels do not fit 3 digits: give one for each, or one for all"),
         (lambda: generator.encode(images, [1, 2, 3, 4]), "4 labels do not fit 3 digits"),
         (lambda: generator.decode(hands, torch.ones(2, CLASSES)), r"\(2, 10\) do not fit: give \(3, 10\)"),
-        (lambda: generator.decode(hands, torch.full((3, CLASSES), math.nan)), "not finite"),
+        (lambda: generator.decode(hands, torch.full((3, CLASSES), math.nan)), "nan or infinite"),
         (lambda: generator.decode(hands, "one"), "There is no digit 'o'"),
         (lambda: generator.decode(hands, None), "There is no digit None"),
         (lambda: generator.draw(2.5), "The number of handwritings, 2.5, is out of range"),

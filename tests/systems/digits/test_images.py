@@ -205,12 +205,12 @@ def file_of(image: Image.Image) -> bytes:
         (Image.new("L", (300, 200), 255), "is empty: draw one digit"),
         (Image.new("RGB", (300, 200), (250, 248, 240)), "is empty: draw one digit"),
         (Image.new("RGBA", (300, 200), (0, 0, 0, 0)), "is empty: draw one digit"),
-        (Image.new("RGB", (300, 200), (0, 0, 0)), "is of one colour all over"),
-        (Image.new("L", (300, 200), 128), "is of one colour all over"),
-        (Image.new("RGBA", (300, 200), (0, 200, 0, 255)), "is of one colour all over"),
+        (Image.new("RGB", (300, 200), (0, 0, 0)), "has the same colour everywhere"),
+        (Image.new("L", (300, 200), 128), "has the same colour everywhere"),
+        (Image.new("RGBA", (300, 200), (0, 200, 0, 255)), "has the same colour everywhere"),
         (Image.new("RGBA", (300, 200), (0, 0, 0, 255)), "leave paper around it"),
-        (Image.new("RGB", (300, 200), (255, 230, 0)), "is of one colour all over"),
-        (Image.new("L", (1, 1)), "is of one colour all over"),
+        (Image.new("RGB", (300, 200), (255, 230, 0)), "has the same colour everywhere"),
+        (Image.new("L", (1, 1)), "has the same colour everywhere"),
         (np.zeros((28, 28), np.uint8), "is empty: draw one digit"),
         (np.full((28, 28), 255, np.uint8), "is empty: draw one digit"),
         (np.pad(np.full((90, 70), 255, np.uint8), 20), "is filled all over"),
@@ -234,7 +234,7 @@ def test_each_is_refused_with_one_sentence(source: Image.Image | np.ndarray | by
 def test_a_pad_painted_all_over_but_for_specks_is_not_called_empty() -> None:
     pad = Image.new("RGBA", (280, 280), (20, 20, 20, 255))
     ImageDraw.Draw(pad).point([(100, 100), (101, 100), (180, 30)], (0, 0, 0, 0))
-    with pytest.raises(ImageError, match="is of one colour all over"):
+    with pytest.raises(ImageError, match="has the same colour everywhere"):
         read_digit(pad)
 
 

@@ -67,7 +67,7 @@ class Plane:
 
     def project(self, generator: DigitGenerator, latent: Tensor) -> tuple[float, float]:
         """Find the place of a handwriting, ``(784,)``; one beyond the plane is at its edge."""
-        places = generator.places(latent).tolist()
+        places = generator.project(latent).tolist()
         return _bounded(places[self.across - 1]), _bounded(places[self.up - 1])
 
 

@@ -44,7 +44,7 @@ def neighbours(generator: DigitGenerator, own: Restyled, along: int, kept: Resty
         CinnError: if there is no such axis.
     """
     if along == KEPT:
-        latents = generator.between((kept or own).latent, own.latent, len(WAY_ROWS))
+        latents = generator.interpolate_latents((kept or own).latent, own.latent, len(WAY_ROWS))
         return Neighbours(generator.all_ten(latents), WAY_ROWS)
     return Neighbours(generator.all_ten(generator.lattice(own.latent, [along], STEPS)), AXIS_ROWS)
 
