@@ -84,7 +84,7 @@ def _take_digits(page: Page, output: Path) -> list[Path]:
     open_digits(page)
     handwritings = _shoot(page, output / "studio-digits.jpg", ".gradio-container", HEIGHT)
     stroke(page, *FIVE)
-    page.locator("#style-grid .hand").first.wait_for()
+    page.locator("#similar-grid .handwriting").first.wait_for()
     own = _shoot(page, output / "studio-hand.jpg", "#digit-panels")
     page.get_by_role("tab", name="Map", exact=True).click()
     page.locator("#here img").first.wait_for()

@@ -102,7 +102,7 @@ def measure(moves: int) -> dict[str, list[float]]:
             figures[f"{name}_ms"], figures[f"{name}_four_ms"] = map(list, zip(*taken, strict=True))
         open_digits(page)
         figures["digits_ms"] = [
-            move(page, ".along input[type=range]", number % 3, turn, DIGITS)[0] for number, turn in enumerate(turns)
+            move(page, ".step input[type=range]", number % 3, turn, DIGITS)[0] for number, turn in enumerate(turns)
         ]
         browser.close()
     return {name: values[1:] or values for name, values in figures.items()}  # the first of each warms up

@@ -116,7 +116,7 @@ def other_states(page: Page) -> Iterator[tuple[str, str]]:
     page.mouse.down()
     page.mouse.move(box["x"] + 120, box["y"] + 200, steps=5)
     page.mouse.up()
-    page.locator("#style-grid .hand").first.wait_for()
+    page.locator("#similar-grid .handwriting").first.wait_for()
     yield "digits, one's own among them", "body"
     page.get_by_role("tab", name="Film", exact=True).click()
     page.locator("#film .screen img").wait_for()

@@ -11,11 +11,11 @@ from PIL import Image
 from cinn_app import DigitGenerator, __version__
 from cinn_app.errors import CinnError
 from cinn_app.imaging import read_provenance
+from cinn_app.limits import MAX_STEP
 from cinn_app.systems.digits.generator import Restyled
-from cinn_app.systems.digits.studio.pictures import FRAMES, Setting, between, draw, film_file, film_name
-from cinn_app.systems.digits.studio.planes import COUNT, REACH, Plane
-from cinn_app.systems.digits.studio.reading import reading
-from cinn_app.systems.digits.studio.styles import KEPT, STEPS, neighbours
+from cinn_app.systems.digits.studio.controls import FRAMES, Controls, draw, film_file, film_name, transition
+from cinn_app.systems.digits.studio.handwriting_panel import KEPT, STEPS, recognition, similar_handwritings
+from cinn_app.systems.digits.studio.map_panel import SIDE, Plane
 
 MARKED = {"seed": 4, "temperature": 0.7, "axes": {"slant": 1.5}, "frames": FRAMES}
 
@@ -26,15 +26,15 @@ def generator(tiny_digits_checkpoint: Path) -> DigitGenerator:
 
 
 @pytest.fixture(scope="module")
-def hands(generator: DigitGenerator) -> list[Restyled]:
-    """Two people's."""
+def drawings(generator: DigitGenerator) -> list[Restyled]:
+    """Two digits in two handwritings."""
     return [generator.restyle(generator.sample([label], seed=label)[0, 0], label) for label in (3, 7)]
 
 
 @pytest.mark.parametrize("format", ["gif", "webp"])
-def test_a_film_goes_there_and_back_for_ever_and_says_what_made_it(generator: DigitGenerator, format: str) -> None:
-    setting = Setting(None, False, 0.7, 4, (1.5,))
-    encoded = film_file(generator, setting, (11, 52), format)
+def test_a_film_goes_there_and_back_and_records_its_settings(generator: DigitGenerator, format: str) -> None:
+    controls = Controls(None, False, 0.7, 4, (1.5,))
+    encoded = film_file(generator, controls, (11, 52), format)
     shown, seconds = [], 0.0
     with Image.open(io.BytesIO(encoded)) as film:
         assert (film.format, film.size, film.info["loop"]) == (format.upper(), (224, 224), 0)
@@ -44,7 +44,7 @@ def test_a_film_goes_there_and_back_for_ever_and_says_what_made_it(generator: Di
             seconds += film.info["duration"] / 1000
     # Where the way hardly moves, a GIF has one longer frame in place of several.
     assert seconds == pytest.approx(2 * (FRAMES - 2) * 0.08 + 2 * 0.8)
-    ends = 255 - draw(generator, setting).flatten(0, 1)[[11, 52]]
+    ends = 255 - draw(generator, controls).flatten(0, 1)[[11, 52]]
     first, second = (Image.fromarray(end.numpy()).resize((224, 224), Image.Resampling.BICUBIC) for end in ends)
     away = [[np.abs(frame - np.asarray(end)).mean() for frame in shown] for end in (first, second)]
     assert np.argmin(away[0]) == 0 and away[0][0] < 3
@@ -55,88 +55,99 @@ def test_a_film_goes_there_and_back_for_ever_and_says_what_made_it(generator: Di
     assert (mark["program"], mark["weights"]) == (f"cinn_app {__version__}", generator.checkpoint.digest[:12])
 
 
-def test_what_a_film_says_makes_it_again(generator: DigitGenerator) -> None:
-    setting = Setting(7, True, 0.7, 4, (0, -1))
-    mark = read_provenance(io.BytesIO(film_file(generator, setting, (3, 41), "webp")))
+def test_the_record_of_a_film_makes_it_again(generator: DigitGenerator) -> None:
+    controls = Controls(7, True, 0.7, 4, (0, -1))
+    mark = read_provenance(io.BytesIO(film_file(generator, controls, (3, 41), "webp")))
     assert mark is not None
     latents = generator.move(generator.draw(42, mark["temperature"], mark["seed"]), mark["axes"], mark["axes_within"])
     first, last = (latents[mark[end]["sample"]] for end in ("from", "to"))
     again = generator.interpolate(first, last, (mark["from"]["label"], mark["to"]["label"]), mark["frames"])
-    assert torch.equal(again, between(generator, setting, (3, 41), FRAMES))
+    assert torch.equal(again, transition(generator, controls, (3, 41), FRAMES))
 
 
 def test_a_film_is_named_after_what_made_it(generator: DigitGenerator) -> None:
-    assert film_name(generator, Setting(None, False, 0.8, 3, (1.5,)), (0, 59), "gif") == (
+    assert film_name(generator, Controls(None, False, 0.8, 3, (1.5,)), (0, 59), "gif") == (
         "film-0-to-9-seed3-t0.8-slant+1.5.gif"
     )
-    assert film_name(generator, Setting(7, False, 0.8, 3, ()), (1, 2), "webp") == "film-7-to-7-seed3-t0.8.webp"
+    assert film_name(generator, Controls(7, False, 0.8, 3, ()), (1, 2), "webp") == "film-7-to-7-seed3-t0.8.webp"
 
 
 def test_the_map_has_each_handwriting_where_its_axes_say(generator: DigitGenerator) -> None:
     picture = Plane(across=2, up=5, label=4).draw(generator)
-    assert picture.shape == (COUNT * 28, COUNT * 28)
+    assert picture.shape == (SIDE * 28, SIDE * 28)
     tiles = picture.unfold(0, 28, 28).unfold(1, 28, 28)
     middle = torch.zeros(1, 784)
-    for row, column, steps in ((4, 4, {}), (0, 4, {5: REACH}), (4, 8, {2: REACH}), (8, 0, {2: -REACH, 5: -REACH})):
+    for row, column, steps in (
+        (4, 4, {}),
+        (0, 4, {5: MAX_STEP}),
+        (4, 8, {2: MAX_STEP}),
+        (8, 0, {2: -MAX_STEP, 5: -MAX_STEP}),
+    ):
         expected = generator.decode(generator.move(middle, steps), 4)[0]
         assert (tiles[row, column].int() - expected.int()).abs().max() <= 1
 
 
 def test_the_place_on_the_map_is_written_as_all_ten(generator: DigitGenerator) -> None:
     plane = Plane(across=2, up=5).at(1.25, -0.5)
-    hand = generator.move(torch.zeros(784), {2: 1.25, 5: -0.5})
-    assert torch.equal(plane.write(generator), generator.all_ten(hand[None])[0])
-    assert plane.project(generator, hand) == pytest.approx(plane.place, abs=0.3)  # the tests' axes are not orthogonal
-    assert Plane().at(99, -99).place == (REACH, -REACH)
+    latent = generator.move(torch.zeros(784), {2: 1.25, 5: -0.5})
+    assert torch.equal(plane.write(generator), generator.all_ten(latent[None])[0])
+    assert plane.project(generator, latent) == pytest.approx(plane.place, abs=0.3)  # the tests' axes are not orthogonal
+    assert Plane().at(99, -99).place == (MAX_STEP, -MAX_STEP)
     assert Plane().at(None, float("nan")).place == Plane().at("left", []).place == (0, 0)
 
 
 def test_the_two_axes_of_the_map_always_differ() -> None:
     plane = Plane(across=1, up=2).at(1, 1)
-    assert plane.turned(1, 2) == plane  # the place stays
-    assert plane.turned(3, 2) == Plane(across=3, up=2)
-    assert plane.turned(2, 2) == Plane(across=2, up=1)
-    assert plane.turned(1, 1) == Plane(across=2, up=1)
+    assert plane.with_axes(1, 2) == plane  # the place stays
+    assert plane.with_axes(3, 2) == Plane(across=3, up=2)
+    assert plane.with_axes(2, 2) == Plane(across=2, up=1)
+    assert plane.with_axes(1, 1) == Plane(across=2, up=1)
 
 
-def test_neighbours_are_steps_along_an_axis_around_the_own_hand(
-    generator: DigitGenerator, hands: list[Restyled]
+def test_similar_handwritings_are_steps_along_an_axis_around_the_own(
+    generator: DigitGenerator, drawings: list[Restyled]
 ) -> None:
-    own = hands[0]
-    shown = neighbours(generator, own, along=2)
-    assert shown.images.shape == (len(STEPS), 10, 28, 28)
-    assert torch.equal(shown.images[shown.names.index("yours")], own.images)
-    assert torch.equal(shown.images[-1, 6], generator.decode(generator.move(own.latent[None], {2: STEPS[-1]}), 6)[0])
+    own = drawings[0]
+    images, names = similar_handwritings(generator, own, along=2)
+    assert images.shape == (len(STEPS), 10, 28, 28)
+    assert torch.equal(images[names.index("yours")], own.images)
+    assert torch.equal(images[-1, 6], generator.decode(generator.move(own.latent[None], {2: STEPS[-1]}), 6)[0])
     with pytest.raises(CinnError, match="There is no axis 13"):
-        neighbours(generator, own, along=13)
+        similar_handwritings(generator, own, along=13)
 
 
-def test_neighbours_lead_from_a_kept_hand_to_the_own(generator: DigitGenerator, hands: list[Restyled]) -> None:
-    kept, own = hands
-    shown = neighbours(generator, own, KEPT, kept)
-    assert (shown.names[0], shown.names[-1]) == ("kept", "yours")
-    for expected, found in ((kept.images, shown.images[0]), (own.images, shown.images[-1])):
+def test_similar_handwritings_lead_from_a_kept_one_to_the_own(
+    generator: DigitGenerator, drawings: list[Restyled]
+) -> None:
+    kept, own = drawings
+    images, names = similar_handwritings(generator, own, KEPT, kept)
+    assert (names[0], names[-1]) == ("kept", "yours")
+    for expected, found in ((kept.images, images[0]), (own.images, images[-1])):
         assert (expected.int() - found.int()).abs().max() <= 1
     halves = generator.interpolate(kept.latent, own.latent, (5, 5), 5)
-    assert (shown.images[:, 5].int() - halves.int()).abs().max() <= 1
+    assert (images[:, 5].int() - halves.int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize(
-    ("label", "doubtful", "told"),
+    ("label", "doubtful", "result"),
     [
-        (8, False, "<b>Read as an 8</b>, 75.0\N{NO-BREAK SPACE}% sure; next would be a 3, 25.0\N{NO-BREAK SPACE}%."),
-        (3, False, "<b>Taken for a 3</b>, as you say. Alone it reads an 8, 75.0\N{NO-BREAK SPACE}% sure; next would"),
-        (8, True, "<b>Taken for an 8</b>, but it hardly looks like one. Draw one digit alone, clearly."),
+        (
+            8,
+            False,
+            "<b>Recognised as 8</b>, 75.0\N{NO-BREAK SPACE}% sure; the next best is 3, 25.0",
+        ),
+        (3, False, "<b>Taken as 3</b>, as you say. The model recognises 8, 75.0\N{NO-BREAK SPACE}% sure; the next"),
+        (8, True, "<b>Taken as 8</b>, but it hardly looks like it. Draw one digit alone, clearly."),
     ],
 )
-def test_a_reading_tells_how_sure_it_is_or_its_doubt(label: int, doubtful: bool, told: str) -> None:
+def test_a_recognition_says_how_sure_it_is_or_its_doubt(label: int, doubtful: bool, result: str) -> None:
     probabilities = torch.zeros(10)
     probabilities[[8, 3]] = torch.tensor([0.75, 0.25])
     blank = torch.zeros(10, 28, 28, dtype=torch.uint8)
-    markup = reading(blank[0], Restyled(label, probabilities, torch.zeros(784), blank, doubtful), 0.4)
-    assert told in markup
-    assert ("of what is no digit they say nothing" in markup) == doubtful
-    assert "40.0\N{NO-BREAK SPACE}% of the model's own digits look less usual" in markup
+    markup = recognition(blank[0], Restyled(label, probabilities, torch.zeros(784), blank, doubtful), 0.4)
+    assert result in markup
+    assert ("cannot tell that a drawing is no digit" in markup) == doubtful
+    assert "40.0\N{NO-BREAK SPACE}% of the model's own digits are less typical" in markup
     bars = [part.split("%")[0] for part in markup.split("width: ")[1:]]
     assert [float(bar) for bar in bars] == [0, 0, 0, 25, 0, 0, 0, 0, 75, 0]
     assert markup.count('class="taken"') == 1 and f'class="taken"><b>{label}</b>' in markup

@@ -15,7 +15,7 @@ from studio_page import stroke
 from cinn_app.imaging import read_provenance
 from cinn_app.systems.digits.images import read_digit
 
-GRID, WRITTEN, BESIDE = "#grid img", "#written .row-of-digits img", "#style-grid .hand"
+GRID, WRITTEN, BESIDE = "#grid img", "#written .row-of-digits img", "#similar-grid .handwriting"
 
 
 def open_panel(page: Page, name: str) -> None:
@@ -47,7 +47,7 @@ def test_the_film_plays_from_one_chosen_digit_to_the_other_and_can_be_stopped(op
     assert frames.shape == (28, 25 * 28)
     assert np.array_equal(frames[:, :28], decode(grid[0])) and np.array_equal(frames[:, -28:], decode(grid[59]))
 
-    slider, button = page.get_by_label("Place on the way from A to B"), page.locator("#film .play")
+    slider, button = page.get_by_label("Position between A and B"), page.locator("#film .play")
     page.locator("#film").scroll_into_view_if_needed()
     expect(button).to_have_text(re.compile("Pause"), use_inner_text=True)
     page.wait_for_function("() => Number(document.querySelector('#film input').value) > 3")  # it plays by itself
@@ -93,7 +93,7 @@ def test_the_film_is_kept_with_what_made_it(open_digits, tmp_path: Path, button:
     open_panel(page, "Film")
     page.locator("#film-format label").get_by_text(button, exact=True).click()
     with page.expect_download() as caught:
-        page.locator("#keep-film").click()
+        page.locator("#download-film").click()
     assert caught.value.suggested_filename == f"film-0-to-9-seed5-t0.8.{suffix}"
     caught.value.save_as(tmp_path / f"film.{suffix}")
     with Image.open(tmp_path / f"film.{suffix}") as film:
@@ -114,11 +114,11 @@ def test_a_drawing_gets_the_probabilities_of_all_ten_digits(open_digits) -> None
     assert sum(widths) == pytest.approx(100, abs=0.1)
     assert [text.split()[0] for text in bars.all_inner_texts()] == [str(digit) for digit in range(10)]
     guessed = int(np.argmax(widths))
-    expect(page.locator("#written")).to_contain_text(re.compile(rf"Taken for an? {guessed}, but it hardly looks like"))
-    expect(page.locator(".chances")).to_contain_text("of what is no digit they say nothing")
-    expect(page.locator(".chances .taken b")).to_have_text(str(guessed))
+    expect(page.locator("#written")).to_contain_text(re.compile(rf"Taken as {guessed}, but it hardly looks like"))
+    expect(page.locator(".probabilities")).to_contain_text("cannot tell that a drawing is no digit")
+    expect(page.locator(".probabilities .taken b")).to_have_text(str(guessed))
     page.locator("#drawn-label label").get_by_text(str((guessed + 1) % 10), exact=True).click()
-    expect(page.locator(".chances .taken b")).to_have_text(str((guessed + 1) % 10))
+    expect(page.locator(".probabilities .taken b")).to_have_text(str((guessed + 1) % 10))
     assert widths == bars.locator(".bar span").evaluate_all("all => all.map(one => parseFloat(one.style.width))")
 
 
@@ -139,7 +139,7 @@ def test_a_picture_of_a_digit_is_read_as_a_drawing_is(open_digits, drawing: Path
         )
     page.locator(WRITTEN).first.wait_for()
     expected = read_digit(drawing).numpy()
-    assert np.array_equal(decode(pictures(page, ".seen-in-ink img")[0]), expected)
+    assert np.array_equal(decode(pictures(page, ".drawing img")[0]), expected)
     page.wait_for_function(
         "() => document.querySelector('#pad canvas').getContext('2d').getImageData(0, 0, 280, 280).data.some(Boolean)"
     )
@@ -151,11 +151,11 @@ def test_a_picture_of_a_digit_is_read_as_a_drawing_is(open_digits, drawing: Path
 
     first = pictures(page, WRITTEN)
     page.locator("#drawn-label label").get_by_text("7", exact=True).click()
-    expect(page.locator(".chances .taken b")).to_have_text("7")
-    assert np.array_equal(decode(pictures(page, ".seen-in-ink img")[0]), expected)
-    before = pictures(page, ".seen-in-ink img")
+    expect(page.locator(".probabilities .taken b")).to_have_text("7")
+    assert np.array_equal(decode(pictures(page, ".drawing img")[0]), expected)
+    before = pictures(page, ".drawing img")
     stroke(page, (0.4, 0.5), (0.7, 0.5))  # and may be drawn on
-    changed(page, ".seen-in-ink img", before)
+    changed(page, ".drawing img", before)
     assert len(first) == 10
 
 
@@ -182,22 +182,22 @@ def test_what_is_no_picture_is_refused_and_leaves_the_drawing(open_digits, drawi
 
 def test_neighbours_of_a_hand_and_the_way_from_a_kept_one(open_digits) -> None:
     page = open_digits()
-    expect(page.locator("#styles")).to_be_hidden()
+    expect(page.locator("#similar")).to_be_hidden()
     stroke(page, (0.5, 0.2), (0.5, 0.8))
     rows = page.locator(BESIDE)
     expect(rows).to_have_count(5)
     first = pictures(page, WRITTEN)
     assert pictures(page, f"{BESIDE}.own img") == first
     along = pictures(page, f"{BESIDE} img")
-    page.locator("#along-style label").get_by_text("width", exact=True).click()
+    page.locator("#similar-along label").get_by_text("width", exact=True).click()
     changed(page, f"{BESIDE} img", along)
     assert pictures(page, f"{BESIDE}.own img") == first
 
-    page.locator("#keep-hand").click()
-    expect(page.locator("#style-grid")).to_contain_text("draw another digit")
-    expect(page.locator("#along-style label.selected")).to_have_text("from the kept hand")
+    page.locator("#keep-handwriting").click()
+    expect(page.locator("#similar-grid")).to_contain_text("draw another digit")
+    expect(page.locator("#similar-along label.selected")).to_have_text("from the kept handwriting")
     page.locator("#pad .clear").click()
-    expect(page.locator("#styles")).to_be_hidden()
+    expect(page.locator("#similar")).to_be_hidden()
     stroke(page, (0.2, 0.3), (0.8, 0.3), (0.3, 0.8))
     expect(rows).to_have_count(5)
     expect(rows.first).to_contain_text("kept")
@@ -300,7 +300,7 @@ def test_a_telephone_shows_the_panels_without_scrolling_sideways(open_digits, sc
     page.locator("#pad canvas").scroll_into_view_if_needed()
     page.locator("#pad canvas").tap()
     expect(page.locator(BESIDE)).to_have_count(5)
-    for panel, sign in (("In your own hand", BESIDE), ("Film", "#film img"), ("Map", "#map .plane img")):
+    for panel, sign in (("Your handwriting", BESIDE), ("Film", "#film img"), ("Map", "#map .plane img")):
         open_panel(page, panel)
         page.locator(sign).first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0

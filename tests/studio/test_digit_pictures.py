@@ -10,18 +10,17 @@ from PIL import Image, ImageDraw
 
 from cinn_app import DigitGenerator
 from cinn_app.errors import ImageError
-from cinn_app.systems.digits.studio.markup import png
-from cinn_app.systems.digits.studio.pictures import (
-    BETWEEN,
-    Setting,
-    along_axes,
-    between,
+from cinn_app.systems.digits.studio.controls import (
+    STRIP,
+    Controls,
+    axis_previews,
     draw,
-    ends,
-    file_name,
     read_pad,
     sheet,
+    sheet_name,
+    transition,
 )
+from cinn_app.systems.digits.studio.markup import png
 
 
 @pytest.fixture(scope="module")
@@ -40,33 +39,33 @@ def pad(draw_on: bool = True) -> str:
 
 def test_one_digit_and_all_of_them_share_handwritings(generator: DigitGenerator) -> None:
     steps = (1.5, 0.0, -2.0)
-    three, everything = (Setting(label, False, 0.8, 4, steps) for label in (3, None))
+    three, everything = (Controls(label, False, 0.8, 4, steps) for label in (3, None))
     assert draw(generator, everything).shape == (10, 6, 28, 28)
     assert torch.equal(draw(generator, three).flatten(0, 1)[:6], draw(generator, everything)[3])
     same = generator.sample([3], 6, 0.8, 4, {1: 1.5, 3: -2.0})
     assert torch.equal(draw(generator, everything)[3], same[0])
-    own = Setting(3, True, 0.8, 4, steps)
+    own = Controls(3, True, 0.8, 4, steps)
     assert not torch.equal(draw(generator, own), draw(generator, three))
 
 
-def test_the_way_begins_and_ends_with_the_chosen_digits(generator: DigitGenerator) -> None:
-    setting = Setting(None, False, 0.8, 0, (1.0,))
-    pictures = draw(generator, setting).flatten(0, 1)
-    assert ends(setting) == (0, len(pictures) - 1)
-    way = between(generator, setting, (11, 52))
-    assert len(way) == BETWEEN
-    assert torch.equal(way[0], pictures[11]) and torch.equal(way[-1], pictures[52])
+def test_the_strip_begins_and_ends_with_the_chosen_digits(generator: DigitGenerator) -> None:
+    controls = Controls(None, False, 0.8, 0, (1.0,))
+    pictures = draw(generator, controls).flatten(0, 1)
+    assert controls.corners == (0, len(pictures) - 1)
+    strip = transition(generator, controls, (11, 52))
+    assert len(strip) == STRIP
+    assert torch.equal(strip[0], pictures[11]) and torch.equal(strip[-1], pictures[52])
 
 
 def test_each_axis_is_shown_from_one_end_to_the_other(generator: DigitGenerator) -> None:
-    pictures = along_axes(generator, Setting(7, True, 0.8, 0, ()))
+    pictures = axis_previews(generator, Controls(7, True, 0.8, 0, ()))
     middle = torch.zeros(1, 784)
     assert pictures.shape == (12, 7, 28, 28)
     assert torch.equal(pictures[4, 3], generator.decode(middle, [7])[0])
     assert torch.equal(pictures[4, 0], generator.decode(generator.move(middle, {5: -3}, 7), [7])[0])
 
 
-def test_the_pad_is_read_or_its_trouble_told_in_one_sentence() -> None:
+def test_the_pad_is_read_or_refused_in_one_sentence() -> None:
     digit = read_pad(pad())
     assert digit.shape == (28, 28) and digit[:, :10].max() == 0 and digit[14, 12:16].max() == 255
     for nothing in (None, "", pad(draw_on=False)):
@@ -78,22 +77,23 @@ def test_the_pad_is_read_or_its_trouble_told_in_one_sentence() -> None:
 
 
 def test_a_sheet_is_dark_ink_on_white_paper(generator: DigitGenerator) -> None:
-    setting = Setting(2, False, 0.8, 0, ())
-    page = sheet(generator, setting)
+    controls = Controls(2, False, 0.8, 0, ())
+    page = sheet(generator, controls)
     assert page[0].min() == 255
     kept = Image.open(io.BytesIO(base64.b64decode(png(page).partition(",")[2])))
     assert (kept.mode, kept.size) == ("L", (page.shape[1], page.shape[0]))
-    assert kept.getpixel((2 + 4 * 9, 2 + 4 * 5)) == 255 - draw(generator, setting)[0, 0, 5, 9]
+    assert kept.getpixel((2 + 4 * 9, 2 + 4 * 5)) == 255 - draw(generator, controls)[0, 0, 5, 9]
 
 
 def test_a_sheet_is_named_after_what_made_it(generator: DigitGenerator) -> None:
-    assert file_name(generator, Setting(7, False, 0.8, 3, (1.5,))) == "digits-7-seed3-t0.8-slant+1.5.png"
+    assert sheet_name(generator, Controls(7, False, 0.8, 3, (1.5,))) == "digits-7-seed3-t0.8-slant+1.5.png"
     assert (
-        file_name(generator, Setting(None, False, 1, 0, (0, -0.3, 2))) == "digits-all-seed0-t1-width-0.3-shape-3+2.png"
+        sheet_name(generator, Controls(None, False, 1, 0, (0, -0.3, 2)))
+        == "digits-all-seed0-t1-width-0.3-shape-3+2.png"
     )
-    assert file_name(generator, Setting(7, True, 0.8, 3, (0, 0))) == "digits-7-seed3-t0.8.png"
+    assert sheet_name(generator, Controls(7, True, 0.8, 3, (0, 0))) == "digits-7-seed3-t0.8.png"
     own = generator.axes(7)[1].name.replace(" ", "-")
-    assert file_name(generator, Setting(7, True, 0.8, 3, (0, 1))) == f"digits-7-seed3-t0.8-own-{own}+1.png"
-    crowded = file_name(generator, Setting(None, False, 0.123456, 999_999_999, (-2.123456,) * 12))
+    assert sheet_name(generator, Controls(7, True, 0.8, 3, (0, 1))) == f"digits-7-seed3-t0.8-own-{own}+1.png"
+    crowded = sheet_name(generator, Controls(None, False, 0.123456, 999_999_999, (-2.123456,) * 12))
     assert crowded.startswith("digits-all-seed999999999-t0.123-axis1-2.12-axis2-2.12-")
     assert crowded.endswith("-axis12-2.12.png") and len(crowded) < 200

@@ -12,8 +12,8 @@ from digit_page import changed, decode, pictures, settled
 from playwright.sync_api import Page, expect  # after the check that it is there
 from studio_page import stroke
 
-GRID, WAY, WRITTEN, SEEN = "#grid img", "#between img", "#written .row-of-digits img", ".seen-in-ink img"
-SLIDERS = ".along input[type=range]"
+GRID, STRIP, WRITTEN, DRAWING = "#grid img", "#between img", "#written .row-of-digits img", ".drawing img"
+SLIDERS = ".step input[type=range]"
 
 
 def choose(page: Page, group: str, name: str) -> None:
@@ -65,7 +65,7 @@ def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means
     box.blur()
     expect(box).to_have_value(at_first)
 
-    slider, box = page.locator(SLIDERS).nth(3), page.locator(".along input[type=number]").nth(3)
+    slider, box = page.locator(SLIDERS).nth(3), page.locator(".step input[type=number]").nth(3)
     slider.fill("-3")
     lowest = changed(page, GRID, usual)
     box.fill("")
@@ -93,12 +93,12 @@ def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means
 
 def test_reset_puts_every_control_back(open_digits) -> None:
     page = open_digits()
-    before, way, axes = pictures(page, GRID), pictures(page, WAY), pictures(page, ".way img")
+    before, way, axes = pictures(page, GRID), pictures(page, STRIP), pictures(page, ".preview img")
     usual = page.locator("#temperature input[type=number]").input_value()
     choose(page, "#digit", "8")
     eight = changed(page, GRID, before)
-    choose(page, "#own", "in this digit")
-    changed(page, ".way img", axes)
+    choose(page, "#own-axes", "in this digit")
+    changed(page, ".preview img", axes)
     page.locator("#digit-dice").click()
     rolled = changed(page, GRID, eight)
     page.locator("#temperature input[type=range]").fill("0.3")
@@ -108,12 +108,12 @@ def test_reset_puts_every_control_back(open_digits) -> None:
     page.locator("#grid button").nth(5).click()
 
     page.locator("#reset").click()
-    for selector, expected in ((GRID, before), (WAY, way), (".way img", axes)):
+    for selector, expected in ((GRID, before), (STRIP, way), (".preview img", axes)):
         settled(page, selector, expected)
     expect(page.locator("#digits-heading")).to_contain_text("All ten digits")
     expect(page.locator("#digit label.selected")).to_have_text("all")
-    expect(page.locator("#own label.selected")).to_have_text("in all digits")
-    expect(page.locator("#own input").first).to_be_disabled()
+    expect(page.locator("#own-axes label.selected")).to_have_text("in all digits")
+    expect(page.locator("#own-axes input").first).to_be_disabled()
     expect(page.locator("#digit-seed input")).to_have_value("0")
     expect(page.locator("#temperature input[type=number]")).to_have_value(usual)
     expect(page.locator(SLIDERS).nth(2)).to_have_value("0")
@@ -121,10 +121,10 @@ def test_reset_puts_every_control_back(open_digits) -> None:
 
 def test_a_slider_moves_the_pictures_while_it_moves_and_reset_brings_them_back(open_digits) -> None:
     page = open_digits()
-    before, way = pictures(page, GRID), pictures(page, WAY)
+    before, way = pictures(page, GRID), pictures(page, STRIP)
     sliders = page.locator(SLIDERS)
     assert sliders.count() == 12
-    labels = page.locator(".along label").all_inner_texts()
+    labels = page.locator(".step label").all_inner_texts()
     assert [label.split(" · ")[0] for label in labels[:3]] == ["slant", "width", "shape 3"]
     assert all(label.endswith("%") for label in labels)
 
@@ -137,19 +137,19 @@ def test_a_slider_moves_the_pictures_while_it_moves_and_reset_brings_them_back(o
     moved = changed(page, GRID, before)  # the button is still held
     page.mouse.up()
     assert float(knob.input_value()) > 1
-    changed(page, WAY, way)
+    changed(page, STRIP, way)
 
     page.locator("#reset").click()
     settled(page, GRID, before)
-    settled(page, WAY, way)
+    settled(page, STRIP, way)
     assert [float(value) for value in sliders.evaluate_all("all => all.map(one => one.value)")] == [0] * 12
     assert moved != before
 
 
 def test_a_digit_has_axes_of_its_own_whose_pictures_show_what_they_do(open_digits) -> None:
     page = open_digits()
-    ways = ".way img"
-    expect(page.locator("#own input").first).to_be_disabled()
+    ways = ".preview img"
+    expect(page.locator("#own-axes input").first).to_be_disabled()
     common = pictures(page, ways)
     assert len(common) == 12 * 7
     sheet = pictures(page, GRID)
@@ -160,7 +160,7 @@ def test_a_digit_has_axes_of_its_own_whose_pictures_show_what_they_do(open_digit
     changed(page, ways, common)
     sliders.nth(0).fill("2")
     moved = changed(page, GRID, eight)
-    choose(page, "#own", "in this digit")
+    choose(page, "#own-axes", "in this digit")
     settled(page, GRID, eight)  # steps along other axes would mean something else
     assert float(sliders.nth(0).input_value()) == 0
     sliders.nth(0).fill("2")
@@ -169,24 +169,24 @@ def test_a_digit_has_axes_of_its_own_whose_pictures_show_what_they_do(open_digit
     choose(page, "#digit", "all")
     settled(page, GRID, sheet)
     settled(page, ways, common)
-    expect(page.locator("#own input").first).to_be_disabled()
-    expect(page.locator("#own input").first).to_be_checked()
+    expect(page.locator("#own-axes input").first).to_be_disabled()
+    expect(page.locator("#own-axes input").first).to_be_checked()
 
 
 def test_the_way_leads_from_one_chosen_digit_to_the_other(open_digits) -> None:
     page = open_digits()
-    way, cells = pictures(page, WAY), page.locator("#grid button")
+    way, cells = pictures(page, STRIP), page.locator("#grid button")
     sheet = pictures(page, GRID)
     assert len(way) == 10
     assert (way[0], way[-1]) == (sheet[0], sheet[-1])
 
     cells.nth(17).click()
-    way = changed(page, WAY, way)
+    way = changed(page, STRIP, way)
     assert (way[0], way[-1]) == (sheet[-1], sheet[17])
-    expect(page.locator("#grid [tabindex='0']")).to_have_attribute("data-number", "17")
+    expect(page.locator("#grid [tabindex='0']")).to_have_attribute("data-cell", "17")
     for key in [*["ArrowDown"] * 5, *["ArrowLeft"] * 5, "Enter"]:
         page.keyboard.press(key)
-    way = changed(page, WAY, way)
+    way = changed(page, STRIP, way)
     assert (way[0], way[-1]) == (sheet[17], sheet[42])
     expect(page.locator("#grid [data-mark='A']")).to_have_attribute("aria-label", "2, row 3, column 6")
     expect(page.locator("#grid [data-mark='B']")).to_have_attribute("aria-label", "7, row 8, column 1")
@@ -199,18 +199,18 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     expect(written).to_contain_text("Draw one digit, large")
     choose(page, "#drawn-label", "7")  # with nothing drawn
     expect(written.locator(".notice")).to_have_text("The pad is empty: draw one digit, large and in the middle.")
-    choose(page, "#drawn-label", "guess it")
+    choose(page, "#drawn-label", "recognise it")
 
     stroke(page, (0.3, 0.2), (0.7, 0.2), (0.45, 0.85))
     page.locator(WRITTEN).first.wait_for()
     first = pictures(page, WRITTEN)
     assert len(first) == 10
-    seen = decode(pictures(page, SEEN)[0])
+    seen = decode(pictures(page, DRAWING)[0])
     assert seen.shape == (28, 28) and seen[0].max() == 0 and seen.max() == 255
     assert 40 < (seen > 127).sum() < 200
     text = written.inner_text()
     # The tests' model has learnt nothing, so it knows no digit.
-    guessed = int(re.search(r"Taken for (?:a|an) (\d), but it hardly looks like one\.", text)[1])
+    guessed = int(re.search(r"Taken as (\d), but it hardly looks like it\.", text)[1])
     assert first[guessed] != first[(guessed + 1) % 10]
 
     stroke(page, (0.4, 0.5), (0.7, 0.5))  # the bar of a seven
@@ -218,12 +218,12 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
 
     told = (guessed + 3) % 10
     choose(page, "#drawn-label", str(told))
-    expect(written).to_contain_text(re.compile(rf"Taken for an? {told}, but"))
+    expect(written).to_contain_text(re.compile(rf"Taken as {told}, but"))
     changed(page, WRITTEN, second)
     restored = decode(pictures(page, WRITTEN)[told])
-    assert np.abs(restored - decode(pictures(page, SEEN)[0])).max() <= 2  # its own class gives the drawing back
+    assert np.abs(restored - decode(pictures(page, DRAWING)[0])).max() <= 2  # its own class gives the drawing back
     choose(page, "#drawn-label", "8")
-    expect(written).to_contain_text(re.compile(r"(Read as|Taken for) an 8, "))
+    expect(written).to_contain_text(re.compile(r"(Recognised|Taken) as 8, "))
 
     page.locator("#pad .clear").click()
     expect(written.locator(".notice")).to_contain_text("The pad is empty")
@@ -257,13 +257,13 @@ def test_a_link_leads_to_the_pad_below_the_fold(open_digits) -> None:
 def test_visitors_have_their_own_digits(open_digits) -> None:
     hers, his = open_digits(), open_digits()
     # What is there before is asked for before anything is done, lest a quick answer be taken for it.
-    his_digits, his_way, her_digits = pictures(his, GRID), pictures(his, WAY), pictures(hers, GRID)
+    his_digits, his_way, her_digits = pictures(his, GRID), pictures(his, STRIP), pictures(hers, GRID)
     choose(hers, "#digit", "6")
     sixes = changed(hers, GRID, her_digits)
     hers.locator(SLIDERS).first.fill("3")
     changed(hers, GRID, sixes)
     his.locator("#grid button").nth(3).click()
-    changed(his, WAY, his_way)
+    changed(his, STRIP, his_way)
     assert pictures(his, GRID) == his_digits
     expect(his.locator("#digits-heading")).to_contain_text("All ten digits")
 
@@ -296,7 +296,7 @@ def test_a_telephone_shows_the_digits_without_scrolling_sideways(open_digits, sc
     assert overflow() == 0
     page.locator("#pad canvas").scroll_into_view_if_needed()
     page.locator("#pad canvas").tap()
-    expect(page.locator("#written")).to_contain_text("Taken for a")
+    expect(page.locator("#written")).to_contain_text("Taken as")
     assert overflow() == 0
 
     page.locator(SLIDERS).last.scroll_into_view_if_needed()  # the pictures stay in sight beside every slider

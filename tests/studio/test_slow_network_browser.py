@@ -45,7 +45,7 @@ def test_what_is_asked_while_the_last_answer_still_arrives_is_answered(open_digi
     while_it_comes = range(0, 480, 40)
     as_the_stream_ends = [int(1000 * OpenStreams.LINGER) + number * DELAY // 2 for number in range(-1, 2)]
     for number, pause in enumerate([*while_it_comes, *as_the_stream_ends], start=1):
-        page.locator(".along input[type=range]").first.fill(f"{number / 10:.1f}")
+        page.locator(".step input[type=range]").first.fill(f"{number / 10:.1f}")
         page.wait_for_timeout(pause)
         digit = page.locator("#grid button").nth(number)
         digit.click()

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cinn_app.axes import match_axes
 from cinn_app.errors import CinnError
+from cinn_app.latents import match_axes
 from cinn_app.limits import MAX_STEP
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.colorization.data import ColourBatch

@@ -24,9 +24,9 @@ from torch import Tensor
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
+from cinn_app.latents import slerp
 from cinn_app.limits import DIGEST_DIGITS, MAX_TEMPERATURE
 from cinn_app.progress import Progress, no_progress
-from cinn_app.slerp import slerp
 from cinn_app.systems.colorization.axes import (
     ColourAxis,
     axes_from_details,

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
-from cinn_app.axes import match_axis
 from cinn_app.errors import CinnError
+from cinn_app.latents import match_axis
 from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.hints import Hint, Hints

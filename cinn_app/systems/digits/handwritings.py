@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cinn_app.axes import match_axes, match_axis
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
+from cinn_app.latents import match_axes, match_axis, slerp
 from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
 from cinn_app.messages import Message
-from cinn_app.slerp import slerp
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.digit_shape import axis_name
 from cinn_app.systems.digits.inputs import Latents

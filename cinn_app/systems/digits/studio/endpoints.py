@@ -1,4 +1,4 @@
-"""What the digits tab does, for programs: each call has all that it needs and leaves nothing behind but files."""
+"""The digits tab for programs: each call is complete by itself and leaves nothing behind but files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,9 +20,9 @@ WayCount = Annotated[int, Field(ge=2, le=100)]
 
 
 class DigitsApi:
-    """The endpoints of a generator of digits, which all clients and the page share.
+    """The endpoints of a digit generator, which all clients and the page share.
 
-    Docstrings are what clients read, one line for each parameter.
+    Clients read the docstrings, with one line for each parameter.
     """
 
     def __init__(self, generator: DigitGenerator) -> None:
@@ -30,7 +30,7 @@ class DigitsApi:
         self.endpoints = (self.digits, self.between, self.restyle)
 
     def axes(self) -> list[str]:
-        """Name the axes over all digits, the strongest first."""
+        """Return the names of the axes over all digits, the strongest first."""
         return [axis.name for axis in self.generator.axes()]
 
     def digits(
@@ -42,15 +42,15 @@ class DigitsApi:
         axes: Axes = None,
         within: Digit | None = None,
     ) -> tuple[File, File, Line]:
-        """Write a digit by hand, or all ten, in many handwritings.
+        """Write a digit, or all ten, in many handwritings.
 
         Args:
             label: The digit, 0 to 9; by default all ten.
             count: How many handwritings, 1 to 100; the same ones for every digit.
             temperature: How much handwritings vary, 0 to 2; by default as the model was tuned.
-            seed: The same seed gives the same handwritings, another one others.
+            seed: The same seed gives the same handwritings.
             axes: Steps of -3 to 3 along axes of the handwriting, such as {"slant": 1.5}; /models names them.
-            within: The digit whose own axes are meant, 0 to 9; by default those of all digits.
+            within: Digit of the axes, 0 to 9; by default they are those over all digits.
 
         Returns:
             sheet: A PNG with a row for each digit and a column for each handwriting, settings in its metadata.
@@ -71,15 +71,15 @@ class DigitsApi:
         seed: Seed = 0,
         other_seed: Seed = 1,
     ) -> tuple[File, File, Line]:
-        """Go from one digit in one handwriting to another in another.
+        """Write the digits between two, each in a handwriting of its own.
 
         Args:
-            first: The digit to begin with, 0 to 9.
-            last: The digit to end with, 0 to 9.
+            first: The first digit, 0 to 9.
+            last: The last digit, 0 to 9.
             count: How many pictures, 2 to 100, both ends included.
             temperature: How much handwritings vary, 0 to 2; by default as the model was tuned.
-            seed: Of the first handwriting.
-            other_seed: Of the last one.
+            seed: Seed of the first handwriting.
+            other_seed: Seed of the last handwriting.
 
         Returns:
             sheet: A PNG with all of them in a row, settings in its metadata.
@@ -92,16 +92,16 @@ class DigitsApi:
         return _save("between", images, {**settings, "labels": [first, last], "samples": count})
 
     def restyle(self, picture: Picture, label: Digit | None = None) -> tuple[File, File, Line]:
-        """Read a handwritten digit, and write all ten in the same hand.
+        """Recognise a handwritten digit, and write all ten in the same handwriting.
 
         Args:
             picture: A drawing or scan of one digit, dark on light or light on dark.
-            label: The digit that it shows, 0 to 9; by default what it is read as.
+            label: The digit that it shows, 0 to 9; by default the one that the model recognises.
 
         Returns:
             sheet: A PNG with the ten digits in a row.
             data: The same as a file of NumPy: uint8 (1, 10, 28, 28), 255 for full ink.
-            report: What it was taken for, the probability of each digit, and whether that is doubtful.
+            report: The digit, the probability of each digit, and whether the result is doubtful.
         """
         restyled = self.generator.restyle(picture, label)
         settings = {**self.generator.model_settings(), "label": restyled.label}

@@ -1,59 +1,89 @@
-"""The tab that writes digits: many handwritings, sliders that bend them, the way from one to another, and a pad."""
+"""The digits tab: a grid of digits, the sliders of their handwriting, the digits from A to B, and three panels."""
 
 import dataclasses
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from cinn_app.errors import CinnError
+from cinn_app.limits import MAX_STEP
 from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.studio.gradio_workarounds import cumulative
 from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.digits.generator import DigitGenerator
+from cinn_app.systems.digits.studio.controls import (
+    STEPS,
+    Controls,
+    axis_previews,
+    draw,
+    sheet,
+    sheet_name,
+    transition,
+)
+from cinn_app.systems.digits.studio.film_panel import FilmPanel
+from cinn_app.systems.digits.studio.handwriting_panel import HandwritingPanel
+from cinn_app.systems.digits.studio.map_panel import MapPanel
 from cinn_app.systems.digits.studio.markup import grid, png, row
-from cinn_app.systems.digits.studio.panels import TO_THE_PAD, DigitPanels
-from cinn_app.systems.digits.studio.pictures import REACH, Setting, along_axes, between, draw, ends, file_name, sheet
 
 __all__ = ["DigitsTab"]
 
 LEAD = later("""
-<p>Every column is one handwriting, which the model knows apart from the digit: it writes all ten in the same hand.
-The sliders change the handwritings in the ways in which people's differ most. Or
-<a href="#own-hand-heading">draw a digit</a>, and get all ten in your own hand.</p>
+<p>Every column is one handwriting: the model separates it from the digit, and writes all ten digits in it. The sliders
+change what differs most between people's handwritings. Or <a href="#own-handwriting-lead">draw a digit</a>, and get all
+ten in your own handwriting.</p>
 """)
-# Of the clicked digits the last two are chosen. They go along as the value rather than with the event: of many events
-# in a row gradio answers the last one with what the first one said.
+GRID_OF_ALL = later("<h2>All ten digits <small>each column is one handwriting</small></h2>")
+GRID_OF_ONE = later("<h2>The digit {digit} <small>in {count} handwritings</small></h2>")
+AXIS = later("{axis} · {percent:.1f}\N{NO-BREAK SPACE}%")
+ALL = later("all")
+COMMON, OWN = later("in all digits"), later("in this digit")
+#: Names of the panels in the page, and for visitors: short enough to stand side by side on a telephone.
+HANDWRITING, FILM, MAP = "handwriting-panel", "film-panel", "map-panel"
+TITLES = {HANDWRITING: later("Your handwriting"), FILM: later("Film"), MAP: later("Map")}
+# Follows a link to the pad, which may be in a closed panel. A browser would load the page again, since the settings in
+# its address are not in the link.
+TO_THE_PAD = f"""
+element.addEventListener("click", (event) => {{
+    const link = event.target.closest("a");
+    if (!link) return;
+    event.preventDefault();
+    document.getElementById("{HANDWRITING}-button")?.click();
+    setTimeout(() => document.querySelector(link.getAttribute("href")).scrollIntoView());
+}});
+"""
+# The last two clicked cells are chosen. They are sent as the value, not with the event: gradio answers the last of many
+# events with the data of the first.
 CHOOSING = """
 element.addEventListener("click", (event) => {
-    const cell = event.target.closest("[data-number]");
-    if (!cell) return;
-    props.value = [props.value[1], Number(cell.dataset.number)];
+    const button = event.target.closest("[data-cell]");
+    if (!button) return;
+    props.value = [props.value[1], Number(button.dataset.cell)];
     trigger("select");
 });
 element.addEventListener("keydown", (event) => {
-    const here = Number(event.target.closest("[data-number]")?.dataset.number);
-    const cells = element.querySelectorAll("[data-number]");
+    const here = Number(event.target.closest("[data-cell]")?.dataset.cell);
+    const buttons = element.querySelectorAll("[data-cell]");
     const columns = Number(element.querySelector(".cells").style.getPropertyValue("--columns"));
     const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
     if (!(event.key in moves)) return;
     event.preventDefault();
-    cells[here + moves[event.key]]?.focus();
+    buttons[here + moves[event.key]]?.focus();
 });
 """
-ALL = later("all")
-COMMON, OWN = later("in all digits"), later("in this digit")
-# Below the pictures of an axis, and above its slider.
-RULER = [f"{step:+d}".replace("-", "\N{MINUS SIGN}").replace("+0", "0") for step in range(-REACH, REACH + 1)]
-STEPS = Range(-REACH, REACH, 0)
+# The scale between the pictures of an axis and its slider.
+RULER = [f"{step:+d}".replace("-", "\N{MINUS SIGN}").replace("+0", "0") for step in STEPS]
+STEP = Range(-MAX_STEP, MAX_STEP, 0)
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
 
 
 class DigitsTab:
-    """Lays the tab out in the page that is being built, and answers what visitors do there.
+    """Lays out the tab in the page that is being built, and answers visitors.
 
     Args:
-        generator: shared by all visitors, and never changed.
+        generator: shared by all visitors.
     """
 
     title = later("Digits")
@@ -61,21 +91,21 @@ class DigitsTab:
     def __init__(self, generator: DigitGenerator) -> None:
         self.generator = generator
         self.temperatures = Range(0, 1.5, generator.recipe.sampling.temperature)
-        first = self._setting()
-        self.chosen = gr.State(ends(first))
+        first = self._read()
+        self.chosen = gr.State(first.corners)
         with gr.Column(elem_id="digits-tab"):
             gr.HTML(tr(LEAD), js_on_load=TO_THE_PAD, elem_id="digits-lead")
             with gr.Row(elem_id="digits", equal_height=False):
                 with gr.Column(scale=6, min_width=320):
-                    self._lay_out_wishes()
+                    self._lay_out_controls()
                     self._lay_out_axes(first)
                 with gr.Column(scale=5, min_width=320, elem_id="written-digits"):
-                    self._lay_out_pictures(first)
-            self.panels = DigitPanels(generator, self._setting, COMPUTING)
+                    self._lay_out_digits(first)
+            self._lay_out_panels()
             self._connect()
 
-    def _lay_out_wishes(self) -> None:
-        with gr.Column(elem_id="wishes"):
+    def _lay_out_controls(self) -> None:
+        with gr.Column(elem_id="digit-controls"):
             self.digit = gr.Radio(
                 [(tr(ALL), ALL), *((str(digit), digit) for digit in range(10))],
                 value=ALL,
@@ -94,153 +124,175 @@ class DigitsTab:
                 self.seed = SEEDS.box(label=tr("Seed"), min_width=90, elem_id="digit-seed")
                 self.dice = gr.Button(tr("⚄ Roll the dice"), scale=0, min_width=130, elem_id="digit-dice")
 
-    def _lay_out_axes(self, setting: Setting) -> None:
+    def _lay_out_axes(self, first: Controls) -> None:
         with gr.Row(elem_id="axes-head"):
             self.own = gr.Radio(
-                [(tr(whose), whose) for whose in (COMMON, OWN)],
+                [(tr(choice), choice) for choice in (COMMON, OWN)],
                 value=COMMON,
                 label=tr("How handwritings differ"),
                 interactive=False,
-                elem_id="own",
+                elem_id="own-axes",
                 elem_classes="chips",
             )
             self.reset = gr.Button(tr("Reset all"), scale=0, min_width=110, elem_id="reset")
-        pictures = along_axes(self.generator, setting)
-        self.sliders, self.ways = [], []
+        self.sliders, self.previews = [], []
         with gr.Row(elem_id="axes"):
-            for label, images in zip(self._axis_labels(setting), pictures, strict=True):
+            for label, images in zip(self._axis_labels(first), axis_previews(self.generator, first), strict=True):
                 with gr.Column(min_width=200, elem_classes="axis"):
-                    self.ways.append(gr.HTML(row(images, RULER), elem_classes="way"))
-                    self.sliders.append(STEPS.slider(step=0.1, label=label, buttons=[], elem_classes="along"))
+                    self.previews.append(gr.HTML(row(images, RULER), elem_classes="preview"))
+                    self.sliders.append(STEP.slider(step=0.1, label=label, buttons=[], elem_classes="step"))
 
-    def _lay_out_pictures(self, setting: Setting) -> None:
+    def _lay_out_digits(self, first: Controls) -> None:
         with gr.Row(elem_id="digits-head"):
-            self.heading = gr.HTML(_heading(setting), elem_id="digits-heading")
+            self.heading = gr.HTML(_heading(first), elem_id="digits-heading")
             self.download = gr.Button(tr("Download"), variant="primary", scale=0, min_width=120, elem_id="keep-digits")
         self.grid = gr.HTML(
-            list(ends(setting)),
+            list(first.corners),
             html_template="${cells}",
             js_on_load=CHOOSING,
             elem_id="grid",
-            cells=self._cells(setting, ends(setting)),
+            cells=self._cells(first, first.corners),
         )
         gr.HTML(tr("<h2>From A to B <small>click two digits above to choose them</small></h2>"))
-        self.between = gr.HTML(self._between(setting, ends(setting)), elem_id="between")
+        self.strip = gr.HTML(self._strip(first, first.corners), elem_id="between")
         self.file = gr.JSON(visible="hidden", elem_id="sheet")
 
+    def _lay_out_panels(self) -> None:
+        self.panel = gr.State(HANDWRITING)
+        with gr.Tabs(elem_id="digit-panels"):
+            with gr.Tab(tr(TITLES[HANDWRITING]), elem_id=HANDWRITING) as handwriting_tab:
+                self.handwriting = HandwritingPanel(self.generator)
+            with gr.Tab(tr(TITLES[FILM]), elem_id=FILM) as film_tab:
+                self.film = FilmPanel(self.generator, self._read)
+            with gr.Tab(tr(TITLES[MAP]), elem_id=MAP) as map_tab:
+                self.map = MapPanel(self.generator)
+        self.panels = {HANDWRITING: handwriting_tab, FILM: film_tab, MAP: map_tab}
+
     def _connect(self) -> None:
-        quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
-        wishes = [self.digit, self.own, self.temperature, self.seed, *self.sliders]
-        shown = [self.grid, self.between]
+        controls = [self.digit, self.own, self.temperature, self.seed, *self.sliders]
+        shown = [self.grid, self.strip]
         redrawing: dict[str, Any] = {
             "fn": self._redraw,
-            "inputs": [self.chosen, *wishes],
+            "inputs": [self.chosen, *controls],
             "outputs": shown,
-            **quiet,
+            **HIDDEN,
         }
         choosing: dict[str, Any] = {
-            "inputs": wishes,
+            "inputs": controls,
             "outputs": [self.chosen, self.own, self.heading, *shown, *self.sliders],
-            **quiet,
+            **HIDDEN,
         }
         resetting: dict[str, Any] = {
             "outputs": [self.digit, self.temperature, self.seed, *choosing["outputs"]],
-            **quiet,
+            **HIDDEN,
         }
         for event in (
             self.digit.input(self._choose_digit, **choosing),
             self.own.input(self._choose_axes, **choosing),
             self.reset.click(self._reset, **resetting),
         ):
-            event.then(self._show_axes, wishes, self.ways, **quiet)
-        # One event for all of them: of two, the answer to what was set before may come last.
+            event.then(self._show_previews, controls, self.previews, **HIDDEN)
+        # One event for all of them: of two, the answer to the earlier one may come last.
         settings = [self.temperature.input, *(slider.input for slider in self.sliders)]
         gr.on([*settings, self.seed.submit, self.seed.blur], **redrawing)
         self.dice.click(random_seed, None, self.seed, queue=False, api_visibility="private").then(**redrawing)
-        self.grid.select(self._choose, [self.grid, *wishes], [self.chosen, *shown], **quiet)
-        self.download.click(self._download, wishes, self.file, **quiet).then(None, self.file, js=SAVE_FILE)
-        self.panels.connect(self.chosen, wishes, self.between)
+        self.grid.select(self._choose_cell, [self.grid, *controls], [self.chosen, *shown], **HIDDEN)
+        self.download.click(self._download, controls, self.file, **HIDDEN).then(None, self.file, js=SAVE_FILE)
+        self._connect_panels(controls)
 
-    def _setting(
+    def _connect_panels(self, controls: list[Any]) -> None:
+        """Draw a panel only when it is opened; as long as the film is open, it changes with the digits from A to B."""
+        own, film = self.handwriting.own, self.film
+        film.connect(self.chosen, controls)
+        self.map.connect(own)
+        opened = {
+            name: panel.select(partial(str, name), None, self.panel, queue=False, api_visibility="private")
+            for name, panel in self.panels.items()
+        }
+        opened[FILM].then(film.show, [self.chosen, *controls], film.film, **HIDDEN)
+        opened[MAP].then(self.map.show, [own, *self.map.inputs], self.map.outputs, **HIDDEN)
+        self.strip.change(self._update_film, [self.panel, self.chosen, *controls], film.film, **HIDDEN)
+
+    def _read(
         self, digit: int | str = ALL, own: str = COMMON, temperature: Any = None, seed: Any = None, *steps: Any
-    ) -> Setting:
-        """Read the controls, by default as they are at first."""
+    ) -> Controls:
+        """Read the controls, by default their first settings."""
         label = None if digit == ALL else int(digit)
-        return Setting(
+        return Controls(
             label,
             label is not None and own == OWN,
             self.temperatures.read(temperature),
             int(SEEDS.read(seed)),
-            tuple(map(STEPS.read, steps)),
+            tuple(map(STEP.read, steps)),
         )
 
     @cumulative
-    def _redraw(self, chosen: tuple[int, int], *wishes: Any) -> Iterator[dict[Any, Any]]:
-        """Show the digits as soon as they are drawn, then the way between two of them."""
-        setting = self._setting(*wishes)
+    def _redraw(self, chosen: tuple[int, int], *settings: Any) -> Iterator[dict[Any, Any]]:
+        """Show the grid as soon as it is drawn, then the digits from A to B."""
+        controls = self._read(*settings)
         try:
-            yield {self.grid: gr.HTML(cells=self._cells(setting, chosen))}
-            yield {self.between: self._between(setting, chosen)}
+            yield {self.grid: gr.HTML(cells=self._cells(controls, chosen))}
+            yield {self.strip: self._strip(controls, chosen)}
         except CinnError as error:
             warn(error)
-            yield {self.between: gr.skip()}
+            yield {self.strip: gr.skip()}
 
-    def _choose_digit(self, *wishes: Any) -> list[Any]:
-        """Show another digit, or all; sliders within one digit mean nothing for another."""
-        return self._show(self._setting(*wishes), reset=wishes[1] == OWN)
+    def _choose_digit(self, *settings: Any) -> list[Any]:
+        """Show another digit, or all; steps along one digit's own axes mean nothing for another."""
+        return self._show(self._read(*settings), reset=settings[1] == OWN)
 
-    def _choose_axes(self, *wishes: Any) -> list[Any]:
-        return self._show(self._setting(*wishes), reset=True)
+    def _choose_axes(self, *settings: Any) -> list[Any]:
+        return self._show(self._read(*settings), reset=True)
 
     def _reset(self) -> list[Any]:
-        return [ALL, self.temperatures.default, SEEDS.default, *self._show(self._setting(), reset=True)]
+        return [ALL, self.temperatures.default, SEEDS.default, *self._show(self._read(), reset=True)]
 
-    def _show(self, setting: Setting, reset: bool) -> list[Any]:
-        """Show everything anew but what the axes do; sliders that get another meaning go back to 0."""
+    def _show(self, controls: Controls, reset: bool) -> list[Any]:
+        """Show everything but the previews of the axes; sliders that get another meaning go back to 0."""
         if reset:
-            setting = dataclasses.replace(setting, steps=())
-        labels = self._axis_labels(setting)
+            controls = dataclasses.replace(controls, steps=())
+        labels = self._axis_labels(controls)
         sliders = [gr.Slider(label=label, value=0) if reset else gr.Slider(label=label) for label in labels]
-        switch = gr.Radio(value=OWN if setting.own else COMMON, interactive=setting.label is not None)
-        chosen = ends(setting)
+        switch = gr.Radio(value=OWN if controls.own else COMMON, interactive=controls.label is not None)
+        chosen = controls.corners
         return [
             chosen,
             switch,
-            _heading(setting),
-            gr.HTML(list(chosen), cells=self._cells(setting, chosen)),
-            self._between(setting, chosen),
+            _heading(controls),
+            gr.HTML(list(chosen), cells=self._cells(controls, chosen)),
+            self._strip(controls, chosen),
             *sliders,
         ]
 
-    def _show_axes(self, *wishes: Any) -> list[str]:
-        return [row(images, RULER) for images in along_axes(self.generator, self._setting(*wishes))]
+    def _show_previews(self, *settings: Any) -> list[str]:
+        return [row(images, RULER) for images in axis_previews(self.generator, self._read(*settings))]
 
-    def _choose(self, chosen: tuple[int, int], *wishes: Any) -> list[Any]:
-        """Go from what was chosen last to what has been chosen now."""
-        setting = self._setting(*wishes)
-        chosen = setting.within((chosen[0], chosen[1]))
-        cells = gr.HTML(cells=self._cells(setting, chosen))  # the value may be newer already
-        return [chosen, cells, self._between(setting, chosen)]
+    def _choose_cell(self, chosen: tuple[int, int], *settings: Any) -> list[Any]:
+        controls = self._read(*settings)
+        chosen = controls.existing((chosen[0], chosen[1]))
+        cells = gr.HTML(cells=self._cells(controls, chosen))  # without the value, which may be newer already
+        return [chosen, cells, self._strip(controls, chosen)]
 
-    def _download(self, *wishes: Any) -> dict[str, str]:
-        setting = self._setting(*wishes)
-        return {"orig_name": file_name(self.generator, setting), "url": png(sheet(self.generator, setting))}
+    def _download(self, *settings: Any) -> dict[str, str]:
+        controls = self._read(*settings)
+        return {"orig_name": sheet_name(self.generator, controls), "url": png(sheet(self.generator, controls))}
 
-    def _cells(self, setting: Setting, chosen: tuple[int, int]) -> str:
-        return grid(draw(self.generator, setting), setting.labels(), chosen)
+    def _update_film(self, panel: str, chosen: tuple[int, int], *settings: Any) -> Any:
+        return self.film.show(chosen, *settings) if panel == FILM else gr.skip()
 
-    def _between(self, setting: Setting, chosen: tuple[int, int]) -> str:
-        return row(between(self.generator, setting, setting.within(chosen)))
+    def _cells(self, controls: Controls, chosen: tuple[int, int]) -> str:
+        return grid(draw(self.generator, controls), controls.labels, chosen)
 
-    def _axis_labels(self, setting: Setting) -> list[str]:
-        axes = self.generator.axes(setting.axes_of)
-        share = later("{axis} · {percent:.1f}\N{NO-BREAK SPACE}%")
-        return [tr(share, axis=tr(axis.name), percent=100 * axis.share) for axis in axes]
+    def _strip(self, controls: Controls, chosen: tuple[int, int]) -> str:
+        return row(transition(self.generator, controls, controls.existing(chosen)))
+
+    def _axis_labels(self, controls: Controls) -> list[str]:
+        axes = self.generator.axes(controls.axes_of)
+        return [tr(AXIS, axis=axis.name, percent=100 * axis.share) for axis in axes]
 
 
-def _heading(setting: Setting) -> str:
-    rows, columns = setting.shape
-    if setting.label is None:
-        return tr("<h2>All ten digits <small>each column is one handwriting</small></h2>")
-    told = later("<h2>The digit {digit} <small>in {count} handwritings</small></h2>")
-    return tr(told, digit=setting.label, count=rows * columns)
+def _heading(controls: Controls) -> str:
+    rows, columns = controls.shape
+    if controls.label is None:
+        return tr(GRID_OF_ALL)
+    return tr(GRID_OF_ONE, digit=controls.label, count=rows * columns)

@@ -1,14 +1,4 @@
-"""The pad of the digits tab: one digit drawn with mouse, pen or finger, or brought in as a picture."""
-
-import gradio as gr
-
-from cinn_app.studio.language import tr
-
-__all__ = ["lay_out_pad"]
-
-# The width of the pen is a twelfth of the pad: once the digit is shrunk, as wide as strokes in MNIST. A picture that
-# was opened comes back as the model sees it, light ink on dark paper, and may be drawn on.
-DRAWING = """
+// The width of the pen is a twelfth of the pad: after shrinking, that of strokes in MNIST.
 const canvas = element.querySelector("canvas"), pen = canvas.getContext("2d", { willReadFrequently: true });
 Object.assign(pen, { lineWidth: 23, lineCap: "round", lineJoin: "round" });
 let last = null;
@@ -55,6 +45,7 @@ canvas.addEventListener("drop", (event) => {
     input.files = one.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
 });
+// A picture that was opened comes back as the model sees it, light ink on dark paper, and may be drawn on.
 watch("value", async () => {
     if (!props.value) return;
     const picture = new Image();
@@ -66,22 +57,3 @@ watch("value", async () => {
     for (let place = 0; place < values.length; place += 4) values.set([0, 0, 0, values[place]], place);
     pen.putImageData(pixels, 0, 0);
 });
-"""
-
-
-def lay_out_pad() -> tuple[gr.HTML, gr.UploadButton]:
-    """Lay the pad out, and the button that opens a picture instead.
-
-    Returns:
-        The pad, whose value is what is drawn on it, `data:image/png;base64,...`, or None; and the button.
-    """
-    with gr.Column(scale=0, min_width=282, elem_id="pad-side"):
-        pad_label = tr("A pad to draw a digit on, or to drop a picture of one")
-        canvas = f"""
-<canvas width="280" height="280" role="img" aria-label="{pad_label}"></canvas>
-<button class="clear" type="button">{tr("Clear")}</button>
-"""
-        pad = gr.HTML(None, html_template=canvas, js_on_load=DRAWING, elem_id="pad", padding=False)
-        return pad, gr.UploadButton(
-            tr("Open a picture of a digit"), file_types=["image"], size="sm", elem_id="pad-open"
-        )
