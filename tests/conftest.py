@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,20 @@ TINY_DIGITS_RECIPE = {
     "training": TINY_TRAINING,
     "sampling": {"temperature": 0.8},
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--last-bits", action="store_true", help="disturb the last bits of floats, as other CPUs do")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    if not item.config.getoption("last_bits"):
+        return (yield)
+    from last_bits import LastBits
+
+    with LastBits():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
