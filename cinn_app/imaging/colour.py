@@ -1,4 +1,9 @@
-"""Working through a large picture a band of rows at a time."""
+"""sRGB, CIE Lab, and 8-bit pictures that keep a given lightness.
+
+Channels are in dimension -3, so `(3, height, width)` and `(batch, 3, height, width)` both fit. RGB is gamma-encoded
+sRGB in 0..1. Lab is CIE 1976 with the D65 white point and the 2 degree observer: L in 0..100, and for colours inside
+sRGB a in -86..98 and b in -108..94. Chroma is the length of (a, b), hue its angle.
+"""
 
 from collections.abc import Iterator
 
@@ -9,10 +14,14 @@ __all__ = ["lab_to_rgb", "lightness_and_ab_to_rgb8", "rgb_to_lab", "row_tiles", 
 
 # Half a megapixel: the intermediates of a conversion to Lab stay near 50 MB, whatever the picture's size.
 PIXELS_PER_TILE = 1 << 19
+# How far outside 0..1 a channel may be and still count as inside: a quarter of a step of 8 bits.
+GAMUT_TOLERANCE = 1e-3
+# Each halves the interval of the scale: a chroma of 180, the largest possible, is found to within 0.05.
+BISECTIONS = 12
 
 
 def row_tiles(height: int, width: int, pixels: int = PIXELS_PER_TILE) -> Iterator[slice]:
-    """Yield slices that cover the rows once, from the top, each of about `pixels` pixels, at least one row.
+    """Yield slices that cover the rows of a picture once, from the top, each of about `pixels` pixels.
 
     >>> list(row_tiles(5, 10, pixels=20))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
@@ -22,36 +31,29 @@ def row_tiles(height: int, width: int, pixels: int = PIXELS_PER_TILE) -> Iterato
         yield slice(top, min(top + rows, height))
 
 
-# How far outside 0..1 a channel may lie and still count as inside: a quarter of a step of 8 bits.
-GAMUT_TOLERANCE = 1e-3
-# Each halves the interval of the scale: a chroma of 180, which none exceeds, is found to within 0.05.
-BISECTIONS = 12
-
-
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """Convert sRGB `(..., 3, height, width)` in 0..1 to Lab of the same shape."""
-    from kornia.color import rgb_to_lab  # takes long to load, and many who load this module convert nothing
+    from kornia.color import rgb_to_lab  # slow to import, and not every user of this module converts
 
     return rgb_to_lab(rgb)
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
-    """Convert Lab `(..., 3, height, width)` to sRGB of the same shape; beyond 0..1 where sRGB ends."""
+    """Convert Lab `(..., 3, height, width)` to sRGB of the same shape; outside 0..1 where sRGB ends."""
     from kornia.color import lab_to_rgb
 
     return lab_to_rgb(lab, clip=False)
 
 
 def shrink_into_gamut(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Shrink chroma, at the same lightness and hue, just until each colour is inside sRGB.
+    """Reduce chroma at constant lightness and hue until each colour is inside sRGB.
 
-    Clipping RGB instead would move lightness and hue. Of `ab' = s ab` the largest s in 0..1 inside the gamut
-    is found by bisection, for the pixels outside only: all others come back bit for bit.
+    Clipping RGB would move lightness and hue instead. For each pixel outside the gamut, bisection finds the largest s
+    in 0..1 for which `s ab` is inside. All other pixels are returned unchanged.
 
     Args:
         lightness: `(..., 1, height, width)`, 0..100.
-        ab: `(..., 2, height, width)`; leading dimensions broadcast, so many colourings may share one
-            lightness.
+        ab: `(..., 2, height, width)`; leading dimensions broadcast, so many colourings may share one lightness.
 
     Returns:
         ab of the broadcast shape.
@@ -61,7 +63,7 @@ def shrink_into_gamut(lightness: Tensor, ab: Tensor) -> Tensor:
     if not outside.any():
         return ab
 
-    # Pixels outside, as a picture of one row: (1, 1, n) and (2, 1, n).
+    # The pixels outside, as a picture of one row: (1, 1, n) and (2, 1, n).
     stray_lightness = lightness.movedim(-3, -1)[outside].T[:, None]
     stray_ab = ab.movedim(-3, -1)[outside].T[:, None]
     inner = torch.zeros_like(stray_lightness)  # gray is always inside
@@ -78,31 +80,31 @@ def shrink_into_gamut(lightness: Tensor, ab: Tensor) -> Tensor:
 
 
 def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Make 8-bit sRGB whose Lab lightness is the one given, to within the rounding of 8 bits.
+    """Convert to 8-bit sRGB with the given Lab lightness, exact to within the rounding of 8 bits.
 
-    Chroma that leaves the gamut shrinks first (`shrink_into_gamut`). The work goes by bands of rows, so that
-    the intermediates of a large picture do not count.
+    Chroma outside the gamut is reduced first (`shrink_into_gamut`). Large pictures are converted in tiles, which
+    bounds the memory of the intermediates.
 
     Args:
         lightness: `(..., 1, height, width)`, 0..100.
         ab: `(..., 2, height, width)`; leading dimensions broadcast.
 
     Returns:
-        uint8 `(..., height, width, 3)`: channels last, as picture files and PIL have them.
+        uint8 `(..., height, width, 3)`: channels last, as in picture files and PIL.
     """
     lightness, ab = _broadcast(lightness, ab)
     height, width = ab.shape[-2:]
     rgb8 = torch.empty((*ab.shape[:-3], height, width, 3), dtype=torch.uint8, device=ab.device)
     for rows in row_tiles(height, width * max(1, ab.shape[:-3].numel())):
-        band_lightness, band_ab = lightness[..., rows, :], ab[..., rows, :]
-        lab = torch.cat([band_lightness, shrink_into_gamut(band_lightness, band_ab)], dim=-3)
+        tile_lightness, tile_ab = lightness[..., rows, :], ab[..., rows, :]
+        lab = torch.cat([tile_lightness, shrink_into_gamut(tile_lightness, tile_ab)], dim=-3)
         rgb = lab_to_rgb(lab).clamp(0, 1).mul(255).round()
         rgb8[..., rows, :, :] = rgb.to(torch.uint8).movedim(-3, -1)
     return rgb8
 
 
 def _inside_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Say for each pixel, `(..., height, width)`, whether the colour is inside sRGB."""
+    """Return for each pixel, `(..., height, width)`, whether its colour is inside sRGB."""
     rgb = lab_to_rgb(torch.cat([lightness, ab], dim=-3))
     return (rgb - 0.5).abs().amax(dim=-3) <= 0.5 + GAMUT_TOLERANCE
 

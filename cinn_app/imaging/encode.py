@@ -1,4 +1,4 @@
-"""From pixels to a picture file, whole or not at all."""
+"""Writing pictures, films and contact sheets; a file is written completely or not at all."""
 
 import errno
 import io
@@ -16,6 +16,7 @@ from cinn_app.files import atomic_write
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
 from cinn_app.imaging.pixels import SRGB_PROFILE
 from cinn_app.imaging.provenance import GENERATED_XMP, with_provenance
+from cinn_app.messages import Message
 
 __all__ = [
     "FILM_FORMATS",
@@ -28,18 +29,23 @@ __all__ = [
 ]
 
 OUTPUT_FORMATS = ("png", "jpg", "webp", "tiff")
-# The last is a limit on the size of files, which a quota may set.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FILM_FORMATS = ("gif", "webp")
 SPELLINGS = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tif": "tiff"}
-# Pillow's name of each format, and options: good quality, and in JPEG colour at full resolution. TIFF is not
-# compressed, since libtiff, which would do it, loses EXIF directories.
+# Pillow's name of each format, and options: good quality, and in JPEG colour at full resolution. TIFF is not compressed
+# because libtiff, which would do it, loses EXIF directories.
 ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "png": ("PNG", {"compress_level": 4}),
     "jpg": ("JPEG", {"quality": 95, "subsampling": "4:4:4"}),
     "webp": ("WEBP", {"quality": 95}),
     "tiff": ("TIFF", {}),
 }
+FILM_QUALITY = 90
 LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_535, "webp": 16_383, "tiff": 2**31 - 1}
+# The last is a limit on the size of files, which a quota may set.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Of contact sheets, in pixels.
+MARGIN, CAPTION_HEIGHT, FONT_SIZE = 12, 26, 16
+PAPER, INK = "white", "black"
 
 
 def save_picture(
@@ -53,39 +59,40 @@ def save_picture(
     quality: int | None = None,
     durable: bool = True,
 ) -> Path:
-    """Save a picture; on any failure nothing is left behind and a file that was there before still is.
+    """Save a picture; if that fails, nothing is left behind and an existing file is unchanged.
 
-    JPEG has no alpha: the picture is laid on white. The file says that its colours are sRGB.
+    JPEG has no alpha: transparent parts become white. The file contains an sRGB profile.
 
     Args:
-        path: where to; an existing file is replaced, unless it is the source.
+        path: of the file; an existing one is replaced, unless it is the source.
         rgb8: uint8 `(height, width, 3)` sRGB, or `(height, width)` gray.
-        metadata: what to carry over from the input file; nothing by default.
+        metadata: what to copy from the input file; nothing by default.
         alpha: uint8 `(height, width)`, 255 opaque.
-        format: one of `OUTPUT_FORMATS`; by default the path's suffix says it.
-        source: the file the picture was read from, which is never overwritten.
-        provenance: what the file says of how its colours came about; `read_provenance` reads it back.
+        format: one of `OUTPUT_FORMATS`; by default from the path's suffix.
+        source: the file that the picture was read from, which is never overwritten.
+        provenance: a record of how the picture was made; `read_provenance` reads it back.
         quality: of JPEG and WebP, 1 to 100; 95 by default.
-        durable: as in :func:`cinn_app.files.atomic_write`; not needed for pictures of the moment.
+        durable: as in :func:`cinn_app.files.atomic_write`; not needed for temporary files.
 
     Returns:
         The path.
 
     Raises:
-        ImageError: the format is unknown or cannot hold the picture, the path is the source's, or the disk
-            refuses; the message is one sentence that names the file and says what to do.
+        ImageError: if the format is unknown or cannot hold the picture, the path is the source's, or the file cannot
+            be written; one sentence that names the file and says what to do.
     """
     path = Path(path)
     chosen = _format(path, format)
     if _is_source(path, source):
-        raise ImageError(f"{path} is the input picture and is not overwritten: choose another name or folder.")
+        raise ImageError(
+            "{name} is the input picture and is not overwritten: choose another name or folder.", name=str(path)
+        )
     encoded = encode_picture(rgb8, chosen, metadata, alpha, provenance, quality, str(path))
     try:
         with atomic_write(path, durable) as file:
             file.write(encoded)
     except OSError as error:
-        kind = DiskFullError if error.errno in NO_ROOM else ImageError
-        raise kind(_refusal(path, error)) from error
+        raise _save_error(path, error) from error
     return path
 
 
@@ -96,17 +103,20 @@ def encode_picture(
     alpha: np.ndarray | None = None,
     provenance: Mapping[str, Any] | None = None,
     quality: int | None = None,
-    name: str = "The picture",
+    name: str = Message("The picture"),
 ) -> bytes:
     """Encode a picture as the bytes of a file; arguments as in `save_picture`, `name` for the errors.
 
     Raises:
-        ImageError: the format cannot hold the picture.
+        ImageError: if the format cannot hold the picture.
     """
     picture = Image.fromarray(np.asarray(rgb8))
     if max(picture.size) > LONGEST_SIDE[format]:
         raise ImageError(
-            f"{name} cannot be saved as {format}, whose sides end at {LONGEST_SIDE[format]} pixels: choose png or tiff."
+            "{name} cannot be saved as {format}, whose sides have at most {limit} pixels: choose png or tiff.",
+            name=name,
+            format=format,
+            limit=LONGEST_SIDE[format],
         )
     if alpha is not None:
         picture.putalpha(Image.fromarray(alpha))
@@ -119,8 +129,8 @@ def encode_picture(
         options = {**options, "quality": quality}
     if np.ndim(rgb8) == 3:
         options = {**options, "icc_profile": SRGB_PROFILE}
-    # In memory: Pillow's encoders, given a file, forget why the disk refused. And metadata that the encoder chokes
-    # on are not worth the picture.
+    # In memory, because Pillow's encoders lose the error code of a file that cannot be written. And metadata that the
+    # encoder rejects are left out rather than losing the picture.
     for kept in (metadata or PictureMetadata(), PictureMetadata()):
         buffer = io.BytesIO()
         try:
@@ -135,46 +145,9 @@ def encode_picture(
 
 
 def format_like(metadata: PictureMetadata) -> str:
-    """Choose of `OUTPUT_FORMATS` the one that a picture came in, or else png, which loses nothing."""
+    """Return the one of `OUTPUT_FORMATS` that a picture came in, or png, which is lossless."""
     known = {encoder: name for name, (encoder, _) in ENCODERS.items()} | {"MPO": "jpg"}
     return known.get(metadata.format or "", "png")
-
-
-def _format(path: Path, asked: str | None) -> str:
-    name = (asked or path.suffix).lower().removeprefix(".")
-    name = SPELLINGS.get(name, name)
-    if name not in OUTPUT_FORMATS:
-        raise ImageError(
-            f"{path} cannot be saved, since {name or 'no suffix'!r} is none of the formats known: "
-            f"choose one of {', '.join(OUTPUT_FORMATS)}."
-        )
-    return name
-
-
-def _is_source(path: Path, source: str | os.PathLike[str] | None) -> bool:
-    try:
-        return source is not None and path.samefile(source)
-    except OSError:  # one of them does not exist
-        return False
-
-
-def _refusal(path: Path, error: OSError) -> str:
-    """Say why the disk refused, and what to do."""
-    match error.errno:
-        case number if number in NO_ROOM:
-            return f"{path} cannot be saved, since the disk is full: free some space or choose another folder."
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"{path} cannot be saved for lack of permission: choose another folder."
-        case errno.ENOENT | errno.ENOTDIR:
-            return f"{path} cannot be saved, since its folder does not exist: create {path.parent} first."
-        case errno.EISDIR:
-            return f"{path} is a folder: name a file inside it."
-        case _:
-            return f"{path} cannot be saved ({error.strerror or error}): choose another name or folder."
-
-
-FILM_FORMATS = ("gif", "webp")
-WEBP_QUALITY = 90
 
 
 def encode_film(
@@ -184,15 +157,18 @@ def encode_film(
     scale: int = 1,
     provenance: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Encode a film that a model made from nothing, and that loops for ever, as the bytes of a file.
+    """Encode gray frames that a model generated as a film that loops for ever.
 
     Args:
         frames: uint8 gray, `(count, height, width)`.
-        seconds: that each is shown; a GIF has hundredths.
+        seconds: how long each is shown; GIF rounds to hundredths.
         format: one of `FILM_FORMATS`.
-        scale: pixels of the film per pixel, smooth.
+        scale: pixels of the film per pixel of the frames, interpolated.
         provenance: a record of how the film was made; `read_provenance` reads it back. Pillow writes no XMP into a GIF,
             so there the record is the comment.
+
+    Returns:
+        The bytes of a file.
 
     Raises:
         ImageError: if the format is unknown.
@@ -204,45 +180,89 @@ def encode_film(
         case "gif":
             options: dict[str, Any] = {"comment": json.dumps(provenance) if provenance else None}
         case "webp":
-            options = {
-                "quality": WEBP_QUALITY,
-                "xmp": with_provenance(GENERATED_XMP, provenance) if provenance else b"",
-            }
+            xmp = with_provenance(GENERATED_XMP, provenance) if provenance else b""
+            options = {"quality": FILM_QUALITY, "xmp": xmp}
         case _:
-            raise ImageError(f"Films cannot be {format!r}: choose one of {', '.join(FILM_FORMATS)}.")
+            raise ImageError(
+                "{format!r} is not a format of films: choose one of {formats}.",
+                format=format,
+                formats=", ".join(FILM_FORMATS),
+            )
     buffer = io.BytesIO()
     durations = [round(1000 * each) for each in seconds]
     first.save(buffer, format, save_all=True, append_images=others, duration=durations, loop=0, **options)
     return buffer.getvalue()
 
 
-MARGIN, LINE, TEXT = 12, 26, 16  # pixels: around the pictures, for the line below, and the height of its letters
-PAPER, INK = "white", "black"
-
-
 def contact_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], columns: int | None = None) -> np.ndarray:
-    """Lay pictures of one size on a sheet, row by row.
+    """Arrange pictures of one size on a sheet, row by row, each with a caption below.
 
     Args:
         pictures: uint8 `(height, width, 3)` each.
-        captions: one per picture; what is wider than its picture is cut.
-        columns: by default as many as make the sheet about square.
+        captions: one per picture; cut at the width of the picture.
+        columns: by default the number that makes the sheet about square.
 
     Returns:
         uint8 `(sheet_height, sheet_width, 3)`.
     """
     height, width = pictures[0].shape[:2]
-    across, down = width + MARGIN, height + LINE + MARGIN
+    across, down = width + MARGIN, height + CAPTION_HEIGHT + MARGIN
     if columns is None:
         columns = max(1, round((len(pictures) * down / across) ** 0.5))
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (MARGIN + columns * across, MARGIN + rows * down), PAPER)
-    font = ImageFont.load_default(TEXT)
+    font = ImageFont.load_default(FONT_SIZE)
     for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         left, top = MARGIN + number % columns * across, MARGIN + number // columns * down
         sheet.paste(Image.fromarray(picture), (left, top))
-        line = Image.new("RGB", (width, LINE), PAPER)
+        line = Image.new("RGB", (width, CAPTION_HEIGHT), PAPER)
         ImageDraw.Draw(line).text((0, 4), caption, INK, font)
         sheet.paste(line, (left, top + height))
     return np.asarray(sheet)
+
+
+def _format(path: Path, asked: str | None) -> str:
+    name = (asked or path.suffix).lower().removeprefix(".")
+    name = SPELLINGS.get(name, name)
+    if name not in OUTPUT_FORMATS:
+        raise ImageError(
+            "{name} cannot be saved, since {format!r} is not a known format: choose one of {formats}.",
+            name=str(path),
+            format=name,
+            formats=", ".join(OUTPUT_FORMATS),
+        )
+    return name
+
+
+def _is_source(path: Path, source: str | os.PathLike[str] | None) -> bool:
+    try:
+        return source is not None and path.samefile(source)
+    except OSError:  # one of them does not exist
+        return False
+
+
+def _save_error(path: Path, error: OSError) -> ImageError:
+    """Say why a file could not be written, and what to do."""
+    name = str(path)
+    match error.errno:
+        case number if number in DISK_FULL:
+            return DiskFullError(
+                "{name} cannot be saved, since the disk is full: free some space or choose another folder.", name=name
+            )
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return ImageError("{name} cannot be saved for lack of permission: choose another folder.", name=name)
+        case errno.ENOENT | errno.ENOTDIR:
+            return ImageError(
+                "{name} cannot be saved, since its folder does not exist: create {folder} first.",
+                name=name,
+                folder=str(path.parent),
+            )
+        case errno.EISDIR:
+            return ImageError("{name} is a folder: name a file inside it.", name=name)
+        case _:
+            return ImageError(
+                "{name} cannot be saved ({reason}): choose another name or folder.",
+                name=name,
+                reason=error.strerror or str(error),
+            )

@@ -1,4 +1,4 @@
-"""What a picture file says about its picture, and what of it still holds for the picture in colour."""
+"""The metadata of a picture file, and which of them still hold for the picture in colour."""
 
 import math
 import struct
@@ -12,8 +12,8 @@ from cinn_app.imaging.provenance import with_provenance
 
 __all__ = ["PictureMetadata", "options_to_save", "read_metadata"]
 
-# Of the first directory only what describes the picture: the rest is layout (all of it in a TIFF), resolution
-# (kept as dpi), the orientation (applied), or the gray thumbnail.
+# Of the first EXIF directory only what describes the picture is kept. The rest is layout (all of it in a TIFF), the
+# resolution (kept as dpi), the orientation (applied), or the gray thumbnail.
 DESCRIPTIVE = (
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -24,33 +24,33 @@ DESCRIPTIVE = (
     ExifTags.Base.HostComputer,
     ExifTags.Base.Copyright,
 )
-# Of the camera's directory not what describes the pixels of the old file.
+# What describes the pixels of the input file is not kept from the camera's directory.
 OUTDATED = (
     ExifTags.Base.ColorSpace,
     ExifTags.Base.ExifImageWidth,
     ExifTags.Base.ExifImageHeight,
     ExifTags.IFD.Interop,
 )
-INCH = 2  # the unit of resolution, in EXIF's numbers
+INCH = 2  # EXIF's number of the unit of resolution
 XMP_IN_TIFF = 700
 IPTC_IN_TIFF = 33723
 IPTC_IN_PHOTOSHOP = 0x0404
 XMP_IN_PNG = "XML:com.adobe.xmp"
-# What one segment of a JPEG file holds, less the longest header.
+# Capacity of one segment of a JPEG file, minus the longest header.
 JPEG_SEGMENT = 65_533 - 29
 
 
 @dataclass(frozen=True)
 class PictureMetadata:
-    """What is carried from the input file to the output file.
+    """Metadata that are copied from the input file to the output file.
 
     Attributes:
-        format: Pillow's name of the input's format, such as "JPEG"; None for a picture that is in no file.
-        exif: a block that starts with `Exif\\0\\0`, without orientation, since pixels are upright; or None.
-        dpi: horizontal and vertical resolution; or None.
-        xmp: an XMP packet; or None.
-        comment: of a JPEG file; or None.
-        iptc: captions and keywords as archives write them (IPTC-IIM), in JPEG and TIFF files; or None.
+        format: Pillow's name of the input's format, such as "JPEG"; None for a picture that is not in a file.
+        exif: a block that starts with `Exif\\0\\0`, without orientation, since pixels are upright.
+        dpi: horizontal and vertical resolution.
+        xmp: an XMP packet.
+        comment: of a JPEG file.
+        iptc: captions and keywords in the form of archives (IPTC-IIM), from JPEG and TIFF files.
         texts: of a PNG file, by keyword.
     """
 
@@ -64,7 +64,7 @@ class PictureMetadata:
 
 
 def read_metadata(image: Image.Image) -> PictureMetadata:
-    """Read what is worth keeping from an open picture that `ImageOps.exif_transpose` has turned upright."""
+    """Read the metadata of an open picture that `ImageOps.exif_transpose` has turned upright."""
     return PictureMetadata(
         format=image.format,
         exif=_exif(image),
@@ -79,10 +79,10 @@ def read_metadata(image: Image.Image) -> PictureMetadata:
 def options_to_save(
     metadata: PictureMetadata, file_format: str, provenance: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Say to Pillow's `save` how to write the metadata in a format, "JPEG", "PNG", "TIFF" or "WEBP".
+    """Return the options with which Pillow's `save` writes the metadata, as "JPEG", "PNG", "TIFF" or "WEBP".
 
-    What the format has no place for is left out, such as a block longer than a JPEG segment. A provenance record
-    goes into the XMP packet (`with_provenance`).
+    What does not fit into the format is left out, such as a block longer than a JPEG segment. A provenance record is
+    added to the XMP packet (`with_provenance`).
     """
     xmp = metadata.xmp if provenance is None else with_provenance(metadata.xmp, provenance)
     options: dict[str, Any] = {"dpi": metadata.dpi, "exif": metadata.exif, "xmp": xmp}
@@ -115,7 +115,7 @@ def options_to_save(
 
 
 def _photoshop_segment(iptc: bytes) -> bytes:
-    """Wrap captions and keywords the way JPEG files carry them: as a resource of Photoshop's, in segment APP13."""
+    """Wrap captions and keywords for a JPEG file: as a Photoshop resource in segment APP13."""
     padding = b"\0" * (len(iptc) % 2)
     resource = struct.pack(">4sHHL", b"8BIM", IPTC_IN_PHOTOSHOP, 0, len(iptc)) + iptc + padding
     content = b"Photoshop 3.0\0" + resource
@@ -127,12 +127,12 @@ def _iptc(image: Image.Image) -> bytes | None:
         if image.format == "TIFF":
             return _bytes(getattr(image, "tag_v2", {}).get(IPTC_IN_TIFF))
         return _bytes(image.info.get("photoshop", {}).get(IPTC_IN_PHOTOSHOP))
-    except Exception:  # Pillow raises anything at all on damaged blocks
+    except Exception:  # on damaged blocks Pillow may raise anything
         return None
 
 
 def _texts(image: Image.Image) -> dict[str, str]:
-    """Give a PNG's texts, but not the packets of metadata that programs hide among them."""
+    """Return a PNG's texts, without the metadata packets that programs store among them."""
     texts = getattr(image, "text", {}) if image.format == "PNG" else {}
     return {
         keyword: str(text)
@@ -148,7 +148,7 @@ def _load_exif(block: bytes | None) -> Image.Exif:
 
 
 def _exif(image: Image.Image) -> bytes | None:
-    """Rebuild the EXIF block from what still holds; a damaged one is no reason to refuse the picture."""
+    """Build an EXIF block from the entries that still hold; None for a damaged one."""
     try:
         found = image.getexif()
         kept = Image.Exif()
@@ -160,7 +160,7 @@ def _exif(image: Image.Image) -> bytes | None:
             if entries:
                 kept[directory] = entries
         return kept.tobytes() if len(kept) else None
-    except Exception:  # Pillow raises anything at all on damaged blocks
+    except Exception:  # on damaged blocks Pillow may raise anything
         return None
 
 
@@ -168,9 +168,9 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
     try:
         found = image.info["dpi"] if "dpi" in image.info else _dpi_in_exif(image.getexif())
         across, down = float(found[0]), float(found[1])
-    except Exception:  # Pillow raises anything at all on damaged blocks
+    except Exception:  # on damaged blocks Pillow may raise anything
         return None
-    # Pillow says 1 where a TIFF says nothing.
+    # Pillow gives 1 for a TIFF without resolution.
     return (across, down) if all(math.isfinite(value) and value > 1 for value in (across, down)) else None
 
 

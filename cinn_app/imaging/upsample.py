@@ -1,18 +1,18 @@
-"""From the few colours a network decides to a colour for every pixel, without bleeding over edges.
+"""Upsampling of chroma along the edges of the lightness.
 
-The eye forgives soft colour, but not colour on the wrong side of an edge. So the small picture's chroma grows
-in two steps, both guided by the lightness, which is known at full resolution:
+A network decides few colours, and each pixel needs one. The eye tolerates soft colour, but not colour on the wrong side
+of an edge. So the small picture's chroma is enlarged in two steps, both guided by the lightness, which is known at full
+resolution:
 
-1. On a grid that doubles its size, colour diffuses between neighbours, freely where lightness is even and
-   hardly where it jumps, while the mean over each cell of the small picture stays what it was. Edges that the
-   small picture smeared become sharp again.
-2. Each pixel of the full picture blends the four grid cells around it, most of all those as light as itself.
+1. On a grid that doubles its size, colour diffuses between neighbours, freely where lightness is even and hardly where
+   it jumps, while the mean over each cell of the small picture is kept. Edges that were smeared become sharp again.
+2. Each pixel of the full picture blends the four grid cells around it, with most weight on those of its own lightness.
 
-Neither adds a multiple of the lightness, as a guided filter does, so texture does not show through as colour.
+Neither step adds a multiple of the lightness, as a guided filter does, so texture does not show through as colour.
 
-Measured by `benchmarks/chroma_upsampling.py` on 60 photographs of short side 256, true ab averaged down to
-32: root mean square error 2.53 against 3.02 (bicubic), 3.03 (joint bilateral) and 3.52 (guided filter); from
-a sixteenth 3.46 against 4.11, 4.08 and 4.17. A megapixel takes 0.1 s on one core.
+Measured by `benchmarks/chroma_upsampling.py` on 60 photographs of short side 256, true ab averaged down to 32: root
+mean square error 2.53, compared with 3.02 (bicubic), 3.03 (joint bilateral) and 3.52 (guided filter); from a sixteenth
+3.46, compared with 4.11, 4.08 and 4.17. A megapixel takes 0.1 s on one core.
 """
 
 from collections.abc import Iterator
@@ -29,26 +29,25 @@ Size = tuple[int, int]
 
 # The grid stops growing before it has more cells than this: at 256 x 384 for a picture of 2:3.
 GRID_CELLS = 1 << 17
-# Diffusion steps on each grid; few suffice, since each starts from the result of the one before.
+# Diffusion steps on each grid; few suffice, since each grid starts from the result of the previous one.
 STEPS = 12
-# Differences of L at which the tie between neighbours falls to 1/e: in the diffusion, and in the last blend.
+# Differences of L at which the weight between neighbours falls to 1/e: in the diffusion, and in the blend.
 DIFFUSION_CONTRAST = 2.0
 BLEND_CONTRAST = 8.0
-# A tie of each cell to its own colour, or one with only loose neighbours would take theirs all the same.
+# A weight of each cell's own colour, without which a cell with only unlike neighbours would still take theirs.
 INERTIA = 0.1
-# Leaves a plain bilinear blend for a pixel that is unlike all four cells around it.
-LEAST_TIE = 1e-3
+# Makes the blend bilinear for a pixel that is unlike all four cells around it.
+LEAST_WEIGHT = 1e-3
 
 
 def upsample_chroma(ab: Tensor, lightness: Tensor, pixels_per_tile: int = PIXELS_PER_TILE) -> Tensor:
-    """Bring a small picture's colours to the size of its lightness.
+    """Enlarge a small picture's colours to the size of its lightness.
 
     Args:
-        ab: `(..., 2, small_height, small_width)` of the same field as the lightness; many colourings may come
-            at once.
+        ab: `(..., 2, small_height, small_width)`, over the same area as the lightness; leading dimensions are many
+            colourings.
         lightness: `(1, height, width)`, L in 0..100, of any size.
-        pixels_per_tile: how many pixels to work on at a time in the full picture; bounds the memory and does
-            not change the result.
+        pixels_per_tile: of the full picture, computed at a time; it bounds the memory and does not change the result.
 
     Returns:
         float32 `(..., 2, height, width)`.
@@ -60,7 +59,7 @@ def upsample_chroma(ab: Tensor, lightness: Tensor, pixels_per_tile: int = PIXELS
 
 
 def _diffuse_on_growing_grids(cells: Tensor, lightness: Tensor) -> Tensor:
-    """Return the colours on the largest grid allowed, of means `cells` over each cell."""
+    """Return the colours on the largest grid allowed; their mean over each cell is `cells`."""
     height, width = cells.shape[-2:]
     full_height, full_width = lightness.shape[-2:]
     cells = _average(cells, (min(height, full_height), min(width, full_width)))  # for a tiny full picture
@@ -71,7 +70,7 @@ def _diffuse_on_growing_grids(cells: Tensor, lightness: Tensor) -> Tensor:
 
 
 def _grid_sizes(small: Size, full: Size) -> Iterator[Size]:
-    """Yield sizes each twice the last, no side beyond the full one, up to `GRID_CELLS` cells."""
+    """Yield sizes, each twice the previous one, at most the full size, up to `GRID_CELLS` cells."""
     size = small
     while size != full:
         size = min(2 * size[0], full[0]), min(2 * size[1], full[1])
@@ -81,21 +80,22 @@ def _grid_sizes(small: Size, full: Size) -> Iterator[Size]:
 
 
 def _diffuse(colours: Tensor, cells: Tensor, guide: Tensor) -> Tensor:
-    """Let colours `(channels, h, w)` spread where the guide `(1, h, w)` is even; their means stay `cells`."""
-    tie_across = torch.exp(-guide.diff(dim=-1).abs() / DIFFUSION_CONTRAST)
-    tie_down = torch.exp(-guide.diff(dim=-2).abs() / DIFFUSION_CONTRAST)
-    ties = _to_left(tie_across) + _to_right(tie_across) + _to_upper(tie_down) + _to_lower(tie_down) + INERTIA
+    """Diffuse colours `(channels, h, w)` where the guide `(1, h, w)` is even; their means stay `cells`."""
+    weight_across = torch.exp(-guide.diff(dim=-1).abs() / DIFFUSION_CONTRAST)
+    weight_down = torch.exp(-guide.diff(dim=-2).abs() / DIFFUSION_CONTRAST)
+    sides = _to_left(weight_across) + _to_right(weight_across) + _to_upper(weight_down) + _to_lower(weight_down)
+    total = sides + INERTIA
     for _ in range(STEPS):
-        across = tie_across * colours.diff(dim=-1)
-        down = tie_down * colours.diff(dim=-2)
+        across = weight_across * colours.diff(dim=-1)
+        down = weight_down * colours.diff(dim=-2)
         inflow = _to_left(across) - _to_right(across) + _to_upper(down) - _to_lower(down)
-        colours = colours + inflow / ties
+        colours = colours + inflow / total
         colours = colours + _enlarge(cells - _average(colours, _size(cells)), _size(colours))
     return colours
 
 
 def blend_grid(grid: Tensor, lightness: Tensor, pixels_per_tile: int = PIXELS_PER_TILE) -> Tensor:
-    """Blend for each pixel the four grid cells around it, by nearness and by likeness of lightness.
+    """Blend for each pixel the four grid cells around it, weighted by distance and by difference of lightness.
 
     Args:
         grid: `(channels, grid_height, grid_width)`, no side longer than the lightness's.
@@ -118,7 +118,7 @@ def blend_grid(grid: Tensor, lightness: Tensor, pixels_per_tile: int = PIXELS_PE
         for row, nearness_down in ((upper[rows], 1 - down[rows]), (lower[rows], down[rows])):
             for column, nearness_across in ((left, 1 - across), (right, across)):
                 unlike = (lightness[:, rows] - guide[:, row][:, :, column]).abs()
-                likeness = torch.exp(-unlike / BLEND_CONTRAST) + LEAST_TIE
+                likeness = torch.exp(-unlike / BLEND_CONTRAST) + LEAST_WEIGHT
                 weight = nearness_down[:, None] * nearness_across * likeness
                 blend += weight * grid[:, row][:, :, column]
                 total += weight
@@ -127,7 +127,7 @@ def blend_grid(grid: Tensor, lightness: Tensor, pixels_per_tile: int = PIXELS_PE
 
 
 def _bracket(cells: int, pixels: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Give for each pixel along a side the cells before and after it, and how near the latter is, in 0..1."""
+    """Return for each pixel along a side the cells before and after it, and the weight of the latter in 0..1."""
     centre = (torch.arange(pixels, device=device) + 0.5) * (cells / pixels) - 0.5
     centre = centre.clamp(0, cells - 1)
     before = centre.floor().long()
@@ -147,7 +147,7 @@ def _enlarge(picture: Tensor, size: Size) -> Tensor:
     return functional.interpolate(picture[None], size=size, mode="bilinear")[0]
 
 
-# What lies between neighbours, given to the one on either side; the rim gets nothing from outside.
+# Values between neighbours, shifted to the neighbour on either side; the rim gets zero from outside.
 def _to_left(between: Tensor) -> Tensor:
     return functional.pad(between, (0, 1))
 

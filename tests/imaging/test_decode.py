@@ -143,7 +143,7 @@ def test_float_tiff_with_holes():
     values[0] = np.nan, np.inf, -np.inf, 0.5
     photograph = read_photograph(file_of(Image.fromarray(values), "TIFF"))
     assert photograph.lightness.isfinite().all()
-    assert photograph.warnings == ("19% of its values are no numbers, and were taken for black.",)
+    assert photograph.warnings == ("19% of its values are not numbers; they were replaced by black.",)
 
 
 # Orientation

@@ -294,7 +294,7 @@ def test_a_film_shows_each_frame_for_its_time(film_format):
 
 
 def test_an_unknown_format_of_films_is_refused():
-    with pytest.raises(ImageError, match="Films cannot be 'avi': choose one of gif, webp"):
+    with pytest.raises(ImageError, match="'avi' is not a format of films: choose one of gif, webp"):
         encode_film(np.zeros((2, 4, 4), np.uint8), [0.1, 0.1], "avi")
 
 

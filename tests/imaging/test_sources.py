@@ -102,7 +102,7 @@ def test_a_folder_is_refused(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert "not an ordinary file" in refusal(tmp_path / "pipe.jpg")
+    assert "not a regular file" in refusal(tmp_path / "pipe.jpg")
 
 
 def test_a_file_without_permission_is_refused(tmp_path, monkeypatch):
@@ -191,5 +191,5 @@ def test_a_quick_look_names_the_damaged_file_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", [12, None, ["a.jpg"]])
 def test_what_holds_no_picture_is_named(source: object) -> None:
-    with pytest.raises(ImageError, match=f"{type(source).__name__} is nothing to read a picture from"):
+    with pytest.raises(ImageError, match=f"A picture cannot be read from {type(source).__name__}"):
         read_photograph(source)
