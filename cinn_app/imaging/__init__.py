@@ -10,11 +10,7 @@ from cinn_app.imaging.encode import (
     format_like,
     save_picture,
 )
-<<<<<<< HEAD
 from cinn_app.imaging.geodesic import GeodesicGrid, blend_by_distance, put_colours
-=======
-from cinn_app.imaging.geodesic import Geodesics, blend_by_distance
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.photograph import (
     IN_COLOUR,
@@ -35,11 +31,7 @@ __all__ = [
     "IN_COLOUR",
     "MAX_PIXELS",
     "OUTPUT_FORMATS",
-<<<<<<< HEAD
     "GeodesicGrid",
-=======
-    "Geodesics",
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
     "ImageSource",
     "Photograph",
     "PictureMetadata",
@@ -50,6 +42,7 @@ __all__ = [
     "format_like",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
+    "put_colours",
     "read_photograph",
     "read_preview",
     "read_provenance",

@@ -1,19 +1,15 @@
-r"""Geodesic distances over a photograph: how far the colour of a hint spreads over its object, up to the edges.
+r"""How far a colour that was put somewhere reaches: over its own thing, and not beyond its edges.
 
-After Yatziv and Sapiro 2006: the distance of a pixel from the places where a colour is given is the cost of the
-cheapest path there, on which even ground costs little and a jump of lightness much:
+After Yatziv and Sapiro 2006: from the places where a colour is given, every other place is as far away as the
+cheapest way there is long, where even ground costs little and a jump of lightness much:
 
-.. math:: d = \min_\text{paths} \sum_\text{steps} \frac{\text{length}}{\text{short side}} + (\Delta L / 8)^2
+.. math:: d = \min_\text{ways} \sum_\text{steps} \frac{\text{length}}{\text{short side}} + (\Delta L / 8)^2
 
-The square lets shading and texture pass, and stops at edges. The weight of a colour is :math:`e^{-d^2}`; between
-several colours each pixel takes most of the nearest one. A colour takes about 0.1 s in a picture of a megapixel.
+Squares let shading and texture pass, and stop at edges. A colour's weight is :math:`e^{-d^2}`; between several
+colours each place takes the nearer ones' most. A picture of a megapixel takes about 0.1 s for each colour.
 """
 
-<<<<<<< HEAD
 import dataclasses
-=======
-import functools
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,25 +22,18 @@ from torch.nn import functional
 from cinn_app.imaging.colour import shrink_into_gamut
 from cinn_app.imaging.upsample import blend_grid
 
-<<<<<<< HEAD
 __all__ = ["GeodesicGrid", "blend_by_distance", "put_colours"]
-=======
-__all__ = ["Geodesics", "blend_by_distance"]
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
 
-# Paths lead over a grid with at most this many cells: 181 x 181 for a square picture.
+# The grid that ways lead over has no more cells than this: 181 x 181 for a square picture.
 GRID_CELLS = 1 << 15
-# The difference of L between neighbouring cells that costs as much as the picture's short side.
+# The difference of L between neighbouring cells that is as far as the picture's short side.
 CONTRAST = 8.0
-# Beyond this distance the weight is below 1e-6 and counts as zero.
-MAX_DISTANCE = 3.7
-# Places whose distances are remembered, 128 kB each.
-MAX_CACHED = 128
-# Each round reduces a pixel's error to the part that its grid cell does not represent.
+# Beyond this distance a weight, below 1e-6, counts for nothing.
+FARTHEST = 3.7
+# Each round leaves a pixel only the share of its error that its grid cell does not speak for.
 ROUNDS = 3
 
 
-<<<<<<< HEAD
 @dataclasses.dataclass(frozen=True, eq=False)
 class GeodesicGrid:
     """The lightness of a photograph on a coarse grid, over which geodesic distances are measured.
@@ -86,76 +75,13 @@ class GeodesicGrid:
             found = dijkstra(costs, directed=False, indices=np.unique(cells.numpy()), min_only=True, limit=FARTHEST)
             distances.append(torch.from_numpy(found).float().unflatten(0, (rows, columns)))
         return torch.stack(distances)
-=======
-class Geodesics:
-    """Geodesic distances from places in a picture; those of a place are computed once.
-
-    Args:
-        lightness: ``(1, height, width)``, L in 0..100.
-    """
-
-    def __init__(self, lightness: Tensor) -> None:
-        self.lightness = lightness
-        height, width = lightness.shape[-2:]
-        scale = min(1.0, (GRID_CELLS / (height * width)) ** 0.5)
-        self.grid_size = max(1, round(scale * height)), max(1, round(scale * width))
-        costs = _step_costs(functional.adaptive_avg_pool2d(lightness, self.grid_size)[0].double().numpy())
-        self._distances = functools.lru_cache(MAX_CACHED)(functools.partial(_distances, costs))
-
-    def distances(self, places: Sequence[Tensor]) -> Tensor:
-        """Return how far each grid cell is from each place.
-
-        Args:
-            places: rows and columns of the pixels of each, ``(2, count)``.
-
-        Returns:
-            Distances, infinite beyond :data:`MAX_DISTANCE`, ``(places, grid_height, grid_width)``.
-        """
-        (height, width), (rows, columns) = self.lightness.shape[-2:], self.grid_size
-        cells = [(place[0] * rows // height) * columns + place[1] * columns // width for place in places]
-        found = [self._distances(np.unique(place.numpy()).tobytes()) for place in cells]
-        return torch.stack(found).unflatten(1, self.grid_size)
-
-    def put_colours(self, ab: Tensor, places: Sequence[Tensor], wanted: Tensor) -> Tensor:
-        """Give pixels of a finished picture the wanted colours, and spread the change around them.
-
-        Args:
-                ab: of the picture, ``(2, height, width)``.
-            places: rows and columns of the pixels of each colour, ``(2, count)``; where two overlap the later one wins.
-            wanted: a and b of each, ``(places, 2)``; colours outside the gamut there are first shrunk into it.
-
-        Returns:
-            ab of the same shape.
-        """
-        distances = self.distances(places)
-        targets = [self._shown(place, colour[:, None]) for place, colour in zip(places, wanted, strict=True)]
-        for _ in range(ROUNDS):
-            missing = [
-                (target - self._shown(place, ab[:, *place])).mean(1)
-                for place, target in zip(places, targets, strict=True)
-            ]
-            weights, change = blend_by_distance(distances, torch.stack(missing))
-            ab = ab + blend_grid(weights * change, self.lightness)
-        for place, target in zip(places, targets, strict=True):
-            ab[:, *place] = target
-        return ab
-
-    def _shown(self, place: Tensor, ab: Tensor) -> Tensor:
-        """Shrink ab ``(2, count)`` or ``(2, 1)`` into the gamut at the pixels of a place."""
-        lightness = self.lightness[:, *place][..., None]
-        return shrink_into_gamut(lightness, ab.expand(2, place.shape[1])[..., None])[..., 0]
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
 
 
 def blend_by_distance(distances: Tensor, values: Tensor, width: float = 1.0) -> tuple[Tensor, Tensor]:
     """Blend values given at several places over the grid.
 
     Args:
-<<<<<<< HEAD
         distances: from :meth:`GeodesicGrid.distances`.
-=======
-        distances: from :meth:`Geodesics.distances`.
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
         values: one row per place, ``(places, channels)``.
         width: the distance at which a weight falls to 1/e.
 
@@ -164,12 +90,11 @@ def blend_by_distance(distances: Tensor, values: Tensor, width: float = 1.0) -> 
     """
     squared = (distances / width).square()
     weights = torch.exp(-squared)
-    shares = weights / (squared + 1e-6)
-    blended = torch.einsum("phw,pc->chw", shares / shares.sum(0).clamp(min=1e-20), values)
+    ties = weights / (squared + 1e-6)
+    blended = torch.einsum("phw,pc->chw", ties / ties.sum(0).clamp(min=1e-20), values)
     return weights.amax(0, keepdim=True), blended
 
 
-<<<<<<< HEAD
 def put_colours(ab: Tensor, lightness: Tensor, places: Sequence[Tensor], wanted: Tensor, distances: Tensor) -> Tensor:
     """Give pixels of a finished picture the colours wanted there, and let what changes reach as far as it should.
 
@@ -204,17 +129,10 @@ def put_colours(ab: Tensor, lightness: Tensor, places: Sequence[Tensor], wanted:
 def _shown(lightness: Tensor, place: Tensor, ab: Tensor) -> Tensor:
     """Shrink ab ``(2, count)`` or ``(2, 1)`` at the pixels of a place into the gamut there."""
     return shrink_into_gamut(lightness[:, *place][..., None], ab.expand(2, place.shape[1])[..., None])[..., 0]
-=======
-def _distances(costs: csr_array, cells: bytes) -> Tensor:
-    """Return the distance of every cell from the given ones, int64 numbers as bytes."""
-    sources = np.frombuffer(cells, np.int64)
-    found = dijkstra(costs, directed=False, indices=sources, min_only=True, limit=MAX_DISTANCE)
-    return torch.from_numpy(found).float()
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
 
 
 def _step_costs(lightness: np.ndarray) -> csr_array:
-    """Return the cost of each step between neighbouring cells, diagonals included."""
+    """Return what a step between neighbouring cells, diagonals too, costs."""
     rows, columns = lightness.shape
     numbers = np.arange(rows * columns).reshape(rows, columns)
     sources, targets, costs = [], [], []

@@ -17,6 +17,7 @@ from cinn_app.imaging import (
     encode_picture,
     format_like,
     lightness_and_ab_to_rgb8,
+    put_colours,
     save_picture,
     upsample_chroma,
 )
@@ -138,13 +139,8 @@ class Colouring:
         photograph, lightness = self.photograph, self.photograph.lightness
         ab = upsample_chroma(self.ab * strength, lightness)
         if self.hints is not None:
-<<<<<<< HEAD
             places, distances = self.hints.places(photograph.size), self.hints.distances(photograph.geodesic_grid)
             ab = put_colours(ab, lightness, places, strength * self.hints.ab, distances)
-=======
-            places = self.hints.places(self.photograph.size)
-            ab = self.photograph.geodesics.put_colours(ab, places, strength * self.hints.ab)
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
         return lightness_and_ab_to_rgb8(lightness, ab).numpy()
 
     def save(

@@ -44,18 +44,11 @@ BATCH = 8
 def meet_hints(model: ColorizationModel, encoded: EncodedPhotograph, ab: Tensor, hints: Hints) -> Tensor:
     """Change samples so that hinted things have the hinted colours, up to their edges.
 
-<<<<<<< HEAD
     1. The search finds the most probable latents that meet the hints.
     2. Its changes are applied around the hints, as far as the edges of the lightness let them reach. Alone, the flow
        would tint a quarter of the picture, since its wavelets do not follow the things in it.
     3. The rest of the hinted colours is added within their own, narrower reach. The finished picture corrects what is
        then missing, pixel by pixel (:func:`cinn_app.imaging.put_colours`).
-=======
-    First the most probable latents that agree are searched. What they change is taken over around the hints, as far as
-    the edges of the lightness let it reach: the flow's wavelets know nothing of things, and left alone would lay a cast
-    over a quarter of the picture. What is then missing of the hinted colours is put in their own, narrower reach, and
-    the last of it, pixel by pixel, in the finished picture (:meth:`cinn_app.imaging.Geodesics.put_colours`).
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
 
     Args:
         model: whose flow is searched.
@@ -66,12 +59,7 @@ def meet_hints(model: ColorizationModel, encoded: EncodedPhotograph, ab: Tensor,
     Returns:
         Chroma of the samples' shape.
     """
-<<<<<<< HEAD
     canvas, distances = encoded.canvas, hints.distances(encoded.photograph.geodesic_grid)
-=======
-    photograph = encoded.photograph
-    distances = photograph.geodesics.distances(hints.places(photograph.size))
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
     near, wanted = blend_by_distance(distances, hints.ab)
     around, _ = blend_by_distance(distances, hints.ab, ANSWER_WIDTH)
     weight, total, answering = (
@@ -138,16 +126,9 @@ def fading_region(mask: np.ndarray, photograph: Photograph, content_size: tuple[
         0 to 1, ``(1, *content_size)``. It is 1 in each cell that touches the region, and in their neighbours, since the
         finished picture blends the colours of neighbouring cells.
     """
-<<<<<<< HEAD
     if not mask.any():
         return torch.zeros(1, *content_size)
     distances = photograph.geodesic_grid.distances([torch.from_numpy(np.stack(mask.nonzero()))], photograph.size)
-=======
-    region = torch.from_numpy(keep.astype(np.float32))[None]
-    if not keep.any():
-        return torch.zeros(1, *field)
-    distances = photograph.geodesics.distances([torch.from_numpy(np.stack(keep.nonzero()))])
->>>>>>> e18945c (Imaging: plain English, errors and warnings with templates; distances of a hint are computed once per photograph)
     fading, _ = blend_by_distance(distances, torch.ones(1, 1), FADING_WIDTH)
     region = torch.from_numpy(mask.astype(np.float32))[None]
     inside = functional.max_pool2d(functional.adaptive_max_pool2d(region, content_size), 3, 1, 1)
