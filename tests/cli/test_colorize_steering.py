@@ -51,7 +51,7 @@ def test_changed_constraints_are_named(colorize: Callable, draw: Callable) -> No
 @pytest.mark.parametrize(
     ("constraint", "message"),
     [
-        (["--hint", "4,3=red"], "The hint's colour 'red' is none"),
+        (["--hint", "4,3=red"], "The hint's colour 'red' is invalid"),
         (["--hint", "400,3=#d02020"], "outside the picture of 24 x 16 pixels"),
         (["--axis", "warmer=1"], "This model has no axes of colour"),
     ],

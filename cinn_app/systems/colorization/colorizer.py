@@ -13,7 +13,6 @@
 
 import dataclasses
 import functools
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsFloat, TypeAlias, cast
 
@@ -40,7 +39,13 @@ from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInpu
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.colorization.region import Region
-from cinn_app.systems.colorization.sampling import check_seed, draw_chroma, draw_from_density, generator_of
+from cinn_app.systems.colorization.sampling import (
+    check_seed,
+    draw_chroma,
+    draw_from_density,
+    generator_of,
+    sample_numbers,
+)
 from cinn_app.systems.colorization.selection import CANDIDATES, choose_diverse
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.trained_model import TrainedModel
@@ -132,13 +137,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         temperature: float | Sequence[float] | None = None,
         steering: Steering = UNSTEERED,
     ) -> dict[str, Any]:
-        """Return all that determines a sample, as JSON has it, for provenance records.
-
-        Args:
-            seed: of the draw.
-            sample: number of the sample, from 0.
-            temperature: see :meth:`temperatures`.
-            steering: constraints on the colours.
+        """Return all that determines sample number `sample` of a draw, from 0, as JSON has it, for provenance records.
 
         Raises:
             CinnError: if seed or temperature are out of range.
@@ -203,7 +202,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             CinnError: if the temperature or the seed is out of range, `samples` is below 1, or the steering does not
                 fit the photograph or the model.
         """
-        numbers = _numbers(samples)
+        numbers = sample_numbers(samples)
         if diverse:
             drawn = self.colorize(image, CANDIDATES * len(numbers), temperature, seed, steering)
             return choose_diverse(drawn, len(numbers))
@@ -342,24 +341,11 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             code: returns the latents and log-likelihoods, if they are known.
         """
         codes = Codes(code or (lambda: self.model.encode(ab, encoded.conditions)))
-        chroma = encoded.canvas.crop(ab).cpu()
+        own, settings = encoded.canvas.crop(ab).cpu(), self._model_settings()
         return [
-            Colouring(
-                encoded.photograph,
-                one.clone(),
-                functools.partial(codes.__getitem__, number),
-                settings=self._model_settings(),
-            )
-            for number, one in enumerate(chroma)
+            Colouring(encoded.photograph, one.clone(), functools.partial(codes.__getitem__, number), settings=settings)
+            for number, one in enumerate(own)
         ]
 
     def _model_settings(self) -> dict[str, Any]:
         return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
-
-
-def _numbers(samples: Any) -> Sequence[int]:
-    """Return the numbers of the samples to draw."""
-    numbers = list(samples) if np.ndim(samples) else range(operator.index(samples))
-    if not numbers:
-        raise CinnError("{samples} samples were asked for: ask for at least 1.", samples=samples)
-    return [operator.index(number) for number in numbers]

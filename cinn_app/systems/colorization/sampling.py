@@ -20,7 +20,7 @@ from cinn_app.systems.colorization.model import TARGET_STRIDE, ColorizationModel
 from cinn_app.systems.colorization.recipe import ColorizationSampling
 from cinn_app.systems.colorization.steering import Steering
 
-__all__ = ["check_seed", "draw_chroma", "draw_from_density", "generator_of"]
+__all__ = ["check_seed", "draw_chroma", "draw_from_density", "generator_of", "sample_numbers"]
 
 #: One corner of each opposite pair of a cube's corners.
 CORNERS = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]])
@@ -131,6 +131,18 @@ def check_seed(seed: Any) -> int:
             "The seed {seed} is out of range: give a whole number from 0 to {most}.", seed=seed, most=MAX_SEED
         )
     return number
+
+
+def sample_numbers(samples: Any) -> list[int]:
+    """Return the numbers of the samples to draw, given as such or as their count.
+
+    Raises:
+        CinnError: if there are none.
+    """
+    numbers = list(samples) if np.ndim(samples) else range(operator.index(samples))
+    if not numbers:
+        raise CinnError("{samples} samples were asked for: ask for at least 1.", samples=samples)
+    return [operator.index(number) for number in numbers]
 
 
 def generator_of(seed: int, *numbers: int) -> torch.Generator:
