@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import nbformat
 import pytest
 import torch
+from nbclient import NotebookClient
 from PIL import Image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -73,3 +75,40 @@ def test_what_the_training_of_a_flow_cannot_do_is_one_sentence(
 
 def test_the_training_of_a_flow_fits_on_a_few_screens() -> None:
     assert len((EXAMPLES / "train_flow.py").read_text(encoding="utf-8").splitlines()) <= 300
+
+
+# ---- notebooks -----------------------------------------------------------------------------------------------------
+
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+
+
+def pictures(notebook: nbformat.NotebookNode) -> list[int]:
+    """Return how many pictures each cell of code shows."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [
+        sum(any(kind.startswith("image/") for kind in out.get("data", ())) for out in cell.outputs) for cell in cells
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_shows_its_pictures(path: Path) -> None:
+    kept = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = re.sub(r"^STEPS = \d+$", "STEPS = 20", cell.source, flags=re.MULTILINE)
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    ).execute()
+    assert pictures(notebook) == pictures(kept)
+    assert sum(pictures(notebook)) >= 5
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_as_it_ran_from_top_to_bottom(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [out for cell in code for out in cell.outputs]
+    assert not [out for out in outputs if out.output_type == "error" or out.get("name") == "stderr"]
+    assert path.stat().st_size < 500_000

@@ -63,7 +63,7 @@ class NormalizingFlow(nn.Module):
         bijection: :math:`f`, from data to latent.
         base: the distribution of the latent, standard normal by default; for a bijection with several latents, such as
             :class:`Split`, a sequence with one per latent. A distribution keeps its device; give an ``nn.Module`` that
-            returns one, called without arguments, if it shall move and learn with the flow.
+            returns one, called without arguments, if it should move and learn with the flow.
         event_shape: of the data, such as ``(channels, height, width)``. A flow for images of any size leaves it out,
             and it is given in the call.
 
@@ -138,7 +138,6 @@ class FlowDistribution(Distribution):
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
-    has_rsample = True
 
     def __init__(
         self,
@@ -149,11 +148,12 @@ class FlowDistribution(Distribution):
     ) -> None:
         event_shape = _as_shape(event_shape, "event_shape", smallest=1)
         self.bijection, self.condition = require_bijection(bijection), condition
-        self.latent_shapes = as_shapes(bijection.latent_shape(event_shape))
+        latent_shape = bijection.latent_shape(event_shape)
+        self.latent_shapes = as_shapes(latent_shape)
+        self.single_latent = latent_shape != self.latent_shapes
         self.bases = _fit_bases(base, self.latent_shapes)
-        conditions = [condition] if isinstance(condition, Tensor) else condition or ()
-        batch = next((c.shape[:1] for c in conditions if c is not None), torch.Size())
-        super().__init__(batch, torch.Size(event_shape), validate_args=False)
+        self.has_rsample = all(base is None or base.has_rsample for base in self.bases)
+        super().__init__(_batch_shape(condition), torch.Size(event_shape), validate_args=False)
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> "FlowDistribution":
         """Return the distribution with its batch shape broadcast to another one."""
@@ -174,7 +174,7 @@ class FlowDistribution(Distribution):
         z, log_det = self.bijection(x, self._condition_for(shape))
         log_prob = torch.stack(self._base_log_probs(as_tuple(z))).sum(0) + log_det
         latents = tuple(part.reshape(*shape, *part.shape[1:]) for part in as_tuple(z))
-        return latents[0] if isinstance(z, Tensor) else latents, log_prob.reshape(shape)
+        return latents[0] if self.single_latent else latents, log_prob.reshape(shape)
 
     def encode_by_scale(self, x: Tensor, skip: int = 0) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Map data to their latents, and return the log-density of each scale given all coarser ones.
@@ -217,8 +217,8 @@ class FlowDistribution(Distribution):
                 needed=len(self.latent_shapes),
             )
         flat, shapes = zip(*map(self._flat, parts, self.latent_shapes), strict=True)
-        latent = flat if len(flat) > 1 or not isinstance(z, Tensor) else flat[0]
-        x, log_det = self.bijection.inverse(cast(Tensor, latent), self._condition_for(shapes[0]))
+        latent = cast(Tensor, flat[0] if self.single_latent else flat)
+        x, log_det = self.bijection.inverse(latent, self._condition_for(shapes[0]))
         log_prob = torch.stack(self._base_log_probs(flat)).sum(0) - log_det
         return x.reshape(*shapes[0], *self.event_shape), log_prob.reshape(shapes[0])
 
@@ -236,8 +236,8 @@ class FlowDistribution(Distribution):
         shape = (*_as_shape(sample_shape, "sample_shape"), *self.batch_shape)
         temperatures = _temperatures(temperature, len(self.latent_shapes))
         parts = zip(self.bases, self.latent_shapes, temperatures, strict=True)
-        latents = tuple(self._draw(base, (*shape, *size), shape, t, generator) for base, size, t in parts)
-        return latents if len(latents) > 1 else latents[0]
+        latents = tuple(self._draw(base, shape, size, t, generator) for base, size, t in parts)
+        return latents[0] if self.single_latent else latents
 
     def rsample_and_log_prob(
         self,
@@ -308,19 +308,25 @@ class FlowDistribution(Distribution):
 
     def _base_log_probs(self, parts: Sequence[Tensor], skip: int = 0) -> list[Tensor]:
         return [
-            standard_normal_log_prob(z) if base is None else _distribution(base, tuple(z.shape[1:])).log_prob(z)
+            standard_normal_log_prob(z) if base is None else base.log_prob(z)
             for z, base in zip(parts, self.bases[skip:], strict=True)
         ]
 
     def _draw(
-        self, base: Base, size: Shape, shape: Shape, temperature: float, generator: torch.Generator | None
+        self,
+        base: Distribution | None,
+        shape: Shape,
+        size: Shape,
+        temperature: float,
+        generator: torch.Generator | None,
     ) -> Tensor:
+        """Draw one part of the latent, ``(*shape, *size)``."""
         like = self._like()
         if base is None:
             device = like.device if generator is None else generator.device
-            return temperature * torch.randn(size, generator=generator, dtype=like.dtype, device=device).to(like.device)
-        distribution = _distribution(base, size[len(shape) :])
-        draw = distribution.rsample if distribution.has_rsample else distribution.sample
+            noise = torch.randn((*shape, *size), generator=generator, dtype=like.dtype, device=device)
+            return temperature * noise.to(like.device)
+        draw = base.rsample if base.has_rsample else base.sample
         if generator is None:
             z = draw(torch.Size(shape))
         else:
@@ -329,9 +335,7 @@ class FlowDistribution(Distribution):
             with torch.random.fork_rng(accelerators, device_type=like.device.type):
                 torch.manual_seed(int(seed))
                 z = draw(torch.Size(shape))
-        if temperature == 1:
-            return z
-        return distribution.mean + temperature * (z - distribution.mean)
+        return z if temperature == 1 else base.mean + temperature * (z - base.mean)
 
     def _like(self) -> Tensor:
         """Return a tensor of the dtype and device to draw in: those of the weights, else of the condition."""
@@ -341,8 +345,20 @@ class FlowDistribution(Distribution):
         return full_precision(like.new_empty(0))
 
 
-def _fit_bases(bases: Sequence[Base] | None, shapes: Sequence[Shape]) -> tuple[Base, ...]:
-    """Return one base distribution for each part of the latent, or refuse those that do not fit."""
+def _batch_shape(condition: Condition) -> torch.Size:
+    conditions = [condition] if isinstance(condition, Tensor) else condition or ()
+    shapes = [c.shape[:1] for c in conditions if c is not None]
+    try:
+        return torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        raise ShapeError(
+            "The conditions of the scales have batch sizes {sizes}, which must agree.",
+            sizes=[*map(int, sum(shapes, ()))],
+        ) from None
+
+
+def _fit_bases(bases: Sequence[Base] | None, shapes: Sequence[Shape]) -> tuple[Distribution | None, ...]:
+    """Return the base distribution of each part of the latent, ``None`` for standard normal, or refuse those given."""
     if bases is None:
         return (None,) * len(shapes)
     if len(bases) != len(shapes):
@@ -351,15 +367,12 @@ def _fit_bases(bases: Sequence[Base] | None, shapes: Sequence[Shape]) -> tuple[B
             given=len(bases),
             parts=len(shapes),
         )
-    for base, shape in zip(bases, shapes, strict=True):
-        if base is not None:
-            _distribution(base, shape)
-    return tuple(bases)
+    return tuple(None if b is None else _distribution(b, shape) for b, shape in zip(bases, shapes, strict=True))
 
 
-def _distribution(base: Base, shape: Shape) -> Distribution:
+def _distribution(base: Distribution | Callable[[], Distribution], shape: Shape) -> Distribution:
     """Return a base as a distribution whose event is the whole part of the latent."""
-    distribution = base if isinstance(base, Distribution) else cast(Callable[[], Distribution], base)()
+    distribution = base if isinstance(base, Distribution) else base()
     batch = shape[: len(shape) - len(distribution.event_shape)]
     try:
         if (*batch, *distribution.event_shape) != shape:

@@ -206,8 +206,8 @@ class ZeroPadding(nn.Module):
 
     It is not a :class:`Bijection`, since it does not preserve the number of values: :meth:`inverse` drops the padding
     whatever it holds, so that ``inverse(forward(x)) = x`` always, but ``forward(inverse(z)) = z`` only if the padding
-    of ``z`` is zero. A density of padded data has no meaning, therefore :class:`NormalizingFlow` and :class:`Chain`
-    refuse it. Apply it to the data of an INN that is trained by other losses, one of which keeps the padding small
+    of ``z`` is zero. Padded data have no density, so :class:`NormalizingFlow` and :class:`Chain` refuse
+    it. Apply it to the data of an INN that is trained by other losses, one of which keeps the padding small
     (Ardizzone et al. 2019, arXiv 1808.04730, section 3.2).
 
     Args:

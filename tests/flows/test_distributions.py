@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, Laplace, MultivariateNormal, Normal, VonMises
 
 from cinn_app.flows import (
     AffineCoupling,
@@ -231,6 +231,7 @@ def test_event_shapes_that_are_none_are_refused(shape: object) -> None:
         (lambda: vector_flow()(torch.randn(6, 3)).log_prob(torch.randn(6, 5)), ["(6, 5)", "4"]),
         (lambda: vector_flow()(torch.randn(6, 3)).log_prob(torch.randn(7, 4)), ["(7, 4)", "(6,)"]),
         (lambda: vector_flow()().log_prob(torch.randn(7, 4)), ["No condition", "3"]),
+        (lambda: pyramid_flow()(pyramid_conditions(2)[:1] + pyramid_conditions(3)[1:], (2, 8, 8)), ["[2, 3]"]),
         (lambda: split_flow()().decode(torch.randn(7, 5)), ["1 parts", "2"]),
         (lambda: split_flow()().decode((torch.randn(7, 3), torch.randn(7, 2))), ["(7, 3)", "2"]),
         (lambda: split_flow(base=Normal(0.0, 1.0)), ["is 1", "2 parts"]),
@@ -377,6 +378,21 @@ def test_a_base_that_is_a_module_learns_and_moves_with_the_flow() -> None:
     torch.testing.assert_close(flow().sample((4000,)).mean(0), torch.tensor([3.0, -1.0]), atol=0.1, rtol=0)
     copied = copy.deepcopy(flow).double()
     assert copied().sample(generator=seeded(0)).dtype == torch.float64
+
+
+def test_a_base_without_reparametrisation_is_drawn_from() -> None:
+    assert split_flow()().has_rsample
+    flow = split_flow(base=[VonMises(0.0, 4.0), None])
+    assert not flow().has_rsample
+    (y, _), _ = flow().encode(flow().sample((500,), generator=seeded(0)))
+    assert y.std().item() == pytest.approx(4**-0.5, rel=0.15)
+
+
+def test_a_pyramid_of_one_scale_has_a_tuple_of_one_latent() -> None:
+    distribution = FlowDistribution(HaarPyramid(OrthogonalMixing(4, 0), []), (1, 4, 4))
+    (drawn,) = distribution.sample_latent((3,))
+    (encoded,), _ = distribution.encode(distribution.decode((drawn,))[0])
+    torch.testing.assert_close(encoded, drawn)
 
 
 def test_a_distribution_can_be_made_without_a_module() -> None:
