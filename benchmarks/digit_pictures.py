@@ -1,4 +1,4 @@
-"""Draw the pictures of the digits' card: samples of every class, and what the strongest axes do.
+"""Draw the pictures of the digits' card: samples of every class, and steps along the strongest axes.
 
 python benchmarks/digit_pictures.py [--model digits] [--output docs/images]
 """
@@ -41,7 +41,7 @@ def axes(generator: DigitGenerator) -> Image.Image:
 
 
 def main() -> None:
-    """Draw both, dark on light as on paper."""
+    """Draw both, dark on light."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="digits")
     parser.add_argument("--output", type=Path, default=Path("docs/images"))

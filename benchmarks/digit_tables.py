@@ -8,15 +8,15 @@ Figures = dict[str, Any]
 
 TEMPERATURES = (1.0, 0.8)
 KEYS = tuple(f"T={temperature}" for temperature in TEMPERATURES)
-#: The judge must read this share of the test digits; this share of them is nearest to training digits.
-JUDGE_ACCURACY, CLOSEST = 0.993, 0.01
-#: What the generator is to reach.
+#: The classifier must recognise this share of the test digits; this share of them is nearest to training digits.
+CLASSIFIER_ACCURACY, CLOSEST = 0.993, 0.01
+#: Targets of the generator.
 BITS_PER_DIM, READABLE, SPREAD = 1.15, dict(zip(KEYS, (0.97, 0.99), strict=True)), (0.9, 1.1)
 
 
 def sample_table(title: str, found: dict[str, Figures]) -> Table:
-    """Show what `measure` found, one network per row; in brackets the spread of the samples that are read."""
-    columns = ["bits/dim", *[f"read, {key}" for key in KEYS], *[f"spread, {key}" for key in KEYS]]
+    """Show the figures of `measure`, one network per row; in brackets the spread of the recognised samples."""
+    columns = ["bits/dim", *[f"recognised, {key}" for key in KEYS], *[f"spread, {key}" for key in KEYS]]
     columns = ["network", *columns, "training images/s", "samples/s", "parameters"]
     rows = {}
     for name, figures in found.items():
@@ -33,7 +33,7 @@ def sample_table(title: str, found: dict[str, Figures]) -> Table:
 
 
 def nearness_table(figures: Figures) -> Table:
-    """Show what `memorisation` found."""
+    """Show the figures of `memorisation`."""
     columns = [
         "distance to the nearest training digit",
         "closest",
@@ -58,17 +58,17 @@ def nearness_table(figures: Figures) -> Table:
 
 
 def summary_table(report: Figures) -> Table:
-    """Show figure, target and what was reached."""
-    accuracy, model, near = report["judge_accuracy"], report["model"], report["memorisation"]
+    """Show figures beside their targets."""
+    accuracy, model, near = report["classifier_accuracy"], report["model"], report["memorisation"]
     rows = {
-        "test digits that the judge reads": [f"{JUDGE_ACCURACY:.1%} or more", f"{accuracy:.2%}"],
+        "test digits that the classifier recognises": [f"{CLASSIFIER_ACCURACY:.1%} or more", f"{accuracy:.2%}"],
         "bits per dimension of test digits": [f"{BITS_PER_DIM} or less", f"{model['bits_per_dim']:.3f}"],
     }
     for key in KEYS:
         found = f"{near[key]['below_threshold']:.2%}"
         readable, spread = model[key]["readable"], model[key]["spread"]
-        rows[f"samples that the judge reads, {key}"] = [f"{READABLE[key]:.0%} or more", f"{readable:.2%}"]
-        wanted = f"{SPREAD[0]} to {SPREAD[1]}" if key == KEYS[0] else "-"  # cooler samples are to be more alike
+        rows[f"samples that the classifier recognises, {key}"] = [f"{READABLE[key]:.0%} or more", f"{readable:.2%}"]
+        wanted = f"{SPREAD[0]} to {SPREAD[1]}" if key == KEYS[0] else "-"  # cooler samples should be more alike
         rows[f"spread within classes, of the test digits', {key}"] = [wanted, f"{spread:.2f}"]
         rows[f"samples nearer to training digits than the closest {CLOSEST:.0%} of test digits, {key}"] = [
             f"{CLOSEST:.0%} or less",
@@ -81,7 +81,10 @@ def summary_table(report: Figures) -> Table:
         for key in KEYS:
             readable = max(rival[key]["readable"] for rival in rivals)
             target = f"above FrEIA's {readable:.2%}"
-            rows[f"samples that the judge reads, side by side, {key}"] = [target, f"{own[key]['readable']:.2%}"]
+            rows[f"samples that the classifier recognises, side by side, {key}"] = [
+                target,
+                f"{own[key]['readable']:.2%}",
+            ]
         for figure, rate in (("training", "training_images_per_second"), ("samples", "samples_per_second")):
             values = [row.get(rate) or row[KEYS[0]][rate] for row in (own, *rivals)]
             rows[f"{figure} per second, side by side"] = [f"above FrEIA's {max(values[1:]):,.0f}", f"{values[0]:,.0f}"]
@@ -89,9 +92,9 @@ def summary_table(report: Figures) -> Table:
 
 
 def _table(title: str, columns: list[str], rows: dict[str, list[str]]) -> Table:
-    laid = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        laid.add_column(column, justify="right" if number else "left")
+        table.add_column(column, justify="right" if number else "left")
     for name, cells in rows.items():
-        laid.add_row(name, *cells)
-    return laid
+        table.add_row(name, *cells)
+    return table

@@ -1,11 +1,11 @@
-"""How good are the digits? Readability, diversity, memorisation, likelihood, and FrEIA's network beside ours.
+"""Measure the digits: readability, diversity, memorisation, likelihood, and FrEIA's network beside ours.
 
     python benchmarks/digits.py --data FOLDER [--model digits] [--minutes 20] [--json FILE]
 
-A classifier that is trained on the real digits alone judges what the generators draw; it is kept in the cache folder.
-With --minutes, our recipe and FrEIA's own network (with either noise, see digit_rival.py) are trained one after the
-other, each for so long; 0 leaves that out. Bits per dimension are of uniformly dequantised test digits, the same ones
-for every network, all Jacobians counted. Samples at one temperature come from the same latents for every network.
+A classifier that was trained on real digits alone recognises the generated ones; it is kept in the cache folder. With
+--minutes, our recipe and FrEIA's network (with either noise, see digit_freia.py) are trained one after the other for
+that time each; 0 leaves that out. Bits per dimension are of uniformly dequantised test digits, the same ones for every
+network, all Jacobians counted. Samples at one temperature come from the same latents for every network.
 """
 
 import argparse
@@ -18,8 +18,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from digit_judge import CHUNK, Judge, judge_digits, load_judge, nearest_distances, spread_within_classes
-from digit_rival import train_rival
+from digit_classifier import (
+    CHUNK,
+    DigitClassifier,
+    classify,
+    load_classifier,
+    nearest_distances,
+    spread_within_classes,
+)
+from digit_freia import train_freia
 from digit_tables import CLOSEST, TEMPERATURES, Figures, nearness_table, sample_table, summary_table
 from rich.console import Console
 from torch import Tensor
@@ -37,12 +44,12 @@ RECIPE = Path(__file__).parents[1] / "models" / "digits.toml"
 
 
 class Network(NamedTuple):
-    """What is measured.
+    """A network to measure.
 
     Attributes:
         encode: pictures in 0..1 ``(batch, 1, 28, 28)`` and labels to latents and ``log p(x | y)`` in nats.
         decode: latents ``(batch, 784)`` and labels to uint8 pictures ``(batch, 28, 28)``.
-        parameters: that were learnt.
+        parameters: number of trained ones.
     """
 
     encode: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -51,26 +58,26 @@ class Network(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """What every network is measured with: the judge, the real digits, samples per class, and the device."""
+    """What all networks are measured with: the classifier, the real digits, samples per class, and the device."""
 
-    judge: Judge
+    classifier: DigitClassifier
     train: Digits
     test: Digits
     samples: int
     device: torch.device
 
     def labels(self) -> Tensor:
-        """Return the digits to draw, as many of each class."""
+        """Return the labels of the samples, equally many of each class."""
         return torch.arange(CLASSES).repeat_interleave(self.samples)
 
 
 def ours(generator: DigitGenerator) -> Network:
-    """Hold a generator of this project as a network to measure."""
-    return Network(generator.model.encode, generator.decode, count_learnt(generator.model))
+    """Wrap a generator of this project as a network to measure."""
+    return Network(generator.model.encode, generator.decode, count_weights(generator.model))
 
 
-def count_learnt(model: torch.nn.Module) -> int:
-    """Count what an optimiser changed."""
+def count_weights(model: torch.nn.Module) -> int:
+    """Count the trained parameters."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
@@ -88,7 +95,7 @@ def likelihood(network: Network, bench: Bench) -> float:
 
 
 def draw(network: Network, bench: Bench, temperature: float) -> tuple[Tensor, float]:
-    """Draw samples of every class, uint8 ``(count, 28, 28)``, and tell how many per second."""
+    """Draw samples of every class, uint8 ``(count, 28, 28)``; return them and their number per second."""
     labels = bench.labels()
     latents = temperature * torch.randn(len(labels), DIMS, generator=torch.Generator().manual_seed(1))
     images, begun = [], time.perf_counter()
@@ -102,27 +109,27 @@ def draw(network: Network, bench: Bench, temperature: float) -> tuple[Tensor, fl
 def measure(network: Network, bench: Bench) -> tuple[Figures, dict[float, Tensor]]:
     """Measure likelihood, readability, diversity and speed; return the samples, too, by temperature."""
     figures: Figures = {"parameters": network.parameters, "bits_per_dim": likelihood(network, bench)}
-    truth = judge_digits(bench.judge, bench.test.images)
+    truth = classify(bench.classifier, bench.test.images)
     true_spread = spread_within_classes(truth.features, bench.test.labels)
     drawn = {}
     for temperature in TEMPERATURES:
         drawn[temperature], rate = draw(network, bench, temperature)
-        seen, labels = judge_digits(bench.judge, drawn[temperature]), bench.labels()
-        right = seen.read == labels
+        found, labels = classify(bench.classifier, drawn[temperature]), bench.labels()
+        correct = found.labels == labels
         figures[f"T={temperature}"] = {
-            "readable": right.float().mean().item(),
-            "spread": spread_within_classes(seen.features, labels) / true_spread,
-            "spread_of_readable": spread_within_classes(seen.features[right], labels[right]) / true_spread,
+            "readable": correct.float().mean().item(),
+            "spread": spread_within_classes(found.features, labels) / true_spread,
+            "spread_of_readable": spread_within_classes(found.features[correct], labels[correct]) / true_spread,
             "samples_per_second": rate,
         }
     return figures, drawn
 
 
 def memorisation(drawn: dict[float, Tensor], bench: Bench) -> Figures:
-    """Compare how near samples and test digits are to training digits.
+    """Compare the distances of samples and of test digits from training digits.
 
-    The even comparison is with as many training digits as there are test digits: who has learnt nothing by heart is
-    as often nearer to the one as to the other.
+    The fair comparison takes as many training digits as there are test digits: samples of a network that has memorised
+    nothing are nearer to either as often.
     """
     real = nearest_distances(bench.test.images, bench.train.images, bench.device)
     threshold, closest = torch.quantile(real, CLOSEST).item(), real.min().item()
@@ -142,20 +149,20 @@ def memorisation(drawn: dict[float, Tensor], bench: Bench) -> Figures:
 
 
 def side_by_side(minutes: float, bench: Bench, data: Path) -> dict[str, Figures]:
-    """Train our recipe and FrEIA's network, each for so many minutes, and measure them."""
+    """Train our recipe and FrEIA's network, each for a number of minutes, and measure them."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         run, begun = Path(folder), time.monotonic()
         checkpoint = train(
             load_recipe(RECIPE), [data], run / "digits.safetensors", run, run, str(bench.device), max_minutes=minutes
         )
-        seconds = min(60 * minutes, time.monotonic() - begun)  # what follows the training is not counted
+        seconds = min(60 * minutes, time.monotonic() - begun)  # without what follows the training
     found["ours"] = measure(ours(DigitGenerator(checkpoint, bench.device)), bench)[0]
     found["ours"]["training_images_per_second"] = checkpoint.figures["views_seen"] / seconds
     for noise in ("uniform", "gaussian"):
-        rival, rate = train_rival(bench.train, noise, minutes, bench.device)
+        network, rate = train_freia(bench.train, noise, minutes, bench.device)
         name = f"FrEIA, {noise} noise"
-        found[name] = measure(Network(rival.encode, rival.decode, count_learnt(rival)), bench)[0]
+        found[name] = measure(Network(network.encode, network.decode, count_weights(network)), bench)[0]
         found[name]["training_images_per_second"] = rate
     return found
 
@@ -165,7 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="digits", help="a shipped model's name or a checkpoint's path")
     parser.add_argument("--data", type=Path, default=Path("cache"), help="folder with MNIST/raw, downloaded if missing")
-    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder where the judge is kept")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder where the classifier is kept")
     parser.add_argument("--samples", type=int, default=1000, help="per class")
     parser.add_argument("--minutes", type=float, default=20.0, help="of each training side by side; 0 leaves it out")
     parser.add_argument("--device", default="auto")
@@ -176,15 +183,15 @@ def main() -> None:
     device = choose_device(options.device)
     digits, test = load_mnist(options.data, train=True), load_mnist(options.data, train=False)
     generator = DigitGenerator.load(options.model, options.device)
-    judge = load_judge(options.cache / "digit-judge.pt", digits, device)
-    bench = Bench(judge, digits, test, options.samples, device)
+    classifier = load_classifier(options.cache / "digit-classifier.pt", digits, device)
+    bench = Bench(classifier, digits, test, options.samples, device)
     report: Figures = {
         "device": str(device),
         "threads": torch.get_num_threads(),
         "training_precision": str(resolve_precision("auto", device)),
         "samples_per_class": options.samples,
         "minutes": options.minutes,
-        "judge_accuracy": (judge_digits(judge, test.images).read == test.labels).float().mean().item(),
+        "classifier_accuracy": (classify(classifier, test.images).labels == test.labels).float().mean().item(),
         "side_by_side": {},
     }
     console.print(report)

@@ -1,4 +1,4 @@
-"""Measuring a generator of digits on MNIST's test set."""
+"""Evaluation of a digit generator on MNIST's test set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,11 +34,11 @@ def evaluate_digits(
     * ``bits_per_dim``: of the grays given the true label, dequantised with uniform noise, once per picture;
     * ``bayes_accuracy``: share of digits whose true label :meth:`DigitGenerator.classify` finds most probable;
     * ``round_trip_error``: the largest absolute difference, over all pixels of all pictures in 0..1, between a
-      dequantised picture and what decoding its latent gives, in float32.
+      dequantised picture and its decoded latent, in float32.
 
     Args:
         generator: what to measure.
-        data: the folder that holds ``MNIST/raw``; nothing downloads MNIST into the cache.
+        data: the folder that holds ``MNIST/raw``; without one MNIST is downloaded into the cache.
         cache: folder for downloads.
         limit: the most pictures to measure, spread evenly.
         progress: shows the advance.
@@ -54,18 +54,18 @@ def evaluate_digits(
     images, labels = test.batch(np.array(evenly_spread(len(test.labels), limit)))
     noise = torch.Generator().manual_seed(0)
     model, device = generator.model, generator.device
-    bits, right, error = 0.0, 0, 0.0
+    bits, correct, error = 0.0, 0, 0.0
     with progress("Reading the test digits", len(labels)) as advance:
-        for shown, truth in zip(images.split(BATCH), labels.split(BATCH), strict=True):
-            x, y = dequantise(shown, torch.rand(shown.shape, generator=noise)).to(device), truth.to(device)
+        for batch, truth in zip(images.split(BATCH), labels.split(BATCH), strict=True):
+            x, y = dequantise(batch, torch.rand(batch.shape, generator=noise)).to(device), truth.to(device)
             z, log_prob = model.encode(x, y)
             bits += float(bits_per_dim(log_prob).sum())
             error = max(error, float((model.decode(z, y)[0] - x).abs().max()))
-            right += int((generator.classify(shown).argmax(1) == truth).sum())
+            correct += int((generator.classify(batch).argmax(1) == truth).sum())
             advance(len(truth))
     figures = {
         "bits_per_dim": bits / len(labels),
-        "bayes_accuracy": right / len(labels),
+        "bayes_accuracy": correct / len(labels),
         "round_trip_error": error,
     }
     return Evaluation(figures, len(labels), [], data=["MNIST"])

@@ -1,4 +1,4 @@
-"""What the figures of digits are called in reports."""
+"""Labels of the digits' figures in reports."""
 
 from cinn_app.figures import Figure, Group
 from cinn_app.messages import Message

@@ -1,8 +1,7 @@
 """Handwritten digits: a class-conditional flow on pictures of 28x28 pixels, and its likelihood.
 
-Ardizzone et al. 2019 (arXiv 1907.02392), section 4.1, as a pyramid of wavelets: first the digit as a whole in 7x7
-values, then the details that these leave open, at 14x14 and at last at 28x28 pixels. The label steers all of it through
-a map that it is embedded in.
+Ardizzone et al. 2019 (arXiv 1907.02392), section 4.1, as a pyramid of wavelets: first the whole digit in 7x7 values,
+then its details at 14x14 pixels, then those at 28x28 pixels. All of it is conditional on an embedding of the label.
 """
 
 import math
@@ -38,21 +37,19 @@ DIMS = DIGIT_SIDE * DIGIT_SIDE
 AXES = 12
 #: The wavelet bands: the whole digit, and the details at half and at full resolution.
 WHOLE, MIDDLE, FINE = (1, 7, 7), (3, 7, 7), (3, 14, 14)
-#: Values of the latent that stand for the whole, and with the details at half resolution.
+#: Values of the latent for the whole digit, and with its details at half resolution.
 WHOLE_DIMS = math.prod(WHOLE)
 COARSE_DIMS = WHOLE_DIMS + math.prod(MIDDLE)
-#: The conditional affine layer in front of each scale may stretch by e to this.
-CONDITIONAL_CLAMP = 4.0
-#: And the fully connected couplings, by e to this.
-DENSE_CLAMP = 1.0
+#: Bounds of the log-scales of the conditional affine layers and of the fully connected couplings.
+CONDITIONAL_CLAMP, DENSE_CLAMP = 4.0, 1.0
 
 
 def dequantise(images: Tensor, noise: Tensor | None = None) -> Tensor:
-    """Bring grays to the range that the flow models: ``(images + noise) / 256``.
+    """Map grays to the range that the flow models: ``(images + noise) / 256``.
 
     Args:
         images: uint8, ``(batch, 28, 28)``.
-        noise: uniform in 0..1, of the same shape; without it the middle of each step is taken.
+        noise: uniform in 0..1, of the same shape; by default the middle, 0.5.
 
     Returns:
         ``(batch, 1, 28, 28)``, in 0..1.
@@ -61,20 +58,20 @@ def dequantise(images: Tensor, noise: Tensor | None = None) -> Tensor:
 
 
 def quantise(x: Tensor) -> Tensor:
-    """Undo :func:`dequantise`; what lies outside the range becomes black or white."""
+    """Invert :func:`dequantise`; values outside the range become black or white."""
     return (x.squeeze(1) * 256).floor().clamp(0, 255).to(torch.uint8)
 
 
 class DigitModel(nn.Module):
-    """Label map, conditioning network and flow, as a recipe's architecture describes them.
+    """Embedding of the labels, conditioning networks and flow of a recipe's architecture.
 
-    Latents are flat, ``(batch, 784)``: 49 values for the digit as a whole, 147 for the details at half resolution and
-    588 for those at full resolution. Labels are int64, ``(batch,)``, or weights of the classes, ``(batch, 10)``, whose
-    maps are then mixed.
+    Latents are flat, ``(batch, 784)``: 49 values for the whole digit, 147 for the details at half resolution and 588
+    for those at full resolution. Labels are int64, ``(batch,)``, or weights of the classes, ``(batch, 10)``, which mix
+    the embeddings.
 
     Attributes:
         axes: principal axes of the handwriting as unit vectors, ``(11, AXES, 784)``: those within each class, and last
-            those over all classes. Found after training; zero before.
+            those over all classes. Found after training, and zero before.
     """
 
     axes: Tensor
@@ -83,7 +80,7 @@ class DigitModel(nn.Module):
         super().__init__()
         self.label_map = nn.Embedding(CLASSES, architecture.label_channels * 7 * 7)
         self.logit = Logit(architecture.margin)
-        self.pyramid = HaarPyramid(_coarse(architecture), [_fine(architecture)])
+        self.pyramid = _build_flow(architecture)
         self.register_buffer("axes", torch.zeros(CLASSES + 1, AXES, DIMS))
         self.to(memory_format=torch.channels_last)  # convolutions on a CPU are a quarter faster so
 
@@ -114,8 +111,9 @@ class DigitModel(nn.Module):
         Args:
             images: uint8, ``(batch, 28, 28)``.
             labels: int64, ``(batch,)``.
-            fine_share: of the batch, the first pictures, from which the fine scale's part of the mean is estimated. The
-                fine scale takes most of the time, and the coarse one, which decides what can be read, most pictures.
+            fine_share: share of the batch, its first pictures, from which the mean of the fine scale's part is
+                estimated. The fine scale takes most of the time, but the coarse one, which needs more pictures, decides
+                whether digits can be read.
         """
         x = dequantise(images, torch.rand(images.shape, device=images.device))
         opened, log_slope = self.logit(x)
@@ -130,7 +128,7 @@ class DigitModel(nn.Module):
         return distribution.encode_by_scale(opened, skip)[1]
 
     def _conditions(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what steers the fine scale and the coarse one."""
+        """Return the conditions of the fine and the coarse scale."""
         mixed = labels.is_floating_point()
         flat = labels @ self.label_map.weight if mixed else self.label_map(labels)
         coarse = flat.unflatten(1, (-1, 7, 7))
@@ -142,29 +140,27 @@ def bits_per_dim(log_prob: Tensor) -> Tensor:
     return -log_prob / (DIMS * math.log(2)) + 8
 
 
-def _coarse(architecture: DigitsArchitecture) -> Bijection:
-    """Build the flow of the coarse image: normalised bands, the whole digit, and its details given the whole."""
-    whole = _overall(architecture, WHOLE, architecture.label_channels, stage=1)
-    bands = WHOLE[0] + MIDDLE[0]
-    return Chain([ActNorm(bands), Triangular(WHOLE[0], WHOLE_DIMS, whole, _middle(architecture))])
+def _build_flow(architecture: DigitsArchitecture) -> HaarPyramid:
+    """Build the flow of opened pictures: the whole digit, its details at half resolution, those at full resolution.
+
+    Neighbours decide the details at full resolution. At half resolution neighbours come first, then all values.
+    """
+    label_channels, channels_of_half = architecture.label_channels, architecture.label_channels + WHOLE[0]
+    whole = _dense_flow(architecture, WHOLE, label_channels, stage=1)
+    half = Chain(
+        [
+            _local_flow(architecture, MIDDLE[0], channels_of_half, stage=1),
+            _dense_flow(architecture, MIDDLE, channels_of_half, stage=0),
+        ]
+    )
+    coarse = Chain([ActNorm(WHOLE[0] + MIDDLE[0]), Triangular(WHOLE[0], WHOLE_DIMS, whole, half)])
+    return HaarPyramid(coarse, [_local_flow(architecture, FINE[0], label_channels + 1, stage=0)])
 
 
-def _middle(architecture: DigitsArchitecture) -> Bijection:
-    """Build the flow of the details at half resolution given the whole: first what is near counts, then everything."""
-    sees = architecture.label_channels + WHOLE[0]
-    local = _local(architecture, MIDDLE[0], sees, stage=1)
-    return Chain([local, _overall(architecture, MIDDLE, sees, stage=0)])
+def _local_flow(architecture: DigitsArchitecture, channels: int, condition_channels: int, stage: int) -> Bijection:
+    """Build a flow of details, in which convolutional subnets see features of the condition and neighbouring details.
 
-
-def _fine(architecture: DigitsArchitecture) -> Bijection:
-    """Build the flow of the details at full resolution, which are decided by what is near them."""
-    return _local(architecture, FINE[0], architecture.label_channels + 1, stage=0)
-
-
-def _local(architecture: DigitsArchitecture, channels: int, condition_channels: int, stage: int) -> Bijection:
-    """Build a flow of details by what a convolutional network sees of the condition, and of their neighbours.
-
-    It normalises, takes away what the condition foretells, and couples with random orthogonal mixing in between.
+    It normalises, subtracts what the condition predicts, and couples, with random orthogonal mixing in between.
     """
     width = architecture.feature_width
     network = nn.Sequential(
@@ -172,7 +168,7 @@ def _local(architecture: DigitsArchitecture, channels: int, condition_channels: 
         *[ResidualBlock(width) for _ in range(architecture.feature_blocks)],
         nn.SiLU(),
     )
-    steps: list[Bijection] = [ActNorm(channels), ConditionalAffine(channels, _direct, width, CONDITIONAL_CLAMP)]
+    steps: list[Bijection] = [ActNorm(channels), ConditionalAffine(channels, _zero_conv, width, CONDITIONAL_CLAMP)]
     subnet = conv_subnet(architecture.subnet_widths[stage], out_kernel_size=1)
     for number in range(architecture.couplings[stage]):
         steps += [
@@ -182,16 +178,17 @@ def _local(architecture: DigitsArchitecture, channels: int, condition_channels: 
     return Conditioned(network, Chain(steps))
 
 
-def _overall(architecture: DigitsArchitecture, shape: tuple[int, int, int], sees: int, stage: int) -> Bijection:
-    """Build a flow of a whole small image, laid out in a row, in which every subnet sees all values and the condition.
+def _dense_flow(
+    architecture: DigitsArchitecture, shape: tuple[int, int, int], condition_channels: int, stage: int
+) -> Bijection:
+    """Build a flow of a small image as one vector, in which every subnet sees all values and the condition.
 
-    Scale and shift suffice, since every value is a mean of many pixels, whose noise is nearly normal. The mixing in
-    between is over all values, so that each coupling splits them anew.
+    Affine couplings suffice, since every value is a mean of many pixels, and so its noise is nearly normal. All values
+    are mixed in between, so each coupling splits them in another way.
     """
     dims, width, context = math.prod(shape), architecture.dense_width, architecture.context_width
-    network = nn.Sequential(
-        nn.Flatten(), nn.Linear(sees * shape[1] * shape[2], width), nn.SiLU(), nn.Linear(width, context), nn.SiLU()
-    )
+    values = condition_channels * shape[1] * shape[2]
+    network = nn.Sequential(nn.Flatten(), nn.Linear(values, width), nn.SiLU(), nn.Linear(width, context), nn.SiLU())
     steps: list[Bijection] = [ActNorm(dims)]
     for number in range(architecture.dense_couplings[stage]):
         steps += [
@@ -201,5 +198,5 @@ def _overall(architecture: DigitsArchitecture, shape: tuple[int, int, int], sees
     return Chain([Flatten(shape), Conditioned(network, Chain(steps))])
 
 
-def _direct(in_channels: int, out_channels: int) -> nn.Module:
+def _zero_conv(in_channels: int, out_channels: int) -> nn.Module:
     return zero_init(nn.Conv2d(in_channels, out_channels, 1))

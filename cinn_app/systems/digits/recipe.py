@@ -16,20 +16,20 @@ class DigitsArchitecture(Section):
     """Sizes of the class-conditional flow on pictures of 28x28 pixels.
 
     Attributes:
-        margin: what is left free below black and above white before the logit.
-        label_channels: of the map that each label is embedded in.
-        feature_width: channels of the networks that read the coarser image for the details.
-        feature_blocks: their residual blocks.
-        couplings: splines with convolutional subnets, of the details at full and at half resolution.
-        subnet_widths: hidden channels of these subnets, likewise.
-        dense_couplings: affine, with subnets that see all values at once, of the details at half resolution and of the
-            digit as a whole.
-        dense_width: hidden values of these subnets.
-        dropout: share of them that training leaves out.
-        context_width: of the summary of the condition that each of them reads.
+        margin: distance of black and white from 0 and 1 before the logit.
+        label_channels: channels of each label's embedding, a map of 7x7 positions.
+        feature_width: channels of the networks that compute features of the condition for the details.
+        feature_blocks: residual blocks of these networks.
+        couplings: number of spline couplings with convolutional subnets, for the details at full and half resolution.
+        subnet_widths: hidden channels of their subnets, for both resolutions.
+        dense_couplings: number of affine couplings with fully connected subnets, for the details at half resolution
+            and for the whole digit.
+        dense_width: hidden values of their subnets.
+        dropout: share of these values that training drops.
+        context_width: size of the summary of the condition for these subnets.
         bins: of the splines.
         bound: of the splines; beyond it they are the identity.
-        clamp: of the splines' log-scales.
+        clamp: bound of the log-scales of the spline couplings.
         mixing_seed: of the random orthogonal matrices.
     """
 
@@ -50,29 +50,29 @@ class DigitsArchitecture(Section):
 
 
 class DigitsData(Section):
-    """How many of the training pictures are watched instead of learnt from."""
+    """Number of training pictures that are held out."""
 
     held_out: Positive
 
 
 class DigitsObjective(Section):
-    """How the likelihood is maximised.
+    """The maximum likelihood objective.
 
     Attributes:
-        fine_share: of every batch, from which the scale of the details at full resolution learns.
+        fine_share: share of every batch from which the scale of the details at full resolution learns.
     """
 
     fine_share: Annotated[float, Field(gt=0, le=1)]
 
 
 class DigitsSampling(Section):
-    """Defaults for those who use the model: the standard deviation of the latent."""
+    """Default of sampling: the standard deviation of the latent."""
 
     temperature: Temperature
 
 
 class DigitsRecipe(Recipe):
-    """A generator of handwritten digits, whole."""
+    """The recipe of a digit generator."""
 
     system: Literal["digits"]
     architecture: DigitsArchitecture

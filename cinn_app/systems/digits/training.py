@@ -24,12 +24,12 @@ SHEET_DIGITS = 12
 
 
 class DigitsTraining(Trainable):
-    """The bits per dimension of pictures given their labels.
+    """Training by the bits per dimension of pictures given their labels.
 
     Args:
         recipe: architecture, data and schedule.
         train: MNIST's training set; its last digits are held out.
-        test: MNIST's test set, in which the axes are found.
+        test: MNIST's test set, from which the axes are computed.
         setup: of the training.
 
     Raises:
@@ -42,8 +42,8 @@ class DigitsTraining(Trainable):
     data = ("MNIST",)
 
     def __init__(self, recipe: DigitsRecipe, train: Digits, test: Digits, setup: Setup) -> None:
-        learnt = len(train.labels) - recipe.data.held_out
-        if learnt < recipe.training.batch_size:
+        count = len(train.labels) - recipe.data.held_out
+        if count < recipe.training.batch_size:
             raise DataError(
                 "{count} digits are too few: {held_out} are held out (data.held_out), and {batch_size} "
                 "(training.batch_size) are needed to learn from.",
@@ -54,11 +54,11 @@ class DigitsTraining(Trainable):
         self.recipe, self.test, self.progress = recipe, test, setup.progress
         self.model = DigitModel(recipe.architecture)
         setup.initialise(self.model)
-        self.pictures = learnt
+        self.pictures = count
         self.batches = BatchStream(
-            train, np.arange(learnt), recipe.training.batch_size, recipe.training.seed, setup.step
+            train, np.arange(count), recipe.training.batch_size, recipe.training.seed, setup.step
         )
-        held_out = (part[learnt:].split(DIGITS_PER_CHECK) for part in train)
+        held_out = (part[count:].split(DIGITS_PER_CHECK) for part in train)
         self.held_out = [Digits(*batch) for batch in zip(*held_out, strict=True)]
 
     def loss(self, batch: Digits) -> tuple[Tensor, dict[str, Tensor]]:
@@ -71,11 +71,11 @@ class DigitsTraining(Trainable):
         return {"held-out bits/dim": self.model.loss(batch.images, batch.labels)}
 
     def picture(self) -> Image.Image:
-        """Draw one row per class, with the same handwritings in each."""
+        """Write one row per class, with the same handwritings in each."""
         return _sample_sheet(self.model, self.recipe.sampling.temperature)
 
     def details(self) -> dict[str, Any]:
-        """Find the axes of the handwriting, put their directions into the model, and return their names and shares."""
+        """Compute the axes of the handwriting, store their directions in the model, return their names and shares."""
         found = principal_axes(self.model, self.test, self.progress)
         self.model.axes.copy_(found.directions)
         rows = zip(found.names, found.shares.tolist(), strict=True)
@@ -105,7 +105,7 @@ def prepare_training(recipe: DigitsRecipe, setup: Setup) -> DigitsTraining:
 
 @torch.inference_mode()
 def _sample_sheet(model: DigitModel, temperature: float) -> Image.Image:
-    """Draw one row per class, the handwritings the same in each."""
+    """Write one row per class, with the same handwritings in each."""
     device = next(model.parameters()).device
     latents = temperature * torch.randn(SHEET_DIGITS, DIMS, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(CLASSES).repeat_interleave(SHEET_DIGITS)

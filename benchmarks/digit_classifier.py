@@ -1,4 +1,4 @@
-"""A classifier of digits that no generator has seen, and what it says of generated ones. `digits.py` uses it."""
+"""A classifier of digits, trained on real ones only, with which `digits.py` measures generated ones."""
 
 import math
 from pathlib import Path
@@ -17,12 +17,12 @@ from cinn_app.systems.digits.model import CLASSES
 EPOCHS, BATCH, LEARNING_RATE = 4, 128, 1e-2
 #: Light augmentation: degrees, share of the side, share of the size.
 ROTATION, SHIFT, SCALE = 10.0, 0.07, 0.1
-#: Pictures at once where nothing is learnt.
+#: Pictures per batch outside of training.
 CHUNK = 500
 
 
-class Judge(nn.Module):
-    """Three convolutional blocks and a layer of 128 features, of which the classes are read."""
+class DigitClassifier(nn.Module):
+    """Three convolutional blocks, a layer of 128 features, and a linear layer for the classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,70 +49,70 @@ class Judge(nn.Module):
         return features, self.classes(features)
 
 
-class Verdict(NamedTuple):
-    """What the judge sees in pictures.
+class Classified(NamedTuple):
+    """Pictures as the classifier sees them.
 
     Attributes:
         features: ``(count, 128)``.
-        read: the digit that each is taken for, ``(count,)``.
+        labels: the most probable digits, ``(count,)``.
     """
 
     features: Tensor
-    read: Tensor
+    labels: Tensor
 
 
 @torch.inference_mode()
-def judge_digits(judge: Judge, images: Tensor) -> Verdict:
-    """Look at pictures, uint8 ``(count, 28, 28)``."""
-    device = next(judge.parameters()).device
-    seen = [judge(chunk.to(device).float().unsqueeze(1) / 255) for chunk in images.split(CHUNK)]
-    features, scores = (torch.cat(parts).cpu() for parts in zip(*seen, strict=True))
-    return Verdict(features, scores.argmax(1))
+def classify(classifier: DigitClassifier, images: Tensor) -> Classified:
+    """Classify pictures, uint8 ``(count, 28, 28)``."""
+    device = next(classifier.parameters()).device
+    outputs = [classifier(chunk.to(device).float().unsqueeze(1) / 255) for chunk in images.split(CHUNK)]
+    features, scores = (torch.cat(parts).cpu() for parts in zip(*outputs, strict=True))
+    return Classified(features, scores.argmax(1))
 
 
-def load_judge(path: Path, train: Digits, device: torch.device) -> Judge:
-    """Read the judge, or train it on the training pictures and keep it."""
-    judge = Judge()
+def load_classifier(path: Path, train: Digits, device: torch.device) -> DigitClassifier:
+    """Load the classifier from a file, or train it on the training pictures and write the file."""
+    classifier = DigitClassifier()
     if path.is_file():
-        judge.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        return judge.to(device).eval()
-    train_judge(judge.to(device), train, device)
+        classifier.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return classifier.to(device).eval()
+    train_classifier(classifier.to(device), train, device)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
-        torch.save(judge.state_dict(), file)
-    return judge
+        torch.save(classifier.state_dict(), file)
+    return classifier
 
 
-def train_judge(judge: Judge, train: Digits, device: torch.device) -> None:
-    """Learn to read digits, a few epochs with one cycle of the learning rate."""
+def train_classifier(classifier: DigitClassifier, train: Digits, device: torch.device) -> None:
+    """Train for a few epochs with one cycle of the learning rate."""
     torch.manual_seed(0)
     images, labels = train.images.to(device), train.labels.to(device)
     steps = EPOCHS * (len(images) // BATCH)
-    optimizer = torch.optim.AdamW(judge.parameters(), weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     dtype = resolve_precision("auto", device)
-    judge.train()
-    with rich_progress("Training the judge", steps) as advance:
+    classifier.train()
+    with rich_progress("Training the classifier", steps) as advance:
         for _ in range(EPOCHS):
             for rows in torch.randperm(len(images), device=device).split(BATCH)[: len(images) // BATCH]:
                 x = augment(images[rows].float().unsqueeze(1) / 255)
                 with torch.autocast(device.type, dtype, enabled=dtype is torch.bfloat16):
-                    scores = judge(x)[1]
+                    scores = classifier(x)[1]
                 optimizer.zero_grad()
                 functional.cross_entropy(scores.float(), labels[rows]).backward()
                 optimizer.step()
                 schedule.step()
                 advance(1)
-    judge.eval()
+    classifier.eval()
 
 
 def augment(x: Tensor) -> Tensor:
-    """Turn, shift and stretch each picture a little."""
+    """Rotate, shift and scale each picture a little."""
     angle, across, down, size = (torch.rand(4, len(x), device=x.device) * 2 - 1).unbind()
     angle, size = angle * math.radians(ROTATION), 1 + SCALE * size
-    turned = torch.stack([size * angle.cos(), -size * angle.sin(), size * angle.sin(), size * angle.cos()], 1)
+    rotated = torch.stack([size * angle.cos(), -size * angle.sin(), size * angle.sin(), size * angle.cos()], 1)
     shifted = 2 * SHIFT * torch.stack([across, down], 1)
-    affine = torch.cat([turned.unflatten(1, (2, 2)), shifted.unsqueeze(2)], dim=2)
+    affine = torch.cat([rotated.unflatten(1, (2, 2)), shifted.unsqueeze(2)], dim=2)
     grid = functional.affine_grid(affine, list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, align_corners=False)
 
@@ -124,9 +124,9 @@ def spread_within_classes(features: Tensor, labels: Tensor) -> float:
 
 @torch.inference_mode()
 def nearest_distances(images: Tensor, known: Tensor, device: torch.device) -> Tensor:
-    """Return how far each picture is from the nearest known one: L2 over pixels in 0..1, ``(count,)``.
+    """Return the distance of each picture from the nearest known one: L2 over pixels in 0..1, ``(count,)``.
 
-    By :math:`|a - b|^2 = |a|^2 - 2 a b + |b|^2`, a block of pictures at a time.
+    By :math:`|a - b|^2 = |a|^2 - 2 a b + |b|^2`, for a block of pictures at a time.
     """
     known = known.to(device).flatten(1).float() / 255
     squares = known.square().sum(1)
