@@ -73,7 +73,7 @@ def test_the_film_plays_from_one_chosen_digit_to_the_other_and_can_be_stopped(op
     page.wait_for_function("() => Number(document.querySelector('#film input').value) < 24")
 
 
-def test_the_film_rests_for_those_who_want_little_motion(open_digits) -> None:
+def test_the_film_rests_if_the_visitors_system_reduces_motion(open_digits) -> None:
     page = open_digits(reduced_motion="reduce")
     open_panel(page, "Film")
     changed(page, "#film .screen img", [])
@@ -86,7 +86,7 @@ def test_the_film_rests_for_those_who_want_little_motion(open_digits) -> None:
 
 
 @pytest.mark.parametrize(("button", "suffix"), [("GIF", "gif"), ("WebP", "webp")])
-def test_the_film_is_kept_with_what_made_it(open_digits, tmp_path: Path, button: str, suffix: str) -> None:
+def test_the_film_is_downloaded_with_its_settings(open_digits, tmp_path: Path, button: str, suffix: str) -> None:
     page = open_digits()
     page.locator("#digit-seed input").fill("5")
     page.locator("#digit-seed input").press("Enter")
@@ -123,7 +123,7 @@ def test_a_drawing_gets_the_probabilities_of_all_ten_digits(open_digits) -> None
 
 
 @pytest.mark.parametrize("way", ["opened", "dropped"])
-def test_a_picture_of_a_digit_is_read_as_a_drawing_is(open_digits, drawing: Path, way: str) -> None:
+def test_a_picture_of_a_digit_is_recognised_like_a_drawing(open_digits, drawing: Path, way: str) -> None:
     page = open_digits()
     pad = page.locator("#pad canvas")
     if way == "opened":
@@ -159,7 +159,9 @@ def test_a_picture_of_a_digit_is_read_as_a_drawing_is(open_digits, drawing: Path
     assert len(first) == 10
 
 
-def test_what_is_no_picture_is_refused_and_leaves_the_drawing(open_digits, drawing: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_picture_is_refused_and_leaves_the_drawing(
+    open_digits, drawing: Path, tmp_path: Path
+) -> None:
     page = open_digits()
     stroke(page, (0.5, 0.2), (0.5, 0.8))
     page.locator(WRITTEN).first.wait_for()
@@ -180,7 +182,7 @@ def test_what_is_no_picture_is_refused_and_leaves_the_drawing(open_digits, drawi
     changed(page, WRITTEN, before)
 
 
-def test_neighbours_of_a_hand_and_the_way_from_a_kept_one(open_digits) -> None:
+def test_similar_handwritings_and_the_way_from_a_kept_one(open_digits) -> None:
     page = open_digits()
     expect(page.locator("#similar")).to_be_hidden()
     stroke(page, (0.5, 0.2), (0.5, 0.8))
@@ -216,7 +218,7 @@ def place(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_click_on_the_map_writes_the_hand_of_that_place(open_digits, width: int) -> None:
+def test_a_click_on_the_map_writes_the_handwriting_at_that_place(open_digits, width: int) -> None:
     page = open_digits(width, 844)
     open_panel(page, "Map")
     plane = page.locator("#map .plane")
@@ -243,31 +245,31 @@ def test_a_click_on_the_map_writes_the_hand_of_that_place(open_digits, width: in
     assert np.abs(found - chart[-28:, :28]).max() <= 1
 
 
-def test_the_map_is_walked_by_keyboard_and_takes_other_axes(open_digits) -> None:
+def test_the_map_obeys_the_keyboard_and_takes_other_axes(open_digits) -> None:
     page = open_digits()
     open_panel(page, "Map")
     large = pictures(page, "#here .large img") or changed(page, "#here .large img", [])
-    plane, told = page.locator("#map .plane"), page.locator("#here dl")
+    plane, place = page.locator("#map .plane"), page.locator("#here dl")
     plane.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
         page.keyboard.press(key)
-    expect(told).to_have_text(re.compile(r"slant\s*\+0\.5\s*width\s*\+0\.2"))
+    expect(place).to_have_text(re.compile(r"slant\s*\+0\.5\s*width\s*\+0\.2"))
     expect(plane).to_be_focused()
     changed(page, "#here .large img", large)
     chart = pictures(page, "#map .plane img")
     page.locator("#map-digit label").get_by_text("8", exact=True).click()
     eight = changed(page, "#map .plane img", chart)
-    expect(told).to_contain_text("+0.5")  # another digit, the same place
+    expect(place).to_contain_text("+0.5")  # another digit, the same place
 
     page.get_by_label("To the right").click()
     page.get_by_role("option", name="width").click()
     changed(page, "#map .plane img", eight)
     expect(page.get_by_label("Upwards")).to_have_value("slant")  # no axis crosses itself
-    expect(told).to_have_text(re.compile(r"width\s*0\s*slant\s*0"))
+    expect(place).to_have_text(re.compile(r"width\s*0\s*slant\s*0"))
     expect(page.locator("#map .across")).to_contain_text("width")
     plane.focus()
     page.keyboard.press("ArrowRight")
-    expect(told).to_have_text(re.compile(r"width\s*\+0\.2\s*slant\s*0"))  # nor back again
+    expect(place).to_have_text(re.compile(r"width\s*\+0\.2\s*slant\s*0"))  # nor back again
 
     page.get_by_label("Upwards").focus()
     for key in ("ArrowDown", "ArrowDown", "Enter"):
@@ -277,7 +279,7 @@ def test_the_map_is_walked_by_keyboard_and_takes_other_axes(open_digits) -> None
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
-def test_the_map_shows_where_the_own_hand_lies_and_keeps_its_place(open_digits) -> None:
+def test_the_map_shows_the_own_handwriting_and_keeps_its_place(open_digits) -> None:
     page = open_digits()
     open_panel(page, "Map")
     page.locator("#map .plane").click(position={"x": 40, "y": 60})

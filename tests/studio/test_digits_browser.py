@@ -45,7 +45,7 @@ def test_digits_in_many_handwritings_follow_what_a_visitor_sets(open_digits) -> 
     page.wait_for_function("new Set([...document.querySelectorAll('#grid img')].map(one => one.src)).size === 1")
 
 
-def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means_the_usual_one(open_digits) -> None:
+def test_numbers_out_of_range_are_clamped_and_an_empty_box_is_the_default(open_digits) -> None:
     page = open_digits()
     usual, box = pictures(page, GRID), page.locator("#temperature input[type=number]")
     at_first = box.input_value()
@@ -91,7 +91,7 @@ def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
-def test_reset_puts_every_control_back(open_digits) -> None:
+def test_reset_restores_every_control(open_digits) -> None:
     page = open_digits()
     before, way, axes = pictures(page, GRID), pictures(page, STRIP), pictures(page, ".preview img")
     usual = page.locator("#temperature input[type=number]").input_value()
@@ -146,7 +146,7 @@ def test_a_slider_moves_the_pictures_while_it_moves_and_reset_brings_them_back(o
     assert moved != before
 
 
-def test_a_digit_has_axes_of_its_own_whose_pictures_show_what_they_do(open_digits) -> None:
+def test_a_digit_has_axes_of_its_own_with_previews(open_digits) -> None:
     page = open_digits()
     ways = ".preview img"
     expect(page.locator("#own-axes input").first).to_be_disabled()
@@ -173,7 +173,7 @@ def test_a_digit_has_axes_of_its_own_whose_pictures_show_what_they_do(open_digit
     expect(page.locator("#own-axes input").first).to_be_checked()
 
 
-def test_the_way_leads_from_one_chosen_digit_to_the_other(open_digits) -> None:
+def test_the_strip_leads_from_one_chosen_digit_to_the_other(open_digits) -> None:
     page = open_digits()
     way, cells = pictures(page, STRIP), page.locator("#grid button")
     sheet = pictures(page, GRID)
@@ -193,7 +193,7 @@ def test_the_way_leads_from_one_chosen_digit_to_the_other(open_digits) -> None:
     assert pictures(page, GRID) == sheet
 
 
-def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> None:
+def test_a_drawing_is_recognised_and_written_as_all_ten_digits(open_digits) -> None:
     page = open_digits()
     written = page.locator("#written")
     expect(written).to_contain_text("Draw one digit, large")
@@ -216,11 +216,11 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     stroke(page, (0.4, 0.5), (0.7, 0.5))  # the bar of a seven
     second = changed(page, WRITTEN, first)
 
-    told = (guessed + 3) % 10
-    choose(page, "#drawn-label", str(told))
-    expect(written).to_contain_text(re.compile(rf"Taken as {told}, but"))
+    corrected = (guessed + 3) % 10
+    choose(page, "#drawn-label", str(corrected))
+    expect(written).to_contain_text(re.compile(rf"Taken as {corrected}, but"))
     changed(page, WRITTEN, second)
-    restored = decode(pictures(page, WRITTEN)[told])
+    restored = decode(pictures(page, WRITTEN)[corrected])
     assert np.abs(restored - decode(pictures(page, DRAWING)[0])).max() <= 2  # its own class gives the drawing back
     choose(page, "#drawn-label", "8")
     expect(written).to_contain_text(re.compile(r"(Recognised|Taken) as 8, "))
@@ -233,7 +233,7 @@ def test_what_is_drawn_is_read_and_written_as_all_ten_digits(open_digits) -> Non
     assert blank
 
 
-def test_the_sheet_is_kept_as_a_png_named_after_what_made_it(open_digits, tmp_path: Path) -> None:
+def test_the_sheet_is_downloaded_as_a_png_named_after_its_settings(open_digits, tmp_path: Path) -> None:
     page = open_digits()
     choose(page, "#digit", "4")
     expect(page.locator("#digits-heading")).to_contain_text("The digit 4")
@@ -256,7 +256,7 @@ def test_a_link_leads_to_the_pad_below_the_fold(open_digits) -> None:
 
 def test_visitors_have_their_own_digits(open_digits) -> None:
     hers, his = open_digits(), open_digits()
-    # What is there before is asked for before anything is done, lest a quick answer be taken for it.
+    # The pictures before are read before anything is done: a quick answer must not be taken for them.
     his_digits, his_way, her_digits = pictures(his, GRID), pictures(his, STRIP), pictures(hers, GRID)
     choose(hers, "#digit", "6")
     sixes = changed(hers, GRID, her_digits)
@@ -268,7 +268,7 @@ def test_visitors_have_their_own_digits(open_digits) -> None:
     expect(his.locator("#digits-heading")).to_contain_text("All ten digits")
 
 
-def test_what_is_pasted_here_is_not_given_to_the_other_tab(open_digits, photograph: Path) -> None:
+def test_a_picture_pasted_here_does_not_reach_the_other_tab(open_digits, photograph: Path) -> None:
     page = open_digits()
     page.evaluate(
         """bytes => {

@@ -41,7 +41,7 @@ def test_every_text_is_translated_and_no_translation_is_left_over(code: str) -> 
         fuzzy = {message.id for message in translated if message.fuzzy and message.id}
         assert shown - done == set(), "run `make texts`, and translate what is empty"
         assert fuzzy & shown == set(), "compare what is marked fuzzy with its English, and take the mark away"
-        assert {message.id for message in translated} - texts == set(), "run `make texts`: nobody says these"
+        assert {message.id for message in translated} - texts == set(), "run `make texts`: the code has these no more"
 
 
 @pytest.mark.parametrize("code", TRANSLATIONS)
@@ -72,7 +72,7 @@ def test_no_text_is_translated_in_two_rooms(code: str) -> None:
         ({"lang": "xx"}, "zh-CN", "zh"),
     ],
 )
-def test_the_address_goes_before_the_browser_and_the_browsers_first_before_its_second(
+def test_the_address_takes_precedence_over_the_browsers_languages_in_their_order(
     query: dict[str, str], header: str, language: str
 ) -> None:
     assert wanted(query, {"accept-language": header}) == language
@@ -85,7 +85,7 @@ def test_english_is_the_source_and_stays_as_it_is() -> None:
     assert tr("") == ""
 
 
-def test_what_no_catalogue_has_is_said_in_english() -> None:
+def test_texts_without_translation_are_english() -> None:
     with speaking("zh"):
         assert tr("Painting No. {number}", number=3) == "正在绘制 3 号"
         assert tr("Nobody says this.") == "Nobody says this."
@@ -128,7 +128,7 @@ def test_a_visitors_file_is_named_without_its_folder(tmp_path: Path) -> None:
 
 @pytest.fixture
 def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Two folders that stand for the studio's and a room's, found with all their catalogues anew."""
+    """Two folders in place of the studio's and a room's, with empty caches."""
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
         (folder / "locale").mkdir(parents=True)

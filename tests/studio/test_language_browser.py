@@ -18,7 +18,7 @@ GRADIOS = (
     r"(number input|range slider) for .*|Reset to default value|Thumbnail \d+ of \d+|Fullscreen|More tabs|undo|Close|"
     r"Gradio footer navigation|File upload|Click to upload or drop files|Stop Recording|Empty value|Warning"
 )
-# All that is seen, and all that is read out; what programs are told, the models' names, and licences stay as they are.
+# All that is visible or read out. Descriptions for programs, names of models and licences are English.
 TEXTS = """() => {
     const foreign = "script, style, #more td, #models-tab :is(details, pre, h2, dd)";
     const texts = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -54,7 +54,7 @@ def colour(page: Page, photograph: Path) -> None:
     expect(page.locator("#download")).to_be_enabled()
 
 
-def test_a_chinese_browser_finds_photographs_coloured_in_chinese(open_studio, photograph: Path, tmp_path: Path) -> None:
+def test_a_chinese_browser_gets_the_colorize_tab_in_chinese(open_studio, photograph: Path, tmp_path: Path) -> None:
     page = open_studio(390, 800, locale="zh-CN")
     assert page.evaluate("document.documentElement.lang") == "zh"
     assert page.locator("#empty h2").inner_text() == "为黑白照片上色"
@@ -82,7 +82,7 @@ def test_a_chinese_browser_finds_photographs_coloured_in_chinese(open_studio, ph
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_chinese_browser_finds_digits_and_models_in_chinese(open_studio) -> None:
+def test_a_chinese_browser_gets_digits_and_models_in_chinese(open_studio) -> None:
     page = open_studio(locale="zh-CN")
     page.get_by_role("tab", name="手写数字").click()
     page.locator("#grid img").first.wait_for()
@@ -104,7 +104,7 @@ def test_a_chinese_browser_finds_digits_and_models_in_chinese(open_studio) -> No
     assert english(page) == set()
 
 
-def test_any_other_browser_finds_english(open_studio, photograph: Path) -> None:
+def test_any_other_browser_gets_english(open_studio, photograph: Path) -> None:
     page = open_studio(locale="de-DE")
     assert page.evaluate("document.documentElement.lang") == "en"
     colour(page, photograph)
@@ -113,7 +113,7 @@ def test_any_other_browser_finds_english(open_studio, photograph: Path) -> None:
         assert chinese(page) == {"中文"}
 
 
-def test_the_language_is_changed_in_the_header_and_stays_in_the_address(open_studio, photograph: Path) -> None:
+def test_the_header_changes_the_language_and_the_address_keeps_it(open_studio, photograph: Path) -> None:
     page = open_studio(locale="en-US")
     asked: list[str] = []
     page.goto(f"{page.url}?seed=7")
@@ -138,7 +138,7 @@ def test_the_language_is_changed_in_the_header_and_stays_in_the_address(open_stu
     expect(page.locator("#results")).to_be_hidden()
 
 
-def test_refusals_are_told_in_the_language_of_who_asks_and_programs_are_told_in_english(studio: str) -> None:
+def test_refusals_are_in_the_language_of_the_visitor_and_in_english_for_programs(studio: str) -> None:
     def refused(**options: object) -> str:
         return httpx.post(f"{studio}gradio_api/queue/join", content="{", **options).json()["detail"]
 

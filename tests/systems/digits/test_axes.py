@@ -8,7 +8,7 @@ from cinn_app.systems.digits.axes import varimax
 from cinn_app.systems.digits.digit_shape import measure_shape
 
 
-def test_varimax_takes_a_mixture_of_factors_apart() -> None:
+def test_varimax_separates_mixed_factors() -> None:
     torch.manual_seed(0)
     simple = torch.zeros(9, 3)
     for factor in range(3):
@@ -22,7 +22,7 @@ def test_varimax_takes_a_mixture_of_factors_apart() -> None:
 
 
 @pytest.mark.parametrize(("axis", "other"), [("slant", "thickness"), ("thickness", "slant")])
-def test_slant_and_thickness_of_the_shipped_model_are_moved_apart(axis: str, other: str) -> None:
+def test_slant_and_thickness_of_the_shipped_model_move_independently(axis: str, other: str) -> None:
     generator = DigitGenerator.load("digits", "cpu")
     ends = [measure_shape(generator.sample(range(10), 4, steps={axis: step}).flatten(0, 1)) for step in (2, -2)]
     plain = measure_shape(generator.sample(range(10), 20).flatten(0, 1))

@@ -16,7 +16,7 @@ from torchvision.datasets import MNIST
 from cinn_app.errors import DataError
 from cinn_app.systems.digits.data import FILES, load_mnist, require_mnist
 
-NOWHERE = "http://127.0.0.1:9/"  # the port that discards; nobody listens
+NOWHERE = "http://127.0.0.1:9/"  # the discard port, where nothing listens
 
 
 def idx(values: np.ndarray) -> bytes:
@@ -103,7 +103,7 @@ def test_a_folder_that_lacks_a_file_is_completed(server: Path, raw: Path) -> Non
     assert len(load_mnist(raw.parents[1], train=True).labels) == 30
 
 
-def test_a_mirror_that_sends_something_else_is_not_believed(server: Path, tmp_path: Path) -> None:
+def test_a_mirror_that_sends_other_files_is_refused(server: Path, tmp_path: Path) -> None:
     (server / f"{FILES[0]}.gz").write_bytes(gzip.compress(b"no pictures"))
     assert "cannot be downloaded" in refusal(tmp_path / "cache")
     assert not (tmp_path / "cache" / "MNIST" / "raw" / FILES[0]).exists()
@@ -120,7 +120,7 @@ def test_no_network_and_only_some_files(no_network: None, raw: Path) -> None:
     assert "cannot be downloaded" in refusal(raw.parents[1])
 
 
-def test_a_place_that_cannot_be_written_to(server: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to(server: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file, where a folder should be")
     assert "cannot be downloaded" in refusal(tmp_path / "cache")
 
@@ -146,7 +146,9 @@ PICTURES, LABELS = contents()[FILES[0]], contents()[FILES[1]]
     ],
     ids=lambda value: value if isinstance(value, str) else f"{len(value)} bytes",
 )
-def test_damaged_files_are_told_from_missing_ones(raw: Path, no_network: None, name: str, content: bytes) -> None:
+def test_damaged_files_and_missing_ones_get_different_errors(
+    raw: Path, no_network: None, name: str, content: bytes
+) -> None:
     (raw / name).write_bytes(content)
     assert "are damaged: delete its folder MNIST and start again" in refusal(raw.parents[1])
 
@@ -157,7 +159,7 @@ def test_no_pictures_at_all_are_damaged_files(raw: Path, no_network: None) -> No
     assert "are damaged" in refusal(raw.parents[1])
 
 
-def test_packed_files_are_mnist_and_missing_ones_are_named(raw: Path) -> None:
+def test_compressed_files_count_as_mnist_and_missing_ones_are_named(raw: Path) -> None:
     folder = raw.parents[1]
     (raw / FILES[1]).rename(raw / f"{FILES[1]}.gz")
     require_mnist(folder)

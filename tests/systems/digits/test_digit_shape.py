@@ -44,12 +44,12 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_it_grows_with_what_its_name_says(name: str) -> None:
+def test_each_measure_grows_with_what_its_name_says(name: str) -> None:
     less, more = measure_shape(torch.stack(PAIRS[name]))[name]
     assert more > less
 
 
-def test_slant_leaves_width_and_an_upright_stroke_has_none() -> None:
+def test_slant_does_not_change_width_and_an_upright_stroke_has_none() -> None:
     upright, leaning = stroke((14, 4), (14, 24)), stroke((11, 24), (17, 4))
     measures = measure_shape(torch.stack([upright, leaning]))
     assert measures["slant"][0].abs() < 0.02
@@ -57,5 +57,5 @@ def test_slant_leaves_width_and_an_upright_stroke_has_none() -> None:
     assert measures["width"][1] == pytest.approx(float(measures["width"][0]), rel=0.15)
 
 
-def test_a_picture_without_ink_has_numbers_too() -> None:
+def test_measures_of_a_picture_without_ink_are_finite() -> None:
     assert all(value.isfinite().all() for value in measure_shape(torch.zeros(1, 28, 28, dtype=torch.uint8)).values())

@@ -50,7 +50,7 @@ def pictures(count: int) -> Tensor:
 @pytest.mark.parametrize(
     "label", [torch.tensor([3]), torch.full((1, CLASSES), 0.1, dtype=torch.float64)], ids=["label", "weights"]
 )
-def test_the_likelihood_is_that_of_autograds_jacobian(exact: DigitModel, label: Tensor) -> None:
+def test_the_likelihood_agrees_with_autograds_jacobian(exact: DigitModel, label: Tensor) -> None:
     x = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
     def latent(values: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def test_the_likelihood_is_that_of_autograds_jacobian(exact: DigitModel, label: 
 
 
 @torch.inference_mode()
-def test_decode_undoes_encode(exact: DigitModel) -> None:
+def test_decode_inverts_encode(exact: DigitModel) -> None:
     x, labels = dequantise(pictures(10)).double(), torch.arange(10)
     z, log_prob = exact.encode(x, labels)
     back, again = exact.decode(z, labels)
@@ -73,7 +73,7 @@ def test_decode_undoes_encode(exact: DigitModel) -> None:
 
 
 @torch.inference_mode()
-def test_weights_of_one_class_are_that_class(exact: DigitModel) -> None:
+def test_weight_1_of_a_class_equals_its_label(exact: DigitModel) -> None:
     x, labels = dequantise(pictures(10)).double(), torch.arange(10)
     torch.testing.assert_close(exact.encode(x, torch.eye(10).double()), exact.encode(x, labels))
     # And the label matters at both scales.
@@ -82,7 +82,7 @@ def test_weights_of_one_class_are_that_class(exact: DigitModel) -> None:
     assert ((z - other).abs()[:, 196:].amax(1) > 1e-3).all()
 
 
-def test_grays_survive_dequantising() -> None:
+def test_quantise_inverts_dequantise() -> None:
     grays = torch.arange(28 * 28).view(1, 28, 28).remainder(256).to(torch.uint8)
     for noise in (None, torch.zeros(1, 28, 28), 0.999 * torch.rand(1, 28, 28)):
         x = dequantise(grays, noise)
@@ -92,7 +92,7 @@ def test_grays_survive_dequantising() -> None:
     assert quantise(torch.tensor([[[[-0.5, 1.0, 7.0]]]])).tolist() == [[[0, 255, 255]]]
 
 
-def test_bits_per_dim_of_what_is_known() -> None:
+def test_bits_per_dim_of_known_densities() -> None:
     """Uniform noise takes 8 bits per value, and each halving of the range saves one."""
     torch.testing.assert_close(bits_per_dim(torch.tensor([0.0, DIMS * math.log(4)])), torch.tensor([8.0, 6.0]))
 
@@ -109,7 +109,7 @@ def test_the_loss_is_the_mean_of_the_bits(generator: DigitGenerator) -> None:
 # ---- the generator -------------------------------------------------------------------------------------------------
 
 
-def test_pictures_come_back_exactly(generator: DigitGenerator) -> None:
+def test_encoded_pictures_are_decoded_exactly(generator: DigitGenerator) -> None:
     images, labels = pictures(20), [*range(10), *range(10)]
     latents = generator.encode(images, labels)
     assert latents.shape == (20, DIMS)
@@ -136,7 +136,7 @@ def test_the_same_seed_gives_the_same_pictures(generator: DigitGenerator) -> Non
     assert (alone.int() - first[1, 0].int()).abs().max() <= 1  # another batch may round otherwise
 
 
-def test_one_latent_is_one_hand_for_every_label(generator: DigitGenerator) -> None:
+def test_a_latent_is_one_handwriting_for_every_label(generator: DigitGenerator) -> None:
     hand = generator.draw(1, seed=6)
     sampled = generator.sample(range(10), seed=6)[:, 0]
     assert torch.equal(generator.decode(hand.expand(10, -1), range(10)), sampled)
@@ -145,9 +145,7 @@ def test_one_latent_is_one_hand_for_every_label(generator: DigitGenerator) -> No
 
 @pytest.mark.parametrize("key", ["width", "Width", " WIDTH", "2", 2, np.int64(2)])
 @pytest.mark.parametrize("label", [None, 4])
-def test_moving_goes_along_an_axis_by_name_or_number(
-    generator: DigitGenerator, key: str | int, label: int | None
-) -> None:
+def test_move_takes_an_axis_by_name_or_number(generator: DigitGenerator, key: str | int, label: int | None) -> None:
     axis = generator.axes(label)[1]
     assert axis.name == "width"
     assert axis.share == 0.25
@@ -159,7 +157,7 @@ def test_moving_goes_along_an_axis_by_name_or_number(
     assert torch.equal(generator.move(hands, {}), kept)
 
 
-def test_steps_add_up_and_show_in_samples(generator: DigitGenerator) -> None:
+def test_steps_add_up_and_change_samples(generator: DigitGenerator) -> None:
     slant, width, *_ = generator.axes()
     moved = generator.move(generator.draw(1), {"slant": 2, 2: 1})
     torch.testing.assert_close(moved, generator.draw(1) + 2 * slant.direction + width.direction)
@@ -181,7 +179,7 @@ def test_samples_go_along_the_axes_of_a_class(generator: DigitGenerator) -> None
         generator.sample([7], within=10)
 
 
-def test_classifying_is_bayes_rule(generator: DigitGenerator) -> None:
+def test_classification_is_bayes_rule(generator: DigitGenerator) -> None:
     images = pictures(60)  # more than go through at once
     log_prob = generator.log_prob(images)
     probabilities = generator.classify(images)
@@ -194,7 +192,7 @@ def test_classifying_is_bayes_rule(generator: DigitGenerator) -> None:
 
 
 @pytest.mark.parametrize("label", [None, 6])
-def test_restyling_returns_the_picture_under_its_own_label(generator: DigitGenerator, label: int | None) -> None:
+def test_restyle_returns_the_picture_for_its_own_label(generator: DigitGenerator, label: int | None) -> None:
     image = pictures(3)[2]
     shown, probabilities, latent, images, _ = generator.restyle(image, label)
     torch.testing.assert_close(probabilities, generator.classify(image)[0])
@@ -205,7 +203,7 @@ def test_restyling_returns_the_picture_under_its_own_label(generator: DigitGener
     assert all(not torch.equal(images[other], image) for other in range(CLASSES) if other != shown)
 
 
-def test_digits_are_typical_and_what_is_none_is_doubtful() -> None:
+def test_digits_are_typical_and_other_pictures_are_doubtful() -> None:
     shipped = DigitGenerator.load("digits", "cpu")
     drawn = shipped.sample(range(10), 10, temperature=0.9, seed=1).flatten(0, 1)
     latents = shipped.encode(drawn, torch.arange(10).repeat_interleave(10))
@@ -221,7 +219,7 @@ def test_digits_are_typical_and_what_is_none_is_doubtful() -> None:
     assert not shipped.restyle(drawn[33]).doubtful
 
 
-def test_interpolation_begins_and_ends_at_its_ends(generator: DigitGenerator) -> None:
+def test_interpolation_includes_both_ends(generator: DigitGenerator) -> None:
     first, second = generator.draw(2, seed=8)
     way = generator.interpolate(first, second, (2, 9), count=5)
     assert way.shape == (5, 28, 28)
@@ -233,7 +231,7 @@ def test_interpolation_begins_and_ends_at_its_ends(generator: DigitGenerator) ->
     assert (same.int() - ends[0].int()).abs().max() <= 1
 
 
-def test_the_way_between_handwritings_keeps_their_length(generator: DigitGenerator) -> None:
+def test_interpolation_keeps_the_norm_of_latents(generator: DigitGenerator) -> None:
     """Half way along the arc a latent is as long as at its ends, where a straight line would be shorter."""
     seen: list[Tensor] = []
     recording = copy.copy(generator)
@@ -287,7 +285,7 @@ def test_temperatures_out_of_range_are_refused(generator: DigitGenerator, temper
         generator.draw(temperature=temperature)
 
 
-def test_nothing_is_not_drawn_but_may_be_read(generator: DigitGenerator) -> None:
+def test_empty_inputs_are_read_but_nothing_is_drawn(generator: DigitGenerator) -> None:
     with pytest.raises(CinnError, match="give a whole number, at least 1"):
         generator.sample([1], count=0)
     with pytest.raises(CinnError, match="name at least one"):
@@ -295,7 +293,7 @@ def test_nothing_is_not_drawn_but_may_be_read(generator: DigitGenerator) -> None
     assert generator.classify(torch.empty(0, 28, 28, dtype=torch.uint8)).shape == (0, CLASSES)
 
 
-def test_one_picture_has_no_way(generator: DigitGenerator) -> None:
+def test_interpolation_needs_two_pictures(generator: DigitGenerator) -> None:
     with pytest.raises(CinnError, match="give a whole number, at least 2"):
         generator.interpolate(*generator.draw(2), (0, 1), count=1)
 
@@ -317,7 +315,7 @@ def test_a_lattice_is_every_combination_of_steps_along_axes(generator: DigitGene
         generator.lattice(hand, ["wobble"], steps)
 
 
-def test_places_are_what_moving_adds_to(generator: DigitGenerator) -> None:
+def test_project_returns_the_coordinates_that_move_adds_to(generator: DigitGenerator) -> None:
     hands, directions = generator.draw(2, seed=3), torch.stack([axis.direction for axis in generator.axes()])
     there = generator.project(generator.move(hands, {"width": 1.5})) - generator.project(hands)
     torch.testing.assert_close(there, (1.5 * directions @ directions[1]).expand(2, -1), atol=1e-5, rtol=1e-4)
@@ -330,7 +328,7 @@ def test_all_ten_digits_of_several_handwritings(generator: DigitGenerator) -> No
     assert generator.all_ten(hands[:0]).shape == (0, CLASSES, 28, 28)
 
 
-def test_the_way_between_two_handwritings_stays_as_probable_as_they(generator: DigitGenerator) -> None:
+def test_interpolated_latents_are_as_probable_as_their_ends(generator: DigitGenerator) -> None:
     first, second = generator.draw(2)
     way = generator.interpolate_latents(first, second, 5)
     torch.testing.assert_close(way[[0, -1]], torch.stack([first, second]))
@@ -413,7 +411,7 @@ def test_labels_and_latents_may_be_given_in_any_form(generator: DigitGenerator) 
         (Image.new("L", (50, 50), "white"), "is empty: draw one digit"),
     ],
 )
-def test_what_is_no_digit_is_refused(generator: DigitGenerator, images: Any, reason: str) -> None:
+def test_invalid_digits_are_refused(generator: DigitGenerator, images: Any, reason: str) -> None:
     for attempt in (
         lambda: generator.classify(images),
         lambda: generator.log_prob(images),
@@ -437,7 +435,7 @@ def test_what_is_no_digit_is_refused(generator: DigitGenerator, images: Any, rea
         ([[0.0] * DIMS], "Latents cannot be given as list"),
     ],
 )
-def test_what_is_no_handwriting_is_refused(generator: DigitGenerator, latents: Any, reason: str) -> None:
+def test_invalid_latents_are_refused(generator: DigitGenerator, latents: Any, reason: str) -> None:
     for attempt in (
         lambda: generator.decode(latents, 1),
         lambda: generator.move(latents, {}),
@@ -447,7 +445,7 @@ def test_what_is_no_handwriting_is_refused(generator: DigitGenerator, latents: A
             attempt()
 
 
-def test_what_does_not_fit_together_is_refused(generator: DigitGenerator) -> None:
+def test_arguments_that_do_not_fit_together_are_refused(generator: DigitGenerator) -> None:
     hands, images = generator.draw(3), pictures(3)
     attempts: list[tuple[Callable[[], Any], str]] = [
         (lambda: generator.decode(hands[0], 1), r"the shape \(784,\) here: give \(count, 784\)"),
@@ -473,7 +471,7 @@ def test_what_does_not_fit_together_is_refused(generator: DigitGenerator) -> Non
         assert "\n" not in str(caught.value)
 
 
-def test_settings_name_all_that_makes_a_sample(generator: DigitGenerator) -> None:
+def test_settings_determine_a_sample(generator: DigitGenerator) -> None:
     plain = generator.settings(seed=3)
     assert plain["model"] == "tiny-digits" and generator.checkpoint.digest.startswith(plain["weights"])
     assert (plain["seed"], plain["temperature"]) == (3, 0.8)
@@ -483,8 +481,8 @@ def test_settings_name_all_that_makes_a_sample(generator: DigitGenerator) -> Non
     assert generator.settings(within=7).keys() == plain.keys()
 
 
-def test_files_say_how_much_of_them_a_model_made(generator: DigitGenerator, tmp_path: Path) -> None:
-    """In IPTC's words: all, or part of it where the sheet shows the picture whose handwriting it is."""
+def test_files_record_whether_a_model_made_all_or_part_of_them(generator: DigitGenerator, tmp_path: Path) -> None:
+    """In IPTC's terms: all of it, or part of it if the sheet shows the picture that the handwriting is from."""
     digits = pictures(2)
     save_digits(tmp_path / "one.png", digits[0], {"seed": 3})
     save_digits(tmp_path / "sheet.png", digits[None], {"seed": 3}, Path("mine.png"))

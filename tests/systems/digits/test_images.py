@@ -44,7 +44,7 @@ def mnist_like() -> np.ndarray:
 def assert_alike(first: Tensor, second: Tensor, mean: float, shift: int = 0) -> None:
     """Check two pictures for their mean difference in grays, of pixels that either of them has ink in.
 
-    With a shift, one may lie up to so many pixels beside the other: the centre of mass is rounded to whole pixels.
+    With a shift, one may be that number of pixels beside the other: the centre of mass is rounded to whole pixels.
     """
     moved = [
         second.roll((down, right), (0, 1)) for down in range(-shift, shift + 1) for right in range(-shift, shift + 1)
@@ -75,7 +75,7 @@ def test_ink_is_20_pixels_long_and_its_mass_is_in_the_middle(lines: list[tuple[i
     assert middle(digit) == pytest.approx((13.5, 13.5), abs=0.55)
 
 
-def test_mass_and_not_the_box_is_centred() -> None:
+def test_the_centre_of_mass_is_centred_not_the_box() -> None:
     """A stroke with a blot at one end: half the box is nearly empty."""
     image = drawing(lines=[(20, 50), (80, 50)], pen=4)
     ImageDraw.Draw(image).ellipse((30, 80, 70, 120), 0)
@@ -86,14 +86,14 @@ def test_mass_and_not_the_box_is_centred() -> None:
 
 
 @pytest.mark.parametrize("make", [np.asarray, Image.fromarray, lambda a: Image.fromarray(a).convert("RGB")])
-def test_a_picture_of_mnists_form_comes_back_exactly(make: Callable[[np.ndarray], np.ndarray | Image.Image]) -> None:
+def test_a_picture_in_mnists_form_is_returned_exactly(make: Callable[[np.ndarray], np.ndarray | Image.Image]) -> None:
     picture = mnist_like()
     assert np.array_equal(read_digit(make(picture)), picture)
     assert np.array_equal(read_digit(make(255 - picture)), picture)
 
 
 @pytest.mark.parametrize("shift", [(0, 3), (-2, 0), (3, -3)])
-def test_a_picture_of_mnists_form_that_is_off_centre_is_moved(shift: tuple[int, int]) -> None:
+def test_a_picture_in_mnists_form_that_is_off_centre_is_moved(shift: tuple[int, int]) -> None:
     digit = mnist_like()
     moved = read_digit(np.roll(digit, shift, (0, 1)))
     assert_alike(moved, torch.from_numpy(digit), mean=1, shift=1)
@@ -126,7 +126,7 @@ def test_opaque_ink_on_transparent_paper(ink: int, hidden: int) -> None:
     assert_alike(read_digit(sketch), read_digit(drawing()), mean=1)
 
 
-def test_a_drawing_with_transparent_corners_is_one_on_paper() -> None:
+def test_a_drawing_with_transparent_corners_is_read_as_on_paper() -> None:
     card = drawing().convert("RGBA")
     alpha = Image.new("L", card.size, 0)
     ImageDraw.Draw(alpha).rounded_rectangle((0, 0, 199, 199), 30, 255)
@@ -231,14 +231,14 @@ def test_each_is_refused_with_one_sentence(source: Image.Image | np.ndarray | by
     assert "\n" not in message
 
 
-def test_a_pad_painted_all_over_but_for_specks_is_not_called_empty() -> None:
+def test_a_pad_painted_all_over_but_for_specks_is_not_empty() -> None:
     pad = Image.new("RGBA", (280, 280), (20, 20, 20, 255))
     ImageDraw.Draw(pad).point([(100, 100), (101, 100), (180, 30)], (0, 0, 0, 0))
     with pytest.raises(ImageError, match="has the same colour everywhere"):
         read_digit(pad)
 
 
-def test_a_file_is_named_in_what_is_said_of_it(tmp_path: Path) -> None:
+def test_errors_name_the_file(tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
     Image.new("L", (50, 50), 255).save(path)
     with pytest.raises(ImageError, match=r"blank\.png is empty"):

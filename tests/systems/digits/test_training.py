@@ -14,7 +14,7 @@ from cinn_app.systems.digits.generator import DigitGenerator
 from cinn_app.training.run import train
 
 
-def test_training_learns_finds_axes_and_goes_on(
+def test_training_learns_finds_axes_and_resumes(
     drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]
 ) -> None:
     tiny_digits_recipe["training"] |= {"steps": 60, "learning_rate": 3e-3, "batch_size": 64}
@@ -59,7 +59,7 @@ def test_axes_move_pictures_more_than_other_directions(
     assert along_axes > 2 * sum(map(moved, random))
 
 
-def test_unusable_data_say_so(drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]) -> None:
+def test_unusable_data_are_refused(drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]) -> None:
     places = (tmp_path / "t.safetensors", tmp_path / "run", tmp_path / "cache")
     with pytest.raises(DataError, match="give --data once"):
         train(parse_recipe(tiny_digits_recipe, "here"), [drawn_mnist, drawn_mnist], *places, "cpu")
