@@ -1,6 +1,6 @@
 """The command line as users run it: arguments in, exit code and two streams out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cinn_app.checkpoints import find_checkpoint
 from cinn_app.cli.main import run
+from cinn_app.trained_model import TrainedModel
 
 
 class Result(NamedTuple):
@@ -20,6 +22,23 @@ class Result(NamedTuple):
 
 
 Cinn: TypeAlias = Callable[..., Result]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def load_once() -> Iterator[None]:
+    """Load each checkpoint once for all runs, as long as its file stays as it is."""
+    load, loaded = TrainedModel.load.__func__, {}
+
+    def load_cached(cls: type[TrainedModel], name: str | Path = "", device: str = "auto") -> TrainedModel:
+        path = find_checkpoint(name or cls.default_model)
+        key = (cls, path.resolve(), path.stat().st_mtime_ns, device)
+        if key not in loaded:
+            loaded[key] = load(cls, name, device)
+        return loaded[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainedModel, "load", classmethod(load_cached))
+        yield
 
 
 @pytest.fixture(autouse=True)
