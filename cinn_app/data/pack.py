@@ -249,7 +249,9 @@ def _batches(sources: Sequence[Path]) -> Iterator[list[EncodedImage]]:
 
 
 def _make_shards(jobs: Iterator[Job], workers: int) -> Iterator[PackReport]:
-    if workers == 1:
+    first = list(itertools.islice(jobs, 2))
+    jobs = itertools.chain(first, jobs)
+    if workers == 1 or len(first) < 2:  # a process takes seconds to import torch
         yield from itertools.starmap(_make_shard, jobs)
         return
     spawn = multiprocessing.get_context("spawn")
