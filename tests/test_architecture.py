@@ -58,5 +58,6 @@ def test_a_wrong_import_is_found(tmp_path: Path, importer: str, statement: str) 
     assert result.returncode == 1, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_no_front_end() -> None:
     assert not loaded_by("from cinn_app import Colorizer") & {"gradio", "typer", "lightning", "tensorboard"}

@@ -93,6 +93,7 @@ def test_weights_beyond_half_precision_are_not_written(tiny_checkpoint: Path, tm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "kept.safetensors"
     target.write_bytes(tiny_checkpoint.read_bytes())

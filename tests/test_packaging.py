@@ -27,6 +27,8 @@ from PIL import Image
 
 from cinn_app.imaging import sample_photographs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 #: Runs at the start of every Python process: writes down each address that is not this machine's, and refuses it.

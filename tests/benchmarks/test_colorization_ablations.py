@@ -24,6 +24,8 @@ from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 
+pytestmark = pytest.mark.slow
+
 Variant = Callable[[str], Flow]
 
 

@@ -19,6 +19,8 @@ from cinn_app.recipes import parse_recipe
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 
+pytestmark = pytest.mark.slow
+
 
 class Views:
     """Eight views whose chroma says which they are; it remembers which were asked for."""

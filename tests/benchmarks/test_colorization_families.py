@@ -22,6 +22,8 @@ from cinn_app.systems.colorization.encoded import Canvas
 from cinn_app.systems.colorization.model import normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 
+pytestmark = pytest.mark.slow
+
 Family = Callable[[str], Baseline]
 
 

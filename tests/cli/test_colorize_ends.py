@@ -44,6 +44,7 @@ def test_a_folder_that_cannot_be_made_fails_only_its_pictures(colorize: Callable
     assert result.err.startswith("Error: The folder out/sub cannot be made (") and len(result.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="pipes are others there")
 def test_a_closed_standard_output_is_one_sentence(draw: Callable, tiny_checkpoint: Path) -> None:
     draw("a.png", size=(400, 300))
@@ -55,6 +56,7 @@ def test_a_closed_standard_output_is_one_sentence(draw: Callable, tiny_checkpoin
     assert err == "Error: The reader of standard output closed it before the picture was complete.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_standard_output_to_a_full_disk_is_one_sentence(draw: Callable, tiny_checkpoint: Path) -> None:
     draw("a.png")
@@ -66,6 +68,7 @@ def test_standard_output_to_a_full_disk_is_one_sentence(draw: Callable, tiny_che
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 def test_ctrl_c_leaves_whole_files_only(draw: Callable, tiny_checkpoint: Path) -> None:
     for number in range(200):

@@ -34,6 +34,7 @@ class Pipe:
 # The same picture, whatever the run
 
 
+@pytest.mark.slow
 def test_pictures_do_not_depend_on_jobs_order_or_company(colorize: Callable, draw: Callable) -> None:
     for number, size in enumerate(SIZES):
         draw(f"in/{number}.png", size=size)

@@ -391,6 +391,7 @@ def test_full_disk_stops_with_one_sentence(digits: Callable) -> None:
     assert list(Path("set/1").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 def test_ctrl_c_leaves_whole_files_only(tiny_digits_checkpoint: Path) -> None:
     options = ["--separate", "--count", "1000", "-o", "out", "--model", tiny_digits_checkpoint]

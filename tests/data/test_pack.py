@@ -80,6 +80,7 @@ def test_arrays_are_read_back_by_row(pictures: Path, tmp_path: Path) -> None:
     assert len(set(pack.groups[:3])) == len(set(pack.groups[3:])) == 1 and pack.groups[0] != pack.groups[3]
 
 
+@pytest.mark.slow
 def test_several_shards_are_made_in_parallel_and_read_in_order(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

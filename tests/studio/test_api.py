@@ -24,6 +24,8 @@ from PIL import Image
 from cinn_app import Colorizer, Palette
 from cinn_app.imaging import read_provenance
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 ADDRESS = "http://127.0.0.1:7860"
 ENDPOINTS = {"colorize", "hint", "reference", "redraw", "interpolate", "uncertainty", "models"}

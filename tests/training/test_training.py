@@ -25,6 +25,8 @@ from cinn_app.training.callbacks import DivergenceGuard, StateSaver, TimeLimit
 from cinn_app.training.module import TrainingModule
 from cinn_app.training.run import _average, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -51,6 +51,7 @@ def test_a_step_does_what_the_first_axis_is_named_after(colorizer: Colorizer) ->
     assert steps[0] < steps[1] < steps[2]
 
 
+@pytest.mark.slow
 def test_the_first_axis_moves_mean_colour_more_than_any_other_direction(colorizer: Colorizer) -> None:
     """Checked against steps in random directions, on pictures the axes were found on."""
 

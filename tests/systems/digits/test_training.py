@@ -13,6 +13,8 @@ from cinn_app.systems.digits.evaluation import evaluate_digits
 from cinn_app.systems.digits.generator import DigitGenerator
 from cinn_app.training.run import train
 
+pytestmark = pytest.mark.slow
+
 
 def test_training_learns_finds_axes_and_resumes(
     drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]
