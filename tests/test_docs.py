@@ -1,9 +1,13 @@
 """What the pages say is true: command lines parse, targets exist, links lead somewhere, examples run."""
 
+import contextlib
 import doctest
+import importlib
+import inspect
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ from typing import Any
 import pytest
 import typer.main
 
+import cinn_app
 from cinn_app.cli.main import cinn
 
 ROOT = Path(__file__).parents[1]
@@ -66,10 +71,10 @@ def test_the_readme_shows_every_command_and_the_pages_name_only_targets_that_exi
     shown = {arguments[0] for arguments in command_lines(ROOT / "README.md", "cinn")}
     commands: Any = typer.main.get_command(cinn)
     assert shown == set(commands.list_commands(None))
-    targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        lines = " ".join(re.findall(r"^make ([a-z ]+)", text, re.MULTILINE) + re.findall(r"`make ([a-z ]+)`", text))
+        lines = " ".join(re.findall(r"^make ([a-z -]+)", text, re.MULTILINE) + re.findall(r"`make ([a-z -]+)`", text))
         assert set(lines.split()) <= targets, page
 
 
@@ -78,6 +83,49 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", named([page for page in PAGES if page.name != "CHANGELOG.md"]))
+def test_files_and_objects_exist(page: Path) -> None:
+    """Such as `flows/base.py`, `imaging.read_photograph` and `Colorizer.colorize`."""
+    missing = []
+    for name in re.findall(r"`([\w./]+)`", page.read_text(encoding="utf-8")):
+        if re.search(r"\.(py|md|toml)$", name) and "NAME" not in name:
+            folders = (ROOT, ROOT / "cinn_app", *ROOT.glob("cinn_app/systems/*"))
+            missing += [] if any((folder / name).exists() for folder in folders) else [name]
+        elif re.fullmatch(r"\w+(\.\w+)+", name):
+            found = objects(name)
+            missing += [] if found is None or found else [name]
+    assert not missing
+
+
+def objects(name: str) -> bool | None:
+    """Say whether a dotted name below the package leads to an object; None if it is no such name."""
+    first, *rest = name.removeprefix("cinn_app.").split(".")
+    try:
+        found = importlib.import_module(f"cinn_app.{first}")
+    except ImportError:
+        found = getattr(cinn_app, first, None)
+        if found is None:
+            return None
+    for part in rest:
+        if not hasattr(found, part) and inspect.ismodule(found):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(f"{found.__name__}.{part}")
+        if not hasattr(found, part):
+            return False
+        found = getattr(found, part)
+    return True
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "reference" / "flows.html").read_text(encoding="utf-8")
+    assert '<svg role="img"' in page, "no equation is drawn"
+    assert ":math:" not in page and ":class:" not in page
 
 
 @pytest.mark.slow
@@ -97,5 +145,5 @@ def test_make_lists_its_targets() -> None:
     listed = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    for target in ("setup", "app", "demo", "test", "lint", "wheel"):
+    for target in ("setup", "app", "demo", "test", "test-fast", "lint", "docs", "wheel"):
         assert re.search(rf"^make {target} +\w", listed, re.MULTILINE)

@@ -5,14 +5,17 @@ the package gets a page of its API. Docstrings may have Sphinx's roles: equation
 script and no font, and names become links.
 """
 
+import contextlib
 import html
 import pkgutil
 import posixpath
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import griffe
 import ziamath
 from markdown import Markdown
 from markdown.extensions import Extension
@@ -29,8 +32,8 @@ FRONT_ENDS = {"cli", "studio", "commands"}
 
 
 def on_config(config: Any) -> None:
-    """Read Sphinx's roles, and list the pages that this file adds."""
-    config.markdown_extensions.append(SphinxRoles())
+    """Read equations, and list the pages that this file adds."""
+    config.markdown_extensions.append(Equations())
     cards = [{Path(page).stem: page} for page in PAGES if page.startswith("models/")]
     reference = [{package.removeprefix("cinn_app."): _place(package)} for package in _packages()]
     config.nav += [
@@ -122,11 +125,11 @@ def _drawing(latex: str, inline: bool) -> str:
     return equation.svg().replace("<svg ", f'<svg role="img" aria-label="{html.escape(latex)}" style="{place}" ', 1)
 
 
-class SphinxRoles(Extension):
-    """``:math:`` and ``.. math::`` become drawings, ``:class:`` and its like become links."""
+class Equations(Extension):
+    """``:math:`` and ``.. math::`` become drawings."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        md.preprocessors.register(_Directives(md), "sphinx_directives", 28)
+        md.preprocessors.register(_Blocks(md), "sphinx_blocks", 28)
         md.inlinePatterns.register(_Equation(r":math:`([^`]+)`", md), "sphinx_math", 195)
 
 
@@ -135,8 +138,8 @@ class _Equation(InlineProcessor):
         return self.md.htmlStash.store(_drawing(m[1], inline=True)), m.start(0), m.end(0)
 
 
-class _Directives(Preprocessor):
-    """Displayed equations, names of objects, and examples that no fence encloses."""
+class _Blocks(Preprocessor):
+    """Displayed equations, and examples that no fence encloses."""
 
     def run(self, lines: list[str]) -> list[str]:
         # Every second part is a fenced block, which stays as it is.
@@ -146,9 +149,55 @@ class _Directives(Preprocessor):
 
     def _read(self, text: str) -> str:
         text = re.sub(r"^>>> (?:.+\n?)+", "```pycon\n\\g<0>\n```\n", text, flags=re.MULTILINE)
-        text = re.sub(r"^( *)\.\. math::(.*(?:\n(?:\1 +.*)?)*)", self._display, text, flags=re.MULTILINE)
-        return re.sub(r":(?:class|func|meth|mod|data|attr):`~?([^`]+)`", r"[`\1`][\1]", text)
+        return re.sub(r"^( *)\.\. math::(.*(?:\n(?:\1 +.*)?)*)", self._display, text, flags=re.MULTILINE)
 
     def _display(self, match: re.Match[str]) -> str:
         equation = self.md.htmlStash.store(f"<div>{_drawing(match[2], inline=False)}</div>")
         return f"\n{match[1]}{equation}\n\n"
+
+
+class RoleLinks(griffe.Extension):
+    """``:class:`` and its like become links, or plain code if what they name has no page.
+
+    A name is looked up where it stands, then in the whole package. What is found nowhere becomes a link that leads
+    nowhere, of which MkDocs warns.
+    """
+
+    def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
+        """Replace the roles of all docstrings."""
+        known = {one.path: one for one in _objects(pkg)}
+        for one in known.values():
+            if one.docstring:
+                one.docstring.value = re.sub(
+                    r":(?:class|func|meth|mod|data|attr):`~?([^`]+)`",
+                    lambda match, scope=one: self._link(match[1], scope, known),
+                    one.docstring.value,
+                )
+
+    def _link(self, name: str, scope: griffe.Object, known: dict[str, griffe.Object]) -> str:
+        target = self._find(name, scope, known)
+        if target in known:
+            return f"[`{name}`][{target}]" if _has_page(known[target]) else f"`{name}`"
+        external = not name.startswith("cinn_app") and find_spec(name.partition(".")[0])
+        return f"`{name}`" if external else f"[`{name}`][{name}]"
+
+    def _find(self, name: str, scope: griffe.Object, known: dict[str, griffe.Object]) -> str:
+        first, dot, rest = name.partition(".")
+        with contextlib.suppress(griffe.NameResolutionError):
+            found = f"{scope.resolve(first)}{dot}{rest}"
+            if found in known:
+                return found
+        return min((path for path in known if f".{path}".endswith(f".{name}")), key=len, default=name)
+
+
+def _objects(parent: griffe.Object) -> Iterator[griffe.Object]:
+    yield parent
+    for member in parent.members.values():
+        if not member.is_alias:
+            yield from _objects(member)
+
+
+def _has_page(one: griffe.Object) -> bool:
+    parts = one.path.split(".")
+    private = any(part.startswith("_") for part in parts)
+    return bool(one.docstring) and not private and not FRONT_ENDS & set(parts)
