@@ -198,6 +198,10 @@ def _objects(parent: griffe.Object) -> Iterator[griffe.Object]:
 
 
 def _has_page(one: griffe.Object) -> bool:
-    parts = one.path.split(".")
-    private = any(part.startswith("_") for part in parts)
-    return bool(one.docstring) and not private and not FRONT_ENDS & set(parts)
+    if FRONT_ENDS & set(one.path.split(".")) or not one.docstring:
+        return False
+    while one.parent:
+        if not one.is_public:
+            return False
+        one = one.parent
+    return True
