@@ -187,6 +187,10 @@ class RoleLinks(griffe.Extension):
             found = f"{scope.resolve(first)}{dot}{rest}"
             if found in known:
                 return found
+        owner, _, member = name.rpartition(".")
+        parent = known.get(self._find(owner, scope, known)) if owner else None
+        if parent and parent.is_class and member in parent.inherited_members:
+            return parent.inherited_members[member].target_path
         return min((path for path in known if f".{path}".endswith(f".{name}")), key=len, default=name)
 
 
