@@ -1,13 +1,13 @@
-"""What each part of our colorizer is worth: variants of one change each, same data, schedule and minutes.
+"""Ablations of our colorizer: variants of one change each, with the same data, schedule and minutes.
 
     python benchmarks/colorization_ablations.py --data train.tar --held-out val.tar --minutes 100 --json FILE
 
 The variants: the whole recipe; the encoder from scratch (random weights, and all of it learns) instead of pretrained;
 the pretrained encoder frozen instead of learning along; no conditional affine; pixels (checkerboard squeeze) instead of
 Haar wavelets; no mixing, the couplings moving either half in turn; half and twice the couplings; and the flow learning
-from all of each batch instead of a share. Each is trained in the baselines' loop, measured as our colorizer with all
-its readings, and resumed as they are: what has had its minutes is only measured. What costs more per step takes fewer
-steps in its minutes, which the table tells by the views that training saw per second.
+from all of each batch instead of a share. Each is trained in the loop of the baselines, measured as a colorizer, and
+resumed: variants that have had their minutes are only measured. A variant with slower steps takes fewer of them; the
+table has the views per second.
 """
 
 import argparse

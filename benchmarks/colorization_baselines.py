@@ -4,16 +4,15 @@
 
 The families: gray; regression; soft classification (Zhang et al. 2016); a conditional VAE; a VAE with a
 mixture-density prior (after Deshpande et al. 2017); a conditional GAN (pix2pix); colour queries (after DDColor); and
-the flow of our recipe, trained in the same loop and measured as the colorizer that it would be. Each is trained for so
-many minutes, one after the other. A call that was stopped goes on where it was, and what has had its minutes is only
-measured; delete the folder --run to begin anew. Pictures and features are packed in the cache as `cinn train` does, and
-found there where it did.
+the flow of our recipe, trained in the same loop and measured as a colorizer. Each is trained for --minutes, one after
+the other. A stopped call resumes where it was, and families that have had their minutes are only measured; delete the
+folder --run to start again. Pictures and features are packed in the cache as by `cinn train`, or found there.
 
-Every family reads a photograph as our colorizer does: its one answer, or the centre of what it draws (what the prior's
-mean gives, or the code 0), is the average over several sizes, each as it is and mirrored; what is drawn departs from
-that average as it does from the centre of a single reading.
+Every family predicts as our colorizer does: its single answer, or the centre of its samples (from the prior's mean, or
+the code 0), is the average over several sizes and both orientations. Samples depart from that average as they do from
+the centre at the working size.
 
---model adds a row with a finished checkpoint, which may have had other minutes.
+--model adds a row with a finished checkpoint, which may have been trained for another time.
 """
 
 import argparse

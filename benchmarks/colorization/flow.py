@@ -1,4 +1,4 @@
-"""Our own model in the baselines' place, so that it has the same loop, data and minutes as they."""
+"""Our own model as a baseline, with the same loop, data and minutes as the others."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from colorization.baseline import Baseline
 
 
 class Flow(Baseline):
-    """The conditional flow of :class:`ColorizationModel`, whose pyramid is the one trained; a Colorizer paints."""
+    """The conditional flow of :class:`ColorizationModel`, measured as a :class:`Colorizer`."""
 
     def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> None:
         super().__init__(encoder, recipe)
@@ -24,17 +24,17 @@ class Flow(Baseline):
         self.pyramid = self.model.pyramid
 
     def loss(self, batch: ColourBatch) -> Tensor:
-        """Return the likelihood of every scale and the squared error of the mean, as our training does."""
+        """Return the objective of our training."""
         return self.model.losses(*batch, self.recipe.objective, self.recipe.objective.flow_share).total
 
     def painter(self, examples: Sequence[ColourBatch] = ()) -> Colorizer:
-        """Return the colorizer that people would have of it, with its axes of colour."""
+        """Return the colorizer, with its axes of colour."""
         return FlowColorizer(self, fit_colour_axes(self.model, examples) if examples else ())
 
 
 class FlowColorizer(Colorizer):
-    """A colorizer whose model was trained here, and may be built otherwise than its recipe says."""
+    """A colorizer with a model that was trained here, and may differ from its recipe."""
 
-    def __init__(self, flow: Flow, axes: Sequence[ColourAxis]) -> None:  # the parent's would build the model anew
+    def __init__(self, flow: Flow, axes: Sequence[ColourAxis]) -> None:  # without the parent's, which builds the model
         self.recipe, self.model, self.device = flow.recipe, flow.model, flow.device
         self.checkpoint = Checkpoint(flow.recipe, flow.model.state_dict(), {}, [], axes_to_details(axes))

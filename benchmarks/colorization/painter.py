@@ -1,4 +1,4 @@
-"""A baseline in the colorizer's place, so that the same code measures both, and both read photographs alike."""
+"""A baseline in place of the colorizer: the same code measures both, and both see photographs at the same sizes."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from cinn_app.systems.colorization.encoded import WORKING, average_predictions, 
 
 
 class Answers(Protocol):
-    """What a family says of photographs; :class:`colorization.baseline.Baseline` tells shapes and units."""
+    """Predicts and draws chroma; :class:`colorization.baseline.Baseline` has shapes and units."""
 
     @property
     def device(self) -> torch.device:
@@ -21,7 +21,7 @@ class Answers(Protocol):
         ...
 
     def centre(self, lightness: Tensor) -> Tensor:
-        """Give the centre of what would be drawn."""
+        """Return the centre of the samples."""
         ...
 
     def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -30,25 +30,25 @@ class Answers(Protocol):
 
 
 class BaselinePainter:
-    """Photographs in, colourings at full resolution out, by the way ours go.
+    """Photographs in, colourings at full resolution out, as with our colorizer.
 
-    The centre is the average of several readings, as our mean is; what is drawn departs from it as it does from the
-    centre of the one reading for which it is drawn.
+    The centre is the average over several sizes and both orientations, as our mean is. Samples depart from it as they
+    do from the centre at the working size.
 
     Args:
-        answers: of a family, trained.
-        size: of the shorter side at which it reads.
+        answers: a trained family.
+        size: the working size in pixels.
     """
 
     def __init__(self, answers: Answers, size: int) -> None:
         self.answers, self.size, self.device = answers, size, answers.device
 
     def encode_photograph(self, image: Photograph, /) -> Photograph:
-        """Give the photograph back: each way of colouring reads it anew."""
+        """Return the photograph: each call encodes it again."""
         return image
 
     def best_guess(self, image: Photograph, /) -> Colouring:
-        """Give the centre of what it would draw."""
+        """Return the centre of the samples."""
         return self.colorize(image, 1, 0.0)[0]
 
     @torch.inference_mode()
@@ -60,7 +60,7 @@ class BaselinePainter:
         seed: int = 0,
         /,
     ) -> list[Colouring]:
-        """Draw colourings, or at temperature 0 give the centre; their likelihood is not known."""
+        """Draw colourings, or at temperature 0 return the centre; their likelihood is unknown."""
         assert temperature is None or temperature == 0
         inputs = network_inputs(image, self.size)
         canvas = inputs[WORKING].canvas

@@ -56,7 +56,7 @@ def common_options(
     parser.add_argument(f"--{one}", dest="chosen", metavar="NAME", action="append", choices=families, help=chosen)
     parser.add_argument("--recipe", type=Path, default=RECIPE, help="sizes, data and schedule; by default ours")
     parser.add_argument("--samples", type=int, default=8, help="per picture")
-    parser.add_argument("--limit", type=int, help="measure only on so many pictures, spread evenly")
+    parser.add_argument("--limit", type=int, help="the largest number of pictures to measure on, spread evenly")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for packed pictures and features")
     parser.add_argument("--run", type=Path, default=Path(run), help="folder for states to go on from")
     parser.add_argument("--device", default="auto")
@@ -99,13 +99,13 @@ def train_and_measure(
     found: dict[str, Figures],
     table: Callable[[dict[str, Figures], int], Table],
 ) -> None:
-    """Train and measure one family after the other; after each the table is printed and the file written anew.
+    """Train and measure one family after the other; after each, print the table and rewrite the file.
 
     Args:
         families: by their names.
         options: of the command line.
         found: what has been measured already, by name; the families' figures are added.
-        table: makes the table of what was found, of so many samples each.
+        table: makes the table of the figures, which are of a number of samples.
     """
     recipe, device = read_recipe(options), choose_device(options.device)
     encoder = load_pretrained_encoder(recipe.architecture.encoder)

@@ -1,4 +1,4 @@
-"""The loop in which every baseline learns: our batches and schedule, so many minutes, going on where it stopped."""
+"""The training loop of all baselines: our batches and schedule, a given number of minutes, resumed after a stop."""
 
 import copy
 import time
@@ -17,9 +17,9 @@ from cinn_app.training.callbacks import ramped_decay
 from cinn_app.training.module import warmup_cosine
 from colorization.baseline import Baseline
 
-#: A training killed at any moment loses at most so many seconds.
+#: A training that is killed loses at most this many seconds.
 SECONDS_BETWEEN_SAVES = 60
-#: The loss that is told is that of the last steps, averaged.
+#: The reported losses are averages over this many steps.
 STEPS_AVERAGED = 10
 
 
@@ -42,7 +42,7 @@ class Trained(NamedTuple):
 def train_baseline(
     name: str, baseline: Baseline, views: PackedViews, learnt: Any, minutes: float, run: Path
 ) -> Trained:
-    """Train for so many minutes in all, those of earlier calls counted.
+    """Train for a number of minutes in all, including those of earlier calls.
 
     Args:
         name: for the bar and the state's file.

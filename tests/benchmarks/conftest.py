@@ -1,4 +1,4 @@
-"""What the tests of the comparing scripts share."""
+"""Fixtures for the tests of the comparing scripts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from cinn_app.systems.colorization.data import ColourBatch
 
 @pytest.fixture
 def smallest_comparison(tiny_recipe: dict[str, Any], tmp_path: Path, as_toml: Callable) -> list[str]:
-    """The options of a script that learns a moment from twelve pictures, measures on two and writes `out.json`."""
+    """The options of a script that trains briefly on twelve pictures, measures on two and writes `out.json`."""
     rng = np.random.default_rng(0)
     (tmp_path / "pictures").mkdir()
     for number in range(12):
@@ -30,7 +30,7 @@ def smallest_comparison(tiny_recipe: dict[str, Any], tmp_path: Path, as_toml: Ca
 
 @pytest.fixture
 def views() -> Callable[..., ColourBatch]:
-    """Photographs whose chroma can be told from their lightness, with a stem that sees noise."""
+    """Photographs whose chroma follows from their lightness, with noise as stem features."""
 
     def make(count: int = 4) -> ColourBatch:
         generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""Every variant is what its name says, is still a density, and learns; the table comes out."""
+"""Every variant is what its name says, is a density, and learns; the table is printed."""
 
 import itertools
 import json
@@ -31,7 +31,7 @@ Variant = Callable[[str], Flow]
 
 @pytest.fixture
 def variant(tiny_recipe: dict[str, Any]) -> Variant:
-    """Make a variant by its name, as small as the tiny recipe, and from the same random numbers as any other."""
+    """Make a variant by its name, as small as the tiny recipe, with the same random numbers for all variants."""
     recipe = parse_recipe(tiny_recipe, "the tests")
     assert isinstance(recipe, ColorizationRecipe)
     torch.manual_seed(3)
@@ -66,7 +66,7 @@ def test_every_variant_learns_is_still_a_density_and_colours(variant: Variant, n
 
 
 def test_the_encoders_learn_as_their_names_say(variant: Variant, views: Callable) -> None:
-    """What one step moves: nothing, what lies above the stem, or all of it."""
+    """A step changes nothing, the layers above the stem, or all layers."""
     moved = {}
     for name in ("whole", "frozen encoder", "encoder from scratch"):
         flow = variant(name)
@@ -131,7 +131,7 @@ def test_the_flows_are_what_their_names_say(variant: Variant) -> None:
 
 
 def test_without_mixing_every_value_is_still_moved(variant: Variant, views: Callable) -> None:
-    """By the couplings: the conditional affine moves all of them anyway, and is taken to be the identity."""
+    """The couplings move every value: the conditional affine is set to the identity."""
     flow = shaken(variant("no mixing"))
     for scale in scales_of(flow):
         for affine in (member for member in scale if isinstance(member, ConditionalAffine)):
@@ -151,7 +151,7 @@ def test_without_mixing_every_value_is_still_moved(variant: Variant, views: Call
 def test_the_squeezed_flow_is_steered_in_the_units_of_its_data_and_knows_its_volume(
     variant: Variant, views: Callable
 ) -> None:
-    """Its coarser image is every second pixel; as a whole its log-determinant is that of autograd's Jacobian."""
+    """Its coarser image is every second pixel, and its log-determinant is that of autograd's Jacobian."""
     flow = shaken(variant("squeeze instead of Haar"))
     steered: list[Tensor] = []
     for detail in flow.model.flow.details:
@@ -173,13 +173,13 @@ def test_the_squeezed_flow_is_steered_in_the_units_of_its_data_and_knows_its_vol
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det[0], rtol=1e-5, atol=1e-5)
 
 
-def test_the_table_comes_out(
+def test_the_table_is_printed(
     smallest_comparison: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(parse([*smallest_comparison, "--variant", "encoder from scratch"]))
     found = json.loads((tmp_path / "out.json").read_text())["encoder from scratch"]
     figures, training = found["figures"], found["training"]
-    told = {
+    expected = {
         "bits/dim": f"{figures['bits_per_dim']:.3f}",
         "best guess, of gray": f"{figures['of_gray_best_guess']:.3f}",
         "best of 2, of gray": f"{figures['of_gray_best_of_2']:.3f}",
@@ -187,11 +187,11 @@ def test_the_table_comes_out(
     }
     assert training["views_per_second"] * 60 * training["minutes"] == pytest.approx(4 * training["steps"])
     shown = capsys.readouterr().out
-    for words in ("encoder from scratch", *told, *told.values()):
+    for words in ("encoder from scratch", *expected, *expected.values()):
         assert words in shown
 
 
-def test_only_variants_that_there_are_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_variants_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     paths = ["--data", "a", "--held-out", "b", "--minutes", "2"]
     assert parse([*paths, "--variant", "no mixing"]).chosen == ["no mixing"]
     with pytest.raises(SystemExit):
@@ -200,7 +200,7 @@ def test_only_variants_that_there_are_can_be_chosen(capsys: pytest.CaptureFixtur
 
 
 def census(flow: Flow) -> dict[str, Any]:
-    """Count what a flow is made of."""
+    """Count the parts of a flow."""
     members = [list(scale) for scale in scales_of(flow)]
     everything = [member for scale in members for member in scale]
     return {
@@ -214,7 +214,7 @@ def census(flow: Flow) -> dict[str, Any]:
 
 
 def shaken(flow: Flow) -> Flow:
-    """Move all weights of the flow, lest what begins as the identity be one."""
+    """Change all weights of the flow, since its blocks start as the identity."""
     generator = torch.Generator().manual_seed(2)
     for weight in flow.model.flow.parameters():
         weight.data += 0.05 * torch.randn(weight.shape, generator=generator)

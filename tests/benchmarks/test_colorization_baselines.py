@@ -1,4 +1,4 @@
-"""Training the baselines goes on where it was, and the table comes out."""
+"""Training of the baselines resumes, and the table is printed."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 class Views:
-    """Eight views whose chroma says which they are; it remembers which were asked for."""
+    """Eight views whose chroma is their number; it records which were requested."""
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
@@ -36,7 +36,7 @@ class Views:
 
 @pytest.fixture
 def train(tiny_recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    """Train a regression for so many minutes of a clock on which every look takes three seconds."""
+    """Train a regression for some minutes of a clock that advances three seconds at every call."""
     recipe = parse_recipe(tiny_recipe, "the tests")
     assert isinstance(recipe, ColorizationRecipe)
     ticks = count(step=3)
@@ -50,7 +50,7 @@ def train(tiny_recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.Monke
     return call
 
 
-def test_a_stopped_training_goes_on_where_it_was_and_a_finished_one_is_left_alone(train: Callable) -> None:
+def test_a_stopped_training_resumes_and_a_finished_one_is_not_trained_further(train: Callable) -> None:
     first, second, whole = Views(), Views(), Views()
     begun = train(1.0, first)
     assert begun.seconds >= 60 and begun.steps == len(first.asked) > 5
@@ -65,13 +65,13 @@ def test_a_stopped_training_goes_on_where_it_was_and_a_finished_one_is_left_alon
     assert all(sorted(a + b) == list(range(8)) for a, b in zip(both[::2], both[1::2], strict=False))
 
 
-def test_a_damaged_state_is_told(train: Callable, tmp_path: Path) -> None:
+def test_a_damaged_state_is_refused(train: Callable, tmp_path: Path) -> None:
     (tmp_path / "regression.pt").write_bytes(b"nothing")
     with pytest.raises(TrainingError, match=r"delete it, or give another folder with --run"):
         train(1.0, Views())
 
 
-def test_the_table_comes_out(
+def test_the_table_is_printed(
     smallest_comparison: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(parse([*smallest_comparison, "--family", "regression", "--family", "cvae"]))

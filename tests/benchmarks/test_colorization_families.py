@@ -1,4 +1,4 @@
-"""The baselines' own pieces, against values from elsewhere; and that every family learns and colours."""
+"""Parts of the baselines against independent values; every family learns and colours."""
 
 import math
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_every_family_learns_and_colours_any_size(family: Family, name: str, vie
         assert (drawn[0].ab - drawn[1].ab).abs().max() > 1e-3
 
 
-def test_a_family_reads_a_photograph_as_our_colorizer_does(family: Family) -> None:
+def test_a_family_averages_predictions_as_our_colorizer_does(family: Family) -> None:
     """With the flow's own pyramid in its place, the regression's answer is our best guess."""
     flow, regression = family("flow"), family("regression")
     torch.nn.init.normal_(flow.pyramid.mean.weight)  # it starts at zero
@@ -78,7 +78,7 @@ def test_a_family_reads_a_photograph_as_our_colorizer_does(family: Family) -> No
     assert (once[0] - guess.ab).abs().max() > 1e-2
 
 
-def test_samples_depart_from_the_centre_of_all_readings_as_from_that_of_one(family: Family) -> None:
+def test_samples_depart_from_the_averaged_centre_as_from_that_of_one_size(family: Family) -> None:
     vae = family("cvae").eval()
     lightness = Canvas.of(photograph(), 64).lightness(photograph())
     with torch.inference_mode():
@@ -101,8 +101,8 @@ def test_the_bins_are_those_of_srgb() -> None:
     assert (bins % 10 == 0).all() and len(bins.unique(dim=0)) == len(bins)
 
 
-def test_quantisation_and_back() -> None:
-    """Nearest bins and shares of their Gaussian, by hand; their mean is near the colour."""
+def test_soft_encoding_has_the_nearest_bins_and_their_gaussian_shares() -> None:
+    """Compared with a computation by hand; their mean is near the colour."""
     bins = gamut_bins()
     ab = 40 * torch.rand(2, 2, 5, 6, generator=torch.Generator().manual_seed(0)) - 20
     nearest, shares = soft_encode(ab, bins)

@@ -1,4 +1,4 @@
-"""Axes of colour: found, kept in the checkpoint, and stepped along."""
+"""Axes of colour: fitted, saved in the checkpoint, and stepped along."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ def colours(seed: int, height: int = 64, width: int = 96) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def colorizer(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
-    """The tiny model with its axes, through a file."""
+    """The tiny model with its axes, loaded from a file."""
     found = Colorizer.load(tiny_checkpoint, "cpu").fit_axes([colours(seed) for seed in range(4)])
     path = tmp_path_factory.mktemp("axes") / "steered.safetensors"
     save_checkpoint(path, found)
     return Colorizer.load(path, "cpu")
 
 
-def test_axes_are_orthogonal_directions_by_falling_share(colorizer: Colorizer) -> None:
+def test_axes_are_orthogonal_and_sorted_by_share(colorizer: Colorizer) -> None:
     directions = torch.stack([axis.direction for axis in colorizer.axes])
     torch.testing.assert_close(directions @ directions.T, torch.eye(len(directions)), atol=1e-3, rtol=0)
     shares = [axis.share for axis in colorizer.axes]
@@ -37,7 +37,7 @@ def test_axes_are_orthogonal_directions_by_falling_share(colorizer: Colorizer) -
     assert len({axis.name for axis in colorizer.axes}) == len(colorizer.axes)
 
 
-def test_a_step_does_what_the_first_axis_is_named_after(colorizer: Colorizer) -> None:
+def test_a_step_along_the_first_axis_has_the_effect_of_its_name(colorizer: Colorizer) -> None:
     first = colorizer.axes[0]
     growing = {
         "warmer": lambda ab: ab[1].mean(),
@@ -53,7 +53,7 @@ def test_a_step_does_what_the_first_axis_is_named_after(colorizer: Colorizer) ->
 
 @pytest.mark.slow
 def test_the_first_axis_moves_mean_colour_more_than_any_other_direction(colorizer: Colorizer) -> None:
-    """Checked against steps in random directions, on pictures the axes were found on."""
+    """Compared with steps in random directions, on the pictures that the axes were fitted to."""
 
     def effect(direction: torch.Tensor) -> float:
         total = 0.0
@@ -74,7 +74,7 @@ def test_the_first_axis_moves_mean_colour_more_than_any_other_direction(colorize
     assert effect(colorizer.axes[0].direction) > max(effect(other) for other in others)
 
 
-def test_axes_go_by_number_too(colorizer: Colorizer) -> None:
+def test_axes_can_be_given_by_number(colorizer: Colorizer) -> None:
     name = colorizer.axes[0].name
     by_name, by_number, by_text = (
         colorizer.colorize(colours(5)[..., 0], steering=Steering(axes={key: 0.5}))[0].ab for key in (name, 1, "1")
@@ -83,7 +83,7 @@ def test_axes_go_by_number_too(colorizer: Colorizer) -> None:
     assert torch.equal(by_name, by_text)
 
 
-def test_what_cannot_be_is_said_in_a_sentence(colorizer: Colorizer, tiny_checkpoint: Path) -> None:
+def test_unknown_axes_and_steps_out_of_range_are_refused(colorizer: Colorizer, tiny_checkpoint: Path) -> None:
     picture = colours(0)[..., 0]
     with pytest.raises(CinnError, match=rf"no axis 'blurrier': choose one of 1 {colorizer.axes[0].name}"):
         colorizer.colorize(picture, steering=Steering(axes={"blurrier": 1}))

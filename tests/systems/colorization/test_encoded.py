@@ -50,7 +50,7 @@ def test_a_copy_gets_the_colours_of_its_photograph(
         assert (resized.ab - one.ab).square().mean().sqrt() < 0.02 * one.ab.square().mean().sqrt()
 
 
-def test_a_photograph_is_encoded_at_four_sizes_both_ways_and_only_when_needed(
+def test_a_photograph_is_encoded_once_at_four_sizes_in_both_orientations_when_needed(
     colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []

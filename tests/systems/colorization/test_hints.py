@@ -1,4 +1,4 @@
-"""Hints: read, kept, and met in the finished picture."""
+"""Hints: parsed, saved, and met in the finished picture."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def rendered_ab(colouring: Colouring) -> torch.Tensor:
 
 
 def worst_miss(colouring: Colouring) -> float:
-    """The farthest that any hinted pixel of the finished picture is from the colour wanted, in Lab units."""
+    """Return the largest error of a hinted pixel in the finished picture, in Lab units."""
     assert colouring.hints
     lightness, ab, misses = colouring.photograph.lightness, rendered_ab(colouring), []
     for place, wanted in zip(colouring.hints.places(colouring.photograph.size), colouring.hints.ab, strict=True):
@@ -54,7 +54,7 @@ def test_hinted_pixels_of_the_finished_picture_have_the_wanted_colour(
         assert worst_miss(colouring) < 3
 
 
-def test_a_place_too_dark_or_bright_for_its_colour_is_told_of(colorizer: Colorizer) -> None:
+def test_a_place_too_dark_or_bright_for_its_colour_gives_a_warning(colorizer: Colorizer) -> None:
     steps = np.repeat(np.array([[4, 128, 252]], np.uint8).repeat(64, 0), 32, 1)
     hints = Hints.parse(["16,32=#c02020", "48,32=#c02020", "80,32=#2040c0", "10,10=#040404"])
     (colouring,) = colorizer.colorize(steps, steering=Steering(hints=hints))
@@ -64,7 +64,7 @@ def test_a_place_too_dark_or_bright_for_its_colour_is_told_of(colorizer: Coloriz
     assert not free.warnings
 
 
-def test_strokes_and_masks_are_met_all_over(colorizer: Colorizer) -> None:
+def test_strokes_and_masks_are_met_at_all_their_pixels(colorizer: Colorizer) -> None:
     mask = np.zeros((120, 150), bool)
     mask[80:110, 100:140] = True
     hints = Hints((Hint("#c04020", ((10, 10), (90, 20), (90, 60)), radius=4), Hint.of_mask(mask, "#3050a0")))
@@ -99,7 +99,7 @@ def test_seeds_still_differ_and_lightness_stays(colorizer: Colorizer) -> None:
     assert (lightness - first.photograph.lightness).abs().quantile(0.99) < 1
 
 
-def test_hints_go_along_to_a_smaller_copy_and_with_the_strength(colorizer: Colorizer) -> None:
+def test_hints_are_met_in_a_smaller_copy_and_scale_with_the_strength(colorizer: Colorizer) -> None:
     steering = Steering(hints=Hints.parse(["150,100=#c02020"]))
     (large,) = colorizer.colorize(textured(200, 300), steering=steering)
     small = large.on(colorizer.colorize(textured(50, 75))[0].photograph)
@@ -108,7 +108,7 @@ def test_hints_go_along_to_a_smaller_copy_and_with_the_strength(colorizer: Color
     assert np.abs(channels - channels.mean(-1, keepdims=True)).max() <= 1
 
 
-def test_hints_are_kept_in_a_file(tmp_path: Path) -> None:
+def test_hints_are_saved_and_loaded(tmp_path: Path) -> None:
     mask = np.zeros((4, 5), bool)
     mask[1:3, 3:] = True
     hints = Hints((Hint("#102030", ((1.5, 2), (3, 3)), 2), Hint.of_mask(mask, "#AABBCC"))).on((4, 5))
@@ -127,7 +127,7 @@ def test_hints_are_kept_in_a_file(tmp_path: Path) -> None:
     "content", [b"", b"{}", b"[1, 2]", b'{"hints": []}', b'{"hints": [{"colour": "red", "points": [[1, 1]]}]}',
                 b'{"hints": [{"colour": "#102030", "points": [[1]]}], "width": 2, "height": 2}', b"\xff\x00"]
 )  # fmt: skip
-def test_files_without_hints_are_refused_in_a_sentence(content: bytes, tmp_path: Path) -> None:
+def test_files_without_hints_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "hints.json").write_bytes(content)
     with pytest.raises(CinnError):
         Hints.load(tmp_path / "hints.json")
@@ -136,7 +136,7 @@ def test_files_without_hints_are_refused_in_a_sentence(content: bytes, tmp_path:
 
 
 @pytest.mark.parametrize("text", ["", "1,2", "1;2=#000000", "-1,2=#000000", "1,2=red", "1,2=#12345", "nan,1=#000000"])
-def test_the_hint_that_cannot_be_read_is_named(text: str) -> None:
+def test_an_invalid_hint_is_named(text: str) -> None:
     with pytest.raises(CinnError, match="hint"):
         Hints.parse(["1,1=#ffffff", text])
 
@@ -152,6 +152,6 @@ def test_hints_outside_the_picture_are_refused(colorizer: Colorizer) -> None:
         Hints.parse([])
 
 
-def test_more_hints_than_anybody_places_are_refused() -> None:
+def test_too_many_hints_are_refused() -> None:
     with pytest.raises(CinnError, match="There are 101 hints, more than the limit of 100"):
         Hints.parse([f"{number},0=#ff0000" for number in range(101)])

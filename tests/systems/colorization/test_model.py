@@ -36,7 +36,7 @@ def test_round_trip_at_any_size(model: ColorizationModel, height: int, width: in
 
 
 def test_likelihood_is_exact(model: ColorizationModel) -> None:
-    """log p(ab) in Lab units against the Jacobian that autograd finds, the normalisation included."""
+    """log p(ab) in Lab units, with the normalisation, equals that from autograd's Jacobian."""
     exact = ColorizationModel.__new__(ColorizationModel)
     torch.nn.Module.__init__(exact)
     exact.flow, exact.haar = model.flow.double(), model.haar
@@ -64,12 +64,12 @@ def test_likelihood_is_exact(model: ColorizationModel) -> None:
         model.flow.float()
 
 
-def test_normalise_and_back() -> None:
+def test_denormalise_is_the_inverse_of_normalise() -> None:
     ab = 50 * torch.randn(3, 2, 4, 4)
     torch.testing.assert_close(denormalise(normalise(ab)), ab, atol=1e-4, rtol=1e-5)
 
 
-def test_objective_learns_the_mean_only_from_the_squared_error(model: ColorizationModel) -> None:
+def test_only_the_squared_error_trains_the_mean(model: ColorizationModel) -> None:
     lightness, ab = photographs(2, 64, 64)
     losses = model.losses(lightness, ab, None, ColorizationObjective(noise=0.05, mean_weight=0.0))
     losses.total.backward()
@@ -81,7 +81,7 @@ def test_objective_learns_the_mean_only_from_the_squared_error(model: Colorizati
         model.zero_grad()
 
 
-def test_flow_learns_from_its_share_of_a_batch_and_the_mean_from_all(model: ColorizationModel) -> None:
+def test_the_flow_learns_from_a_share_of_the_batch_and_the_mean_from_all(model: ColorizationModel) -> None:
     lightness, ab = photographs(4, 64, 64)
     objective = ColorizationObjective(noise=1e-6, mean_weight=1.0)
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Choosing among colourings."""
+"""Choosing among colourings, and mapping where they differ."""
 
 import itertools
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_the_most_probable_comes_first() -> None:
     assert [c.log_prob for c in by_likelihood(colourings)] == [3.0, -1.0, -5.0]
 
 
-def test_those_that_differ_most_are_chosen() -> None:
+def test_the_colourings_that_differ_most_are_chosen() -> None:
     crowd = [flat(0.1 * number, 0, 10.0 - number) for number in range(6)]
     far, farther, casts = flat(40, 0, 9.5), flat(-20, 30, 8.5), [flat(99, number, -60.0) for number in range(2)]
     chosen = choose_diverse([far, *crowd, farther, *casts], 3)
@@ -37,7 +37,7 @@ def test_those_that_differ_most_are_chosen() -> None:
     assert choose_diverse([], 2) == []
 
 
-def test_a_choice_of_real_samples_spreads_wider_than_the_first_ones(tiny_checkpoint: Path) -> None:
+def test_diverse_samples_differ_more_than_the_most_probable_ones(tiny_checkpoint: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     colorizer = Colorizer.load(tiny_checkpoint, "cpu")
     chosen = colorizer.colorize(picture, 4, diverse=True)
@@ -57,7 +57,7 @@ def test_uncertainty_is_the_deviation_of_ab() -> None:
     assert uncertainty([flat(3, 4, 0.0)] * 3).abs().max() == 0
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
+def test_colourings_that_do_not_compare_are_refused() -> None:
     with pytest.raises(CinnError, match="at least 1"):
         choose_diverse([flat(0, 0, 0.0)], 0)
     with pytest.raises(CinnError, match="at least 2"):

@@ -1,4 +1,4 @@
-"""Steering by a reference, redrawing a part, and going from one colouring to another."""
+"""Steering by a reference, redrawing a part, and interpolating between colourings."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def gray(height: int = 80, width: int = 120) -> np.ndarray:
 
 
 def tinted(red: int, green: int, blue: int) -> np.ndarray:
-    """A picture in shades of one colour."""
+    """Return a picture in shades of one colour."""
     return (gray()[..., None] * (np.array([red, green, blue]) / 255)).astype(np.uint8)
 
 
@@ -34,15 +34,15 @@ def distance(colouring: Colouring, palette: Palette) -> float:
     return float(palette.distance(colouring.ab[None], small))
 
 
-def test_a_palette_is_no_distance_from_its_own_picture(colorizer: Colorizer) -> None:
+def test_the_distance_of_a_palette_from_its_own_picture_is_small(colorizer: Colorizer) -> None:
     colouring, other = colorizer.colorize(gray(), 2, temperature=1.0)
     palette = Palette.of(colouring)
     assert distance(colouring, palette) < 0.5
     assert distance(other, palette) > 2
 
 
-def test_the_distance_between_even_tints_is_that_of_their_colours() -> None:
-    """Only ab differs, and by the same vector everywhere, so that any transport costs its square."""
+def test_the_distance_between_tints_is_that_of_their_colours() -> None:
+    """Only ab differs, by the same vector everywhere, so any transport costs its square."""
     lightness, ab = torch.rand(1, 8, 8) * 100, torch.randn(2, 8, 8)
     shift = torch.tensor([6.0, 8.0])[:, None, None]
     palette = Palette.of(Colouring(_photograph(lightness), ab, lambda: ((), 0.0)))
@@ -58,7 +58,7 @@ def _photograph(lightness: torch.Tensor):
 
 
 @pytest.mark.parametrize("colour", [(230, 180, 160), (150, 180, 230)])
-def test_a_reference_draws_its_colours_in(colorizer: Colorizer, colour: tuple[int, int, int]) -> None:
+def test_a_reference_moves_the_colours_towards_its_own(colorizer: Colorizer, colour: tuple[int, int, int]) -> None:
     palette = Palette.of(tinted(*colour))
     free = colorizer.colorize(gray(), 2, seed=3)
     steered = colorizer.colorize(gray(), 2, seed=3, steering=Steering(reference=palette))
@@ -103,13 +103,13 @@ def test_a_mask_that_does_not_fit_is_refused(colorizer: Colorizer) -> None:
 
 
 @pytest.mark.parametrize("keep", [np.ones((80, 120)), "all", None])
-def test_a_mask_that_is_none_is_refused(colorizer: Colorizer, keep: object) -> None:
+def test_a_mask_that_is_not_an_array_of_booleans_is_refused(colorizer: Colorizer, keep: object) -> None:
     (colouring,) = colorizer.colorize(gray())
     with pytest.raises(CinnError, match="array of booleans"):
         colorizer.redraw(colouring, keep)
 
 
-def test_the_way_between_colourings_is_even_and_ends_at_both(colorizer: Colorizer) -> None:
+def test_interpolation_is_even_and_ends_at_both_colourings(colorizer: Colorizer) -> None:
     first, second = colorizer.colorize(gray(), 2, temperature=0.8)
     way = colorizer.interpolate(first, second, 5)
     assert way[0] is first
@@ -120,7 +120,7 @@ def test_the_way_between_colourings_is_even_and_ends_at_both(colorizer: Colorize
     assert min(norms) > 0.9 * min(norms[0], norms[-1])
 
 
-def test_what_has_no_way_between_is_refused(colorizer: Colorizer) -> None:
+def test_colourings_of_different_photographs_are_not_interpolated(colorizer: Colorizer) -> None:
     (one,), (other,) = colorizer.colorize(gray()), colorizer.colorize(gray(80, 160))
     with pytest.raises(CinnError, match="different photographs"):
         colorizer.interpolate(one, other)

@@ -1,4 +1,4 @@
-"""Strokes and what is kept: on copies of any size, and beside all other wishes."""
+"""Strokes and kept regions: on copies of any size, and together with other constraints."""
 
 import itertools
 from pathlib import Path
@@ -26,7 +26,7 @@ def picture() -> np.ndarray:
     return (128 + 60 * np.sin(columns / 25) + 50 * np.cos(rows / 40)).astype(np.uint8)
 
 
-def test_a_stroke_covers_what_is_near_its_line() -> None:
+def test_a_stroke_covers_the_pixels_near_its_line() -> None:
     points, radius = [(5.0, 4.0), (30.0, 20.0), (30.0, 2.0)], 3.5
     along = np.concatenate([np.linspace(a, b, 2000) for a, b in itertools.pairwise(points)])
     rows, columns = np.mgrid[:24, :36]
@@ -39,7 +39,7 @@ def test_a_stroke_covers_what_is_near_its_line() -> None:
     )
 
 
-def test_strokes_over_a_photograph_cover_the_same_part_of_a_copy() -> None:
+def test_strokes_over_a_photograph_cover_the_same_region_of_a_copy() -> None:
     strokes = [Stroke(((100, 50), (300, 50)), 40), Stroke(((399, 199),))]
     large, small = (painted_region(strokes, (200, 400), size) for size in ((200, 400), (50, 100)))
     blocks = large.reshape(50, 4, 100, 4).mean((1, 3))
@@ -61,7 +61,7 @@ def test_hints_in_pixels_of_the_photograph_steer_a_smaller_copy(colorizer: Color
         colorizer.colorize(small, steering=Steering(hints=Hints.parse(["240,170=#c02020"])))
 
 
-def test_samples_of_a_seed_may_be_drawn_one_by_one_from_what_was_read_once(
+def test_samples_of_a_seed_can_be_drawn_one_by_one_from_an_encoded_photograph(
     colorizer: Colorizer, picture: np.ndarray
 ) -> None:
     together = colorizer.colorize(picture, 3, seed=5)
@@ -72,7 +72,7 @@ def test_samples_of_a_seed_may_be_drawn_one_by_one_from_what_was_read_once(
     assert last.settings == together[2].settings
 
 
-def test_what_is_kept_stays_in_every_sample_whatever_else_is_wished(colorizer: Colorizer, picture: np.ndarray) -> None:
+def test_a_kept_region_stays_in_every_sample_with_other_constraints(colorizer: Colorizer, picture: np.ndarray) -> None:
     (old,) = colorizer.colorize(picture, seed=1)
     region = np.zeros((180, 240), bool)
     region[:, :120] = True
