@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.controls import SEEDS
 from cinn_app.studio.language import tr
 
 __all__ = ["COMPUTING", "ONE_AT_A_TIME", "QUIET", "SAVE_FILE", "inform", "random_seed", "served", "warn"]
@@ -36,8 +35,8 @@ SAVE_FILE = """(file) => {
 
 
 def random_seed() -> int:
-    """Choose a seed at random."""
-    return random.randint(int(SEEDS.minimum), int(SEEDS.maximum))
+    """Choose a seed at random, of at most six digits: file names and captions show it."""
+    return random.randrange(1_000_000)
 
 
 def warn(error: CinnError) -> None:
