@@ -22,12 +22,12 @@ MAX_WAITING, MAX_WAITING_PER_PAGE = 100, 10
 MAX_REQUEST = 32 * 2**20
 
 FULL = later("Too many people are using the studio right now: try again in a minute.")
-TOO_MANY = later("You have asked for more than can be done at once: wait until the first answers are there.")
-DELETED = later("You were away for so long that your pictures have been deleted: give the photograph once more.")
-FOREIGN = later("This file is not one that was given to the studio: choose it anew.")
-TOO_LONG = later("This request is too long: give files by choosing or dropping them.")
-NOT_JSON = later("This request is not JSON: send what the page's own programs send.")
-DISK_FULL = later("The studio's disk is full: try a smaller file, or tell whoever runs the studio.")
+TOO_MANY = later("You have too many requests in the queue: wait for the first answers.")
+DELETED = later("Your pictures were deleted because the page was inactive for too long: upload the photograph again.")
+FOREIGN = later("This file was not uploaded to the studio: choose it again.")
+TOO_LONG = later("This request is too long: upload files by choosing or dropping them.")
+NOT_JSON = later("This request is not JSON: send it in the form that the page uses.")
+DISK_FULL = later("The studio's disk is full: try a smaller file, or contact the administrator.")
 # Routes that start a computation; their inputs are JSON.
 COMPUTING = ("queue/join", "run/", "api/", "call/", "stream/")
 

@@ -46,7 +46,7 @@ def warn(error: CinnError) -> None:
 
 def inform(sentence: str) -> None:
     """Show a remark on a result beside the page."""
-    gr.Info(html.escape(tr(sentence)), title=tr("To be known"))
+    gr.Info(html.escape(tr(sentence)), title=tr("Note"))
 
 
 def served(path: Path) -> dict[str, Any]:

@@ -20,24 +20,24 @@ from cinn_app.studio.language import later, listed, tr
 __all__ = ["ModelsApi", "ModelsTab", "card_text", "facts", "reference"]
 
 LEAD = later("""
-<p>Everything that this page shows is made by these models. Each is a single file with its weights, the recipe that made
-it and what was measured in training.</p>
+<p>These models make everything on this page. Each is a single file with its weights, its recipe and the figures of its
+training.</p>
 """)
 MORE = later("""
 <h2>Another model</h2>
-<p>A recipe says all that makes a model. One that you trained takes the place of the installed one of its kind:</p>
+<p>A recipe defines a model completely. A model that you trained replaces the installed one of its system:</p>
 <pre>cinn train models/NAME.toml
 cinn app --model checkpoints/NAME.safetensors</pre>
-<p>A system has its tab as soon as a model of it is installed.</p>
+<p>A system has a tab once a model of it is installed.</p>
 """)
 PROGRAMS = later("""
 <h2>For programs</h2>
-<p>All that the tabs do has a named endpoint, described <a href="gradio_api/openapi.json">in OpenAPI</a> and below.
-The link at the foot of the page shows the code that calls them.</p>
+<p>Everything that the tabs do has a named endpoint, described <a href="gradio_api/openapi.json">in OpenAPI</a> and
+below. The link at the bottom of the page shows code that calls them.</p>
 """)
-CARD = later("The whole card")
-IN_USE = later("<p>In use for {system}: it was asked for when the studio was started.</p>")
-FACTS = {"system": later("System"), "size": later("Size"), "licence": later("Licence"), "data": later("Learnt from")}
+CARD = later("Full model card")
+IN_USE = later("<p>In use for {system}: the studio was started with this model.</p>")
+FACTS = {"system": later("System"), "size": later("Size"), "licence": later("Licence"), "data": later("Trained on")}
 # Markdown: a picture, and a link to another page of the project, which the studio does not have.
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 PROJECT_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?://)[^)\s]+\)")
@@ -134,7 +134,7 @@ def reference(endpoint: Endpoint) -> str:
 
     parameters, results = ("".join(map(entry, values)) for values in (endpoint.parameters, endpoint.results))
     heading = f"<summary><b>/{endpoint.name}</b> {html.escape(endpoint.text)}</summary>"
-    return f"<details>{heading}<dl>{parameters}</dl>{tr('Gives')}<dl>{results}</dl></details>"
+    return f"<details>{heading}<dl>{parameters}</dl>{tr('Returns')}<dl>{results}</dl></details>"
 
 
 def card_text(card: Path) -> str:

@@ -19,8 +19,7 @@ from cinn_app.studio.room import rooms
 __all__ = ["build", "gradio_words"]
 
 TITLE = "cinn"
-# Opens the page in another language and keeps all else in the address. The work in progress is lost, so the script in
-# head.html asks first.
+# Opens the page in another language and keeps all else in the address. The work in progress is lost.
 CHANGE_LANGUAGE = """
 document.documentElement.lang = %s;
 element.addEventListener("click", (event) => {

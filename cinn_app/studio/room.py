@@ -19,7 +19,7 @@ __all__ = ["DeferredModel", "Room", "load_in_background", "load_models", "rooms"
 class Room:
     """A tab of the page, and its endpoints for programs.
 
-    The style sheet `tab.css` in the folder of the room is part of the page.
+    `tab.css` and `head.html` in the folder of the room, if there are any, are parts of the page's head.
 
     Attributes:
         title: of the tab, marked by :func:`cinn_app.studio.language.later`, as is the tagline.

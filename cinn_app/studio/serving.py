@@ -22,7 +22,7 @@ from cinn_app.studio.language import Listener
 from cinn_app.studio.metrics import Metrics, health
 from cinn_app.studio.page import build, gradio_words
 from cinn_app.studio.room import load_in_background, load_models
-from cinn_app.studio.theme import HEAD, styles, theme
+from cinn_app.studio.theme import heads, styles, theme
 
 __all__ = ["MAX_UPLOAD", "serve"]
 
@@ -90,7 +90,7 @@ def serve(
                 enable_monitoring=False,
                 theme=theme(),
                 css_paths=styles(),
-                head_paths=HEAD,
+                head_paths=heads(),
                 app_kwargs={
                     "middleware": [Middleware(Listener), guard],
                     "routes": [Route("/health", health), Route("/metrics", Metrics(clients).answer)],

@@ -1,4 +1,4 @@
-"""A strip of small pictures, one of which is the present one; a click or the Enter key goes to another."""
+"""A strip of small pictures to choose from with a click or the Enter key; one of them is the present one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ const fill = (button, entry) => {
     if (image.getAttribute("src") !== entry.picture.url) image.src = entry.picture.url;
     image.alt = "";
 };
-const show = () => {  // in the buttons that are there: one that is being pressed, or has the focus, must not go
+const show = () => {  // reuses the buttons: one that is pressed or has the focus must stay
     const entries = props.entries ?? [];
     while (list.children.length > entries.length) list.lastChild.remove();
     while (list.children.length < entries.length) list.append(document.createElement("button"));
@@ -34,7 +34,7 @@ const show = () => {  // in the buttons that are there: one that is being presse
 list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    props.value = Number(button.dataset.number);  // of many events gradio answers the last with the first one's data
+    props.value = Number(button.dataset.number);  // of several events gradio handles the last with the first one's data
     trigger("select");
 });
 watch(["entries"], show);
@@ -54,7 +54,7 @@ img { display: block; width: auto; height: 56px; max-width: 112px; margin: 0; bo
 
 
 class Entry(NamedTuple):
-    """A picture of the strip: the number it is chosen by, its file, what it is, and whether it is the present one."""
+    """A picture of the strip: its number, its file, its title, and whether it is the present one."""
 
     number: int
     picture: Path
@@ -63,7 +63,7 @@ class Entry(NamedTuple):
 
 
 class Strip:
-    """Lays the strip out in the page that is being built; its `box` has the event `select`, with a number as value."""
+    """Lays the strip out in the page that is being built; its `box` has an event `select` and a number as its value."""
 
     def __init__(self, label: str, elem_id: str) -> None:
         self.box = gr.HTML(
@@ -79,5 +79,5 @@ class Strip:
         )
 
     def show(self, entries: Sequence[Entry]) -> gr.HTML:
-        """Show other pictures."""
+        """Replace the pictures."""
         return gr.HTML(entries=[{**entry._asdict(), "picture": served(entry.picture)} for entry in entries])

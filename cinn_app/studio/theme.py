@@ -6,7 +6,7 @@ import gradio as gr
 
 from cinn_app.registry import room_folders
 
-__all__ = ["HEAD", "styles", "theme"]
+__all__ = ["heads", "styles", "theme"]
 
 # Fonts of the visitor's computer: none is downloaded.
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica"]
@@ -16,14 +16,20 @@ SUBDUED = "#706964"
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 HERE = Path(__file__).parent
-#: Parts of the page's head.
-HEAD = [HERE / "head.html", HERE / "access.html"]
+
+
+def heads() -> list[Path]:
+    """Return the parts of the page's HEAD: its own, and ``head.html`` of each room."""
+    return [HERE / "head.html", *_of_rooms("head.html")]
 
 
 def styles() -> list[Path]:
-    """Return the style sheets of the page and of its rooms."""
-    own = [HERE / "theme.css", HERE / "models_tab.css"]
-    return [*own, *(folder / "tab.css" for folder in room_folders() if (folder / "tab.css").is_file())]
+    """Return the style sheets: of the page, and ``tab.css`` of each room."""
+    return [HERE / "theme.css", HERE / "models_tab.css", *_of_rooms("tab.css")]
+
+
+def _of_rooms(name: str) -> list[Path]:
+    return [folder / name for folder in room_folders() if (folder / name).is_file()]
 
 
 def theme() -> gr.themes.Base:

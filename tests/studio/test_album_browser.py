@@ -159,7 +159,7 @@ def test_a_download_dropped_back_restores_the_session(
     page = open_studio()
     give(page, kept)
     coloured(page)
-    expect(page.locator("#notice")).to_contain_text("It was coloured here, and its settings are back.")
+    expect(page.locator("#notice")).to_contain_text("It was coloured here; its settings are restored.")
     expect(page.locator("#notice")).not_to_contain_text("in colour already")
     expect(page.locator("#heading")).to_contain_text("No. 4")
     expect(page.locator("#seed input")).to_have_value("71")

@@ -8,9 +8,8 @@ from PIL import Image
 
 from cinn_app import checkpoints
 from cinn_app.checkpoints import installed_models
-from cinn_app.studio.endpoints import describe
+from cinn_app.studio.endpoints import File, Line, Picture, describe
 from cinn_app.studio.models_tab import ModelsApi, card_text, facts, reference
-from cinn_app.systems.digits.studio.endpoints import DigitsApi
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_a_model_is_shown_with_its_figures_and_a_damaged_one_with_its_problem(ch
     for fact in (
         "<h2>digits <small>Random scrawls, for the tests</small></h2>",
         "<dt>Licence</dt><dd>CC0-1.0</dd>",
-        "<dt>Learnt from</dt><dd>noise</dd>",
+        "<dt>Trained on</dt><dd>noise</dd>",
         "<dt>Bits per dimension, held out</dt><dd>7.5</dd>",
     ):
         assert fact in told
@@ -75,11 +74,27 @@ def test_the_shipped_cards_have_their_pictures() -> None:
         assert card is not None and "data:image" in card_text(card) and "](../" not in card_text(card)
 
 
+def count(picture: Picture, label: int | None = None) -> tuple[File, Line]:
+    """Count the <things> in a picture.
+
+    Args:
+        picture: A photograph.
+        label: Of the things to count.
+
+    Returns:
+        map: Where they are.
+        report: Their number.
+    """
+    return picture, {"label": label}
+
+
 def test_an_endpoint_is_described_with_types_and_meanings() -> None:
-    told = reference(describe(DigitsApi.restyle.__get__(object())))
-    assert "<summary><b>/restyle</b> Read a handwritten digit" in told
-    assert "<dt><b>picture</b> filepath</dt><dd>A drawing or scan of one digit" in told
-    assert "<dt><b>label</b> int | None</dt>" in told and "<dt><b>report</b> dict(str, Any)</dt>" in told
+    described = reference(describe(count))
+    assert "<summary><b>/count</b> Count the &lt;things&gt; in a picture." in described
+    assert "<dt><b>picture</b> filepath</dt><dd>A photograph.</dd>" in described
+    assert "<dt><b>label</b> int | None</dt>" in described
+    assert "<dt><b>map</b> filepath</dt><dd>Where they are.</dd>" in described
+    assert "<dt><b>report</b> dict(str, Any)</dt><dd>Their number.</dd>" in described
 
 
 def test_the_tab_shows_models_cards_and_endpoints(open_studio) -> None:

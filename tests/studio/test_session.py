@@ -167,7 +167,7 @@ def test_errors_name_the_file_without_its_folder(colorizer: Colorizer, tmp_path:
 
 
 def test_a_download_of_a_deleted_photograph_is_refused(session: Session, tmp_path: Path) -> None:
-    with pytest.raises(CinnError, match=r"gone\.jpg is no longer here .*: give the photograph once more"):
+    with pytest.raises(CinnError, match=r"gone\.jpg has been deleted in the meantime: upload"):
         export(dataclasses.replace(session, upload=tmp_path / "gone.jpg"), 1.0)
 
 

@@ -1,4 +1,4 @@
-"""What the colorize tab does, for programs: each call has all that it needs and leaves nothing behind but files."""
+"""The colorizer's endpoints for programs: stateless, but for the files of their results."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ SeveralSamples = Annotated[int, Field(ge=2, le=16)]
 
 
 class ColorizeApi:
-    """The endpoints of a colorizer, which all clients and the page share.
+    """The endpoints of a colorizer, which clients and the page share.
 
-    Docstrings are what clients read, one line for each parameter.
+    Clients read the docstrings; each parameter has one line.
     """
 
     def __init__(self, colorizer: Colorizer) -> None:
@@ -33,7 +33,7 @@ class ColorizeApi:
         self.endpoints = (self.colorize, self.hint, self.reference, self.redraw, self.interpolate, self.uncertainty)
 
     def axes(self) -> list[str]:
-        """Name the axes of colour, the strongest first."""
+        """Return the names of the axes of colour, the strongest first."""
         return [axis.name for axis in self.colorizer.axes]
 
     def colorize(
@@ -50,12 +50,12 @@ class ColorizeApi:
 
         Args:
             picture: The photograph, of any size and format; only its light and shade are used.
-            samples: How many colourings to make, 1 to 16.
-            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
-            strength: How strong colours are, 0 (gray) to 2; 1 is as the model imagines them.
-            seed: The same seed gives the same colours, another one others.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
-            diverse: Draw four times as many, and keep those that differ most.
+            samples: Number of colourings, 1 to 16.
+            temperature: How much colours vary, 0 to 2; by default the model's own.
+            strength: How strong colours are, 0 (gray) to 2; 1 is as the model draws them.
+            seed: The same seed gives the same colours, another seed other colours.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            diverse: Draw four times as many, and keep the most different ones.
 
         Returns:
             pictures: The colourings at full resolution, in the photograph's format, with settings in the metadata.
@@ -78,15 +78,15 @@ class ColorizeApi:
         seed: Seed = 0,
         axes: Axes = None,
     ) -> tuple[File, Line]:
-        """Colour a photograph so that places have the colours you say; they spread to where they belong.
+        """Colour a photograph with given colours at some places, from where they spread over things.
 
         Args:
             picture: The photograph, of any size and format.
-            hints: Points as "X,Y=#RRGGBB", several apart by blanks, or the JSON of a hint file, with strokes and masks.
-            temperature: How boldly the other colours vary, 0 to 2; by default as the model was tuned.
+            hints: Points as "X,Y=#RRGGBB", separated by spaces, or the JSON of a hint file, with strokes and masks.
+            temperature: How much the other colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2; 1 meets the hints.
             seed: Another seed gives other colours where no hint is.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
 
         Returns:
             picture: The colouring at full resolution.
@@ -108,10 +108,10 @@ class ColorizeApi:
         Args:
             picture: The photograph, of any size and format.
             reference: The picture in colour.
-            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
-            seed: Another seed lays the colours out otherwise.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+            seed: Another seed distributes the colours differently.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
 
         Returns:
             picture: The colouring at full resolution.
@@ -130,16 +130,16 @@ class ColorizeApi:
         strength: Strength = 1.0,
         axes: Axes = None,
     ) -> tuple[File, Line]:
-        """Keep the colours of a region of one colouring, and draw the rest anew.
+        """Keep the colours of a region of one colouring, and redraw the rest.
 
         Args:
             picture: The photograph, of any size and format.
-            keep: A picture of the same size, white where colours stay and black where they are drawn anew.
-            seed: Of the colouring whose colours stay, as given to /colorize.
-            other_seed: Of the colours around them.
-            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            keep: A picture of the same size, white where colours stay and black where they are redrawn.
+            seed: Seed of the colouring to keep, as for /colorize.
+            other_seed: Seed of the colours around the region.
+            temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
 
         Returns:
             picture: The colouring at full resolution.
@@ -163,16 +163,16 @@ class ColorizeApi:
         strength: Strength = 1.0,
         axes: Axes = None,
     ) -> tuple[list[File], list[Line]]:
-        """Go from one colouring of a photograph to another in even steps.
+        """Interpolate between two colourings of a photograph in even steps.
 
         Args:
             picture: The photograph, of any size and format.
-            seed: Of the colouring to begin with, as given to /colorize.
-            other_seed: Of the colouring to end with.
-            count: How many colourings to make, both ends included, 2 to 16.
-            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
+            seed: Seed of the first colouring, as for /colorize.
+            other_seed: Seed of the last colouring.
+            count: Number of colourings, both ends included, 2 to 16.
+            temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
 
         Returns:
             pictures: The colourings at full resolution, from the first to the last.
@@ -198,10 +198,10 @@ class ColorizeApi:
 
         Args:
             picture: The photograph, of any size and format.
-            samples: How many colourings to compare, 2 to 16.
-            temperature: How boldly colours vary, 0 to 2; by default as the model was tuned.
-            seed: Of the colourings.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models names them.
+            samples: Number of colourings to compare, 2 to 16.
+            temperature: How much colours vary, 0 to 2; by default the model's own.
+            seed: Seed of the colourings.
+            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
 
         Returns:
             map: A gray picture of the photograph's size, black where colourings agree and white from 16 Lab units on.

@@ -1,5 +1,5 @@
-// The pad of hint_pad.py. Gradio gives: element, props, trigger, watch.
-// `drawn` is never changed in place: each change makes another one, and the old one goes to `past`.
+// The pad of hint_pad.py. gradio defines: element, props, trigger, watch.
+// `drawn` is never changed in place: each change creates a new value, and the old one goes to `past`.
 const one = (selector) => element.querySelector(selector);
 const board = one(".board"), picture = one(".picture"), lines = one("svg"), marks = one(".marks");
 const cursor = one(".cursor"), colour = one(".colour"), hex = one(".hex"), brush = one(".brush");
@@ -18,7 +18,7 @@ const place = (event) => {
                    (event.clientY - box.top) / box.height * scene.height]);
 };
 const radius = () => Math.round(side() * (mode === "keep" ? brush.value / 100 : 0.004));
-// A mask, which only a file can bring, has its mark at its first pixel, and stays where it is.
+// A mask, which only a file can have, has its mark at its first pixel and cannot be moved.
 const anchor = (hint) => hint.points?.[0] ?? [hint.runs[0][0] % scene.width, Math.floor(hint.runs[0][0] / scene.width)];
 const moved = (hint, [right, down]) => hint.points
     ? { ...hint, points: hint.points.map(([x, y]) => inside([x + right, y + down])) } : hint;
@@ -61,7 +61,7 @@ const show = () => {
     one(".clear").disabled = !drawn.hints.length && !drawn.keep.length;
     one(".redraw").disabled = !drawn.keep.length;
 };
-const tell = () => {
+const send = () => {
     props.value = drawn;
     trigger("input");
 };
@@ -71,7 +71,7 @@ const change = (next) => {
     drawn = next;
     if (chosen !== null && chosen >= drawn.hints.length) chosen = null;
     show();
-    tell();
+    send();
 };
 const step = (from, to) => {
     if (!from.length) return;
@@ -79,7 +79,7 @@ const step = (from, to) => {
     drawn = from.pop();
     chosen = null;
     show();
-    tell();
+    send();
 };
 const undo = () => step(past, future), redo = () => step(future, past);
 const add = (points) => change(mode === "keep"
@@ -97,7 +97,7 @@ const choose = (number) => {
     if (number !== null) colour.value = hex.value = drawn.hints[number].colour.toLowerCase();
     show();
 };
-const want = (value) => {
+const setColour = (value) => {
     colour.value = hex.value = value.toLowerCase();
     hex.removeAttribute("aria-invalid");
     if (chosen !== null && drawn.hints[chosen].colour !== colour.value)
@@ -116,24 +116,24 @@ const setMode = (name) => {
     show();
 };
 
-// The eyedropper: the browser's own where there is one, else the next click on the picture gives its colour.
+// The eyedropper of the browser, or else the next click on the picture picks the colour there.
 const pick = async () => {
     try {
-        if (window.EyeDropper) return want((await new EyeDropper().open()).sRGBHex);
+        if (window.EyeDropper) return setColour((await new EyeDropper().open()).sRGBHex);
     } catch (error) {
         if (error.name === "AbortError") return;
     }
     picking = true;
     board.classList.add("picking");
 };
-const take = ([x, y]) => {
+const pickAt = ([x, y]) => {
     const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
     [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
     pen.drawImage(picture, 0, 0);
     const spot = [(x + 0.5) / scene.width * canvas.width, (y + 0.5) / scene.height * canvas.height].map(Math.floor);
     const rgb = [...pen.getImageData(...spot, 1, 1).data.slice(0, 3)];
     stopPicking();
-    want("#" + rgb.map((channel) => channel.toString(16).padStart(2, "0")).join(""));
+    setColour("#" + rgb.map((channel) => channel.toString(16).padStart(2, "0")).join(""));
 };
 const stopPicking = () => {
     picking = false;
@@ -145,7 +145,7 @@ board.addEventListener("pointerdown", (event) => {
     event.preventDefault();
     const here = place(event), number = event.target.dataset.number;
     cursor.hidden = true;
-    if (picking) return take(here);
+    if (picking) return pickAt(here);
     board.setPointerCapture(event.pointerId);
     (event.target.closest(".marks button") ?? board).focus({ preventScroll: true });
     if (number === undefined) stroke = [here];
@@ -200,7 +200,7 @@ board.addEventListener("keydown", (event) => {
     } else if (number !== undefined && (event.key === "Enter" || event.key === " ")) {
         choose(Number(number) === chosen ? null : Number(number));
     } else if (event.key === "Enter" || event.key === " ") {
-        if (pointer && !cursor.hidden) picking ? take(pointer) : add([pointer]);
+        if (pointer && !cursor.hidden) picking ? pickAt(pointer) : add([pointer]);
         else point([scene.width / 2, scene.height / 2]);
     } else if (event.key === "Escape") {
         stopPicking();
@@ -233,11 +233,11 @@ element.querySelectorAll("[data-mode][role=radio]").forEach((button) => {
     });
 });
 colour.addEventListener("input", () => { hex.value = colour.value; });
-colour.addEventListener("change", () => want(colour.value));
+colour.addEventListener("change", () => setColour(colour.value));
 hex.addEventListener("change", () => {
     const [, digits] = hex.value.trim().match(/^#?([0-9a-f]{6}|[0-9a-f]{3})$/i) ?? [];
     hex.setAttribute("aria-invalid", !digits);
-    if (digits) want("#" + (digits.length === 6 ? digits : digits.replace(/./g, "$&$&")));
+    if (digits) setColour("#" + (digits.length === 6 ? digits : digits.replace(/./g, "$&$&")));
 });
 one(".dropper").addEventListener("click", pick);
 one(".undo").addEventListener("click", undo);
@@ -245,7 +245,7 @@ one(".redo").addEventListener("click", redo);
 one(".remove").addEventListener("click", remove);
 one(".clear").addEventListener("click", () => { chosen = null; change(NOTHING); });
 one(".redraw").addEventListener("click", () => trigger("redraw"));
-// What lies over the picture, on demand and one at a time: the photograph as it was, or where the four differ.
+// One of these may cover the picture: the original photograph, or the map of where the four differ.
 const showOver = (wanted) => {
     for (const button of element.querySelectorAll(".shows")) {
         const name = button.dataset.over, shown = wanted === name, over = one(".over." + name);
@@ -259,27 +259,27 @@ const shownOver = () => one(".shows[aria-pressed=true]")?.dataset.over;
 for (const button of element.querySelectorAll(".shows"))
     button.addEventListener("click", () => showOver(shownOver() === button.dataset.over ? null : button.dataset.over));
 
-// From the server: another picture of the same photograph, another photograph, or hints from a file.
-const come = () => {
-    const next = props.scene, given = props.value?.hints ? props.value : NOTHING;
+// The server sends another picture of the same photograph, another photograph, or hints from a file.
+const receive = () => {
+    const next = props.scene, value = props.value?.hints ? props.value : NOTHING;
     if (!next) return;
     if (next.photograph !== scene?.photograph) {
-        // What was drawn on the last one may still be the value: scene and value come one after the other. So the
-        // scene says what is on it already.
-        drawn = scene ? next.drawn ?? NOTHING : given;
+        // `value` may still be the drawing on the last photograph, since scene and value arrive one after the other. So
+        // the scene has the drawing on its own photograph.
+        drawn = scene ? next.drawn ?? NOTHING : value;
         [past, future, chosen, stroke, moving, pointer] = [[], [], null, null, null, null];
         cursor.hidden = true;
-    } else if (JSON.stringify(given) !== JSON.stringify(drawn)) {
+    } else if (JSON.stringify(value) !== JSON.stringify(drawn)) {
         past.push(drawn);
-        [drawn, future, chosen] = [given, [], null];
+        [drawn, future, chosen] = [value, [], null];
     }
-    // While the others are still to be drawn there is no new map yet.
+    // A preview comes without a map; the old one stays until the others are drawn.
     scene = next.photograph === scene?.photograph ? { ...next, map: next.map ?? scene.map } : next;
     board.style.setProperty("--ratio", scene.width / scene.height);
     picture.src = scene.picture.url;
     showOver(shownOver());
     show();
 };
-watch(["scene", "value"], come);
+watch(["scene", "value"], receive);
 setMode("hint");
-come();
+receive();

@@ -22,17 +22,17 @@ from cinn_app.systems.colorization.studio.session import Session
 __all__ = ["Drawn", "HintPad", "to_payload"]
 
 BOARD = later(
-    "The photograph. Arrow keys move a cursor, Enter puts a mark there. Tab goes to the marks, which arrow keys move "
-    "and Delete removes."
+    "The photograph. Arrow keys move a cursor, Enter sets a hint there. Tab goes to the hints; arrow keys move a hint, "
+    "Delete removes it."
 )
 POINTING = later(
-    "Choose a colour, then click a thing or draw a short stroke on it. Only hue and vividness count: light and shade "
-    "stay the photograph's."
+    "Choose a colour, then click a thing or draw a short stroke on it. Only hue and vividness count; light and shade "
+    "stay those of the photograph."
 )
-KEEPING = later("Paint over what is right, then draw the rest anew.")
+KEEPING = later("Paint over what is right, then redraw the rest.")
 DIFFERING = later("Bright where the four disagree most: there the photograph leaves the colour open, and a hint helps.")
 HERE = Path(__file__).parent
-DAMAGED = later("What was drawn on the picture cannot be read: clear it, and point once more.")
+DAMAGED = later("The drawing on the picture cannot be read: clear it, and draw again.")
 
 
 class Drawn(NamedTuple):
@@ -112,28 +112,28 @@ def to_payload(hints: Hints, drawn: Any = None) -> dict[str, Any]:
 def _markup() -> str:
     return f"""
 <div class="tools" role="toolbar" aria-label="{tr("Tools")}">
-  <div class="modes" role="radiogroup" aria-label="{tr("What the pointer does")}">
+  <div class="modes" role="radiogroup" aria-label="{tr("Pointer mode")}">
     <button type="button" role="radio" data-mode="hint" aria-checked="true">{tr("Point at colours")}</button>
-    <button type="button" role="radio" data-mode="keep" aria-checked="false">{tr("Keep a part")}</button>
+    <button type="button" role="radio" data-mode="keep" aria-checked="false">{tr("Keep a region")}</button>
   </div>
   <div class="hint-tools">
     <input type="color" class="colour" value="#b0412e" aria-label="{tr("Wanted colour")}" title="{tr("Wanted colour")}">
     <input type="text" class="hex" value="#b0412e" maxlength="7" spellcheck="false"
       aria-label="{tr("Wanted colour as #RRGGBB")}">
-    <button type="button" class="dropper" title="{tr("Take a colour from the picture or the screen")}">
+    <button type="button" class="dropper" title="{tr("Pick a colour from the picture or the screen")}">
       {tr("Eyedropper")}</button>
   </div>
   <div class="keep-tools" hidden>
     <label>{tr("Brush")}
       <input type="range" class="brush" min="1" max="20" value="6" aria-label="{tr("Size of the brush")}"></label>
-    <button type="button" class="redraw" disabled>{tr("Draw the rest anew")}</button>
+    <button type="button" class="redraw" disabled>{tr("Redraw the rest")}</button>
   </div>
   <div class="history">
     <button type="button" class="undo" title="{tr("Undo (Ctrl+Z)")}"
       aria-label="{tr("Undo")}" disabled>&#8630;</button>
     <button type="button" class="redo" title="{tr("Redo (Ctrl+Shift+Z)")}"
       aria-label="{tr("Redo")}" disabled>&#8631;</button>
-    <button type="button" class="remove" title="{tr("Remove the chosen mark (Delete)")}"
+    <button type="button" class="remove" title="{tr("Remove the selected hint (Delete)")}"
       disabled>{tr("Remove")}</button>
     <button type="button" class="clear" disabled>{tr("Clear")}</button>
   </div>
@@ -141,7 +141,7 @@ def _markup() -> str:
 <div class="board" tabindex="0" role="application"
   aria-label="{tr(BOARD)}">
   <img class="picture" alt="{tr("The chosen colouring")}" draggable="false">
-  <img class="over gray" alt="{tr("The photograph as it was")}" draggable="false" hidden>
+  <img class="over gray" alt="{tr("The original photograph")}" draggable="false" hidden>
   <img class="over map" alt="{tr("Where the four differ")}" draggable="false" hidden>
   <svg aria-hidden="true"></svg>
   <div class="marks"></div>
@@ -150,7 +150,7 @@ def _markup() -> str:
 <div class="below">
   <p class="hint-tools">{tr(POINTING)}</p>
   <p class="keep-tools" hidden>{tr(KEEPING)}</p>
-  <button type="button" class="shows" data-over="gray" aria-pressed="false">{tr("Show it as it was")}</button>
+  <button type="button" class="shows" data-over="gray" aria-pressed="false">{tr("Show the original")}</button>
   <button type="button" class="shows" data-over="map" aria-pressed="false">{tr("Show where the four differ")}</button>
   <p class="differing" hidden>{tr(DIFFERING)}</p>
 </div>

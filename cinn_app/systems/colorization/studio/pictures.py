@@ -76,9 +76,7 @@ def save_whole(upload: Path, colouring: Colouring, path: Path, strength: float) 
         CinnError: as :func:`export`.
     """
     if not upload.exists():
-        raise CinnError(
-            "{name} is no longer here after so long a time: give the photograph once more.", name=upload.name
-        )
+        raise CinnError("{name} has been deleted in the meantime: upload the photograph again.", name=upload.name)
     colouring.on(read_upload(upload)).save(path, strength, source=upload)
 
 

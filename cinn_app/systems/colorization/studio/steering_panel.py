@@ -29,11 +29,11 @@ LABELS = {
     "more vivid": later("Paler to more vivid"),
 }
 REFERENCE = later("<h3>The colours of another picture</h3>")
-NO_REFERENCE = later("Your photographs take on the mood of a picture that you give, or of a colouring that you chose.")
+NO_REFERENCE = later("Your photographs take on the mood of a picture that you upload, or of the chosen colouring.")
 FOR_NEXT, FROM = later("For the next photographs: <b>{name}</b>"), later("From <b>{name}</b>")
-NO_PHOTOGRAPH = later("There is no photograph yet: give one first.")
+NO_PHOTOGRAPH = later("There is no photograph yet: upload one first.")
 NO_HINTS = later("There are no hints to save yet: choose a colour and click on the picture first.")
-NO_STROKES = later("Nothing is marked to be kept yet: paint over what is right first.")
+NO_STROKES = later("No region is painted yet: paint over what is right first.")
 
 
 class SteeringPanel:
@@ -75,8 +75,8 @@ class SteeringPanel:
                 elem_id="reference-picture",
             )
             with gr.Column(min_width=200):
-                self.take = gr.Button(tr("Take those of the chosen colouring"), size="sm", elem_id="take-reference")
-                self.leave = gr.Button(tr("Colour without them"), size="sm", visible=False, elem_id="leave-reference")
+                self.take = gr.Button(tr("Use the chosen colouring"), size="sm", elem_id="take-reference")
+                self.leave = gr.Button(tr("Stop using them"), size="sm", visible=False, elem_id="leave-reference")
 
     def _lay_out_files(self) -> None:
         gr.HTML(tr("<h3>Hints in a file</h3>"))

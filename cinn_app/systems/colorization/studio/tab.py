@@ -27,7 +27,7 @@ from cinn_app.systems.colorization.studio.texts import EMPTY, HELP, failed, open
 __all__ = ["ColorizeTab"]
 
 UPLOAD = later("Drop or paste photographs\nor click to choose")
-TOO_MANY = later("Of {given} files the first {taken} were taken.")
+TOO_MANY = later("Only the first {taken} of {given} files were added.")
 # On a phone the results are below the fold.
 SCROLL_TO_RESULTS = """() => {
     const results = document.querySelector("#results");
@@ -83,7 +83,7 @@ class ColorizeTab:
         self.pictures = ResultsPanel()
         with gr.Row(elem_id="controls"):
             self.vividness = VIVIDNESS.slider(
-                step=0.05, label=tr("Vividness"), info=tr("0 gray, 1 as imagined"), elem_id="vividness"
+                step=0.05, label=tr("Vividness"), info=tr("0 is gray, 1 as drawn"), elem_id="vividness"
             )
             usually = tr("usually {usual:g}", usual=self.ranges.variety.default)
             self.variety = self.ranges.variety.slider(step=0.05, label=tr("Variety"), info=usually, elem_id="variety")
@@ -246,7 +246,7 @@ class ColorizeTab:
                     yield self.pictures.preview(preview, controls.vividness)
             else:
                 preview = session
-            progress(0.1, tr("Imagining four colourings"))
+            progress(0.1, tr("Drawing four colourings"))
             complete = preview.draw(*draw, steering)
             if complete is session:
                 return

@@ -16,39 +16,39 @@ __all__ = ["EMPTY", "HELP", "UNFOLD", "caption", "constraints", "details", "fail
 
 EMPTY = later("""
 <h2>See it in colour</h2>
-<p>Nobody knows which colours a gray photograph had. So you get <b>four plausible answers</b> and choose.</p>
+<p>A gray photograph does not say which colours were there. You get <b>four plausible answers</b> and choose.</p>
 <ol>
-  <li><b>Give a photograph</b> of any size and shape, or try one of the samples.</li>
+  <li><b>Upload a photograph</b> of any size and shape, or try one of the samples.</li>
   <li><b>Pick the colouring</b> that you like best. None of them? Roll the dice.</li>
-  <li><b>Compare and keep it</b> at full size, as vivid as you want it.</li>
+  <li><b>Compare and download it</b> at full size, as vivid as you want it.</li>
 </ol>
 """)
 HELP = later("""
-**Bits/dim** tell how likely the model finds a colouring. Fewer are more likely, but likely colours are only the usual
-ones, not always the right ones.
+**Bits/dim** say how likely the model finds a colouring. Fewer are more likely, but likely colours are the usual ones,
+not always the right ones.
 
-**Vividness** makes the same colours weaker or stronger. Light and shade always stay those of your photograph.
+**Vividness** makes the same colours weaker or stronger. Light and shade are always those of your photograph.
 
-**Variety** lets the four differ more from each other: it is the temperature of sampling. Too much gets garish.
+**Variety** lets the four differ more from each other: it is the temperature of sampling. Too much looks garish.
 
-**Steering** asks for more: sliders move all colours, clicks say which colour a thing has, another picture lends its
-mood, and what is painted over stays while the rest is drawn anew.
+**Steering** gives you control: sliders shift all colours, clicks set the colour of a thing, another picture lends its
+mood, and a painted region stays while the rest is redrawn.
 
-**Where the four differ** is where the photograph alone does not tell its colours.
+**Where the four differ**, the photograph alone does not determine the colours.
 
 The same **seed** with the same variety gives the same colours again.
 """)
-RESTORED = later("It was coloured here, and its settings are back.")
-PARTLY_RESTORED = later("It was coloured here, and its settings are back, but for {lacks}.")
+RESTORED = later("It was coloured here; its settings are restored.")
+PARTLY_RESTORED = later("It was coloured here; its settings are restored, except for {missing}.")
 #: What cannot be restored.
 MISSING = {
-    "weights": later("the model's weights, which were others"),
-    "reference": later("the picture whose colours it took on"),
-    "kept": later("the part that was kept"),
+    "weights": later("the model's weights, which have changed"),
+    "reference": later("the picture that lent its colours"),
+    "kept": later("the region that was kept"),
     "hints": later("the hints, which do not fit its size"),
-    "axes": later("an axis that this model has not got"),
-    "temperature": later("a temperature of its own for each scale"),
-    "range": later("what lies beyond the controls"),
+    "axes": later("an axis that this model lacks"),
+    "temperature": later("different temperatures for each scale"),
+    "range": later("values outside the range of the controls"),
 }
 RANKS = (
     later("most likely of the four"),
@@ -58,16 +58,16 @@ RANKS = (
 )
 ROWS = {
     "seed": later("Seed"),
-    "sample": later("Sample of the seed, from 0"),
+    "sample": later("Sample number, from 0"),
     "temperature": later("Temperatures, fine to coarse"),
     "axes": later("Steps along axes"),
     "hints": later("Hints"),
     "reference": later("Palette of another picture"),
-    "kept": later("Part that was kept"),
+    "kept": later("Region that was kept"),
     "model": later("Model"),
     "weights": later("Weights"),
 }
-REFERENCE, REGION = later("colours of another picture"), later("a part kept")
+REFERENCE, REGION = later("colours of another picture"), later("a region kept")
 #: A script: the details stay open when they are replaced.
 UNFOLD = """
 let open = false;
@@ -85,7 +85,7 @@ def opened(one: Opened) -> gr.HTML:
     warnings: list[str] = list(one.session.large.warnings)
     if one.missing is not None:
         missing = listed([tr(MISSING[name]) for name in one.missing])
-        restored = tr(PARTLY_RESTORED, lacks=missing) if missing else tr(RESTORED)
+        restored = tr(PARTLY_RESTORED, missing=missing) if missing else tr(RESTORED)
         warnings = [restored, *(warning for warning in warnings if warning != IN_COLOUR)]
     name = one.session.upload.name
     named = tr("{name}, {width:,} x {height:,} pixels.", name=name, width=width, height=height)
