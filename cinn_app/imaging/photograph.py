@@ -1,8 +1,7 @@
-"""From a picture file, of any kind, to the lightness that is to be coloured."""
+"""Photographs: from a picture file of any kind to the lightness that will be coloured."""
 
 import dataclasses
 import functools
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,51 +14,50 @@ from cinn_app.imaging.geodesic import GeodesicGrid
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
 from cinn_app.imaging.sources import PictureFile, opened_picture
+from cinn_app.messages import Message
 
-__all__ = [
-    "IN_COLOUR",
-    "ImageSource",
-    "Photograph",
-    "ToneCount",
-    "decode_photograph",
-    "read_photograph",
-    "read_preview",
-    "shrink_photograph",
-]
+__all__ = ["IN_COLOUR", "ImageSource", "Photograph", "read_photograph", "read_preview", "shrink_photograph"]
 
-#: What is said of a photograph in colour.
-IN_COLOUR = "It is in colour already; only its lightness is used."
+#: The warning about a photograph in colour.
+IN_COLOUR = Message("It is in colour already; only its lightness is used.")
 
 ImageSource = PictureFile | np.ndarray
 
-# A picture whose chroma is below this many Lab units on average is gray, whatever channels its file has.
+# A picture with a mean chroma below this many Lab units is gray, even if its file has colour channels.
 GRAY_CHROMA = 1.0
+# Levels of lightness at which the colours of a print are compared.
+TONE_LEVELS = 32
+# In a toned print the root mean square of the residual chroma (Lab units) is at most a quarter of the mean chroma. The
+# bound is at least LEAST_RESIDUAL, which noise reaches, and at most MOST_RESIDUAL, which eyes see. Of 300 colour
+# photographs 3% fall below (misty, or of one hue); of 40 gray ones toned brown, saved as JPEG and yellowed unevenly by
+# up to 30% all do.
+RESIDUAL_SHARE, LEAST_RESIDUAL, MOST_RESIDUAL = 0.25, 3.0, 6.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Photograph:
-    """An upright picture, ready to be coloured.
+    """An upright picture.
 
     Attributes:
         lightness: float32 `(1, height, width)`, CIE L in 0..100.
-        ab: float32 `(2, height, width)`, the picture's own chroma; None if it was not asked for or the file
-            has no colour channels.
+        ab: float32 `(2, height, width)`, the picture's own chroma; None if it was not asked for or the file has no
+            colour channels.
         alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
-        metadata: what the output file should carry on.
-        warnings: sentences that a user should see, such as that only the first frame is used.
-        original: size and geodesic grid of the photograph that this one is a smaller copy of; None if it is none.
+        metadata: what to copy to the output file.
+        warnings: sentences for the user, for example that only the first frame is used.
+        original: size and geodesic grid of the photograph that this is a smaller copy of, if it is one.
     """
 
     lightness: Tensor
     ab: Tensor | None = None
     alpha: np.ndarray | None = None
-    metadata: PictureMetadata = field(default_factory=PictureMetadata)
-    warnings: tuple[str, ...] = ()
+    metadata: PictureMetadata = dataclasses.field(default_factory=PictureMetadata)
+    warnings: tuple[Message, ...] = ()
     original: GeodesicGrid | None = None
 
     @property
     def colours(self) -> Tensor | None:
-        """Its own chroma `ab`, if that was kept and the picture is not gray."""
+        """The picture's own chroma `ab`, if it was kept and the picture is not gray."""
         return None if self.ab is None or self.ab.norm(dim=0).mean() < GRAY_CHROMA else self.ab
 
     @property
@@ -69,7 +67,7 @@ class Photograph:
 
     @property
     def full_size(self) -> tuple[int, int]:
-        """Height and width of the photograph itself, in whose pixels places are given, whatever copy of it this is."""
+        """Height and width of the original photograph, in whose pixels places are given."""
         return self.original.size if self.original else self.size
 
     @functools.cached_property
@@ -82,108 +80,34 @@ def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograp
     """Read a picture: upright, through its colour profile, in full precision, with alpha and metadata.
 
     Args:
-        source: a path, the bytes of a file, an open binary file, a Pillow picture, or an array
-            (`pixels_of_array` says which).
-        keep_colour: keep the picture's own chroma in `ab`, at twice the lightness's memory; for evaluation.
+        source: a path, the bytes of a file, an open binary file, a Pillow picture, or an array (see
+            `pixels_of_array`).
+        keep_colour: keep the picture's own chroma in `ab`, which takes twice the lightness's memory; for evaluation.
 
     Raises:
-        ImageError: the picture is missing, no picture, damaged or too large; the message is one sentence that
-            names the file and says what to do.
+        ImageError: if the picture is missing, unreadable, damaged or too large; one sentence that names the file and
+            says what to do.
     """
     if isinstance(source, np.ndarray):
         return _photograph(pixels_of_array(source), PictureMetadata(), (), keep_colour)
     with opened_picture(source) as image:
-        return decode_photograph(image, keep_colour)
+        return _decode(image, keep_colour)
 
 
-def decode_photograph(image: Image.Image, keep_colour: bool = False) -> Photograph:
-    """Decode what :func:`opened_picture` has opened, inside its block."""
-    warnings = _frames_left_out(image)  # before decoding: counting frames moves through the file
-    image.load()
-    warnings += _turn_upright(image)
-    return _photograph(pixels_of_image(image), read_metadata(image), warnings, keep_colour)
+def read_preview(source: PictureFile, longer_side: int) -> Photograph:
+    """Read a picture at a smaller size, `longer_side` pixels; a large JPEG is decoded only in part.
 
-
-def _photograph(pixels: Pixels, metadata: PictureMetadata, warnings: tuple[str, ...], keep_colour: bool) -> Photograph:
-    """Convert to Lab by bands of rows, so that the memory peaks at little more than the result."""
-    height, width = pixels.values.shape[:2]
-    coloured = pixels.values.ndim == 3
-    lightness = torch.empty(1, height, width)
-    ab = torch.empty(2, height, width) if coloured and keep_colour else None
-    tone = ToneCount()
-    for rows in row_tiles(height, width):
-        lab = rgb_to_lab(_rgb(pixels.values[rows]))
-        lightness[:, rows] = lab[:1].clamp(0, 100)
-        if coloured:
-            tone.add(lab)
-        if ab is not None:
-            ab[:, rows] = lab[1:]
-    warnings += pixels.warnings
-    if coloured and tone.coloured:
-        warnings += (IN_COLOUR,)
-    return Photograph(lightness, ab, pixels.alpha, metadata, warnings)
-
-
-def _rgb(values: np.ndarray) -> Tensor:
-    """Bring gray `(height, width)` or RGB `(height, width, 3)` to float32 `(3, height, width)` in 0..1."""
-    scale = 255 if values.dtype == np.uint8 else 1
-    rgb = torch.tensor(values, dtype=torch.float32) / scale
-    return rgb.expand(3, -1, -1) if rgb.ndim == 2 else rgb.movedim(-1, 0)
-
-
-def _turn_upright(image: Image.Image) -> tuple[str, ...]:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # Pillow raises anything at all on damaged blocks
-        return ("Its EXIF block is damaged; the picture may lie on its side.",)
-    return ()
-
-
-def _frames_left_out(image: Image.Image) -> tuple[str, ...]:
-    frames = getattr(image, "n_frames", 1)
-    if frames == 1 or image.format == "MPO":  # a camera's JPEG with previews behind the photograph
-        return ()
-    kind = "pages" if image.format == "TIFF" else "frames"
-    return (f"Only the first of {frames} {kind} is used.",)
-
-
-LEVELS = 32
-# In a toned print the root mean square of what is left over (Lab units) is at most a quarter of the mean chroma, and
-# never less than the first bound, which noise reaches, or more than the second, which eyes see. Of 300 colour
-# photographs 3% fall below (misty, or of one hue); of 40 gray ones toned brown, saved as JPEG and yellowed unevenly
-# by up to 30% all do.
-SHARE, LEAST, MOST = 0.25, 3.0, 6.0
-
-
-class ToneCount:
-    """Sums over the pixels of a picture that arrives in bands."""
-
-    def __init__(self) -> None:
-        self._sums = torch.zeros(4, LEVELS, dtype=torch.float64)  # per level of L: pixels, a, b, a² + b²
-        self._chroma = 0.0
-
-    def add(self, lab: Tensor) -> None:
-        """Count the pixels of a band, Lab `(3, rows, width)`."""
-        lightness, a, b = lab.flatten(1)
-        square = a.square() + b.square()
-        level = (lightness * (LEVELS / 100)).long().clamp(0, LEVELS - 1)
-        for row, weight in enumerate((torch.ones_like(a), a, b, square)):
-            self._sums[row] += torch.bincount(level, weight, minlength=LEVELS)
-        self._chroma += square.sqrt().sum().item()
-
-    @property
-    def coloured(self) -> bool:
-        """Whether pixels of one lightness differ in colour."""
-        pixels, a, b, square = self._sums
-        left_over = (square - (a.square() + b.square()) / pixels.clamp(min=1)).sum() / pixels.sum()
-        allowed = min(max(SHARE * self._chroma / pixels.sum().item(), LEAST), MOST)
-        return left_over.clamp(min=0).sqrt().item() > allowed
+    Raises:
+        ImageError: as :func:`read_photograph`.
+    """
+    with opened_picture(source) as image:
+        image.draft(None, (2 * longer_side, 2 * longer_side))
+        return shrink_photograph(_decode(image), longer_side)
 
 
 def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
-    """Give a copy whose longer side has at most so many pixels, without chroma; one that is small enough stays.
+    """Return a copy without chroma, `longer_side` pixels long; a photograph that is small enough is returned itself.
 
-    >>> from cinn_app.imaging import read_photograph
     >>> shrink_photograph(read_photograph(np.full((300, 900), 128, np.uint8)), 90).size
     (30, 90)
     """
@@ -200,12 +124,84 @@ def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
     )
 
 
-def read_preview(source: PictureFile, longer_side: int) -> Photograph:
-    """Read a picture for a quick look at so many pixels: of a large JPEG only a part is decoded.
+def _decode(image: Image.Image, keep_colour: bool = False) -> Photograph:
+    """Decode a picture inside the block of :func:`opened_picture`."""
+    warnings = _unused_frames(image)  # before decoding: counting frames moves through the file
+    image.load()
+    warnings += _turn_upright(image)
+    return _photograph(pixels_of_image(image), read_metadata(image), warnings, keep_colour)
 
-    Raises:
-        ImageError: as :func:`read_photograph`.
+
+def _photograph(
+    pixels: Pixels, metadata: PictureMetadata, warnings: tuple[Message, ...], keep_colour: bool
+) -> Photograph:
+    """Convert to Lab in tiles, which needs little more memory than the result."""
+    height, width = pixels.values.shape[:2]
+    coloured = pixels.values.ndim == 3
+    lightness = torch.empty(1, height, width)
+    ab = torch.empty(2, height, width) if coloured and keep_colour else None
+    tones = ToneStatistics()
+    for rows in row_tiles(height, width):
+        lab = rgb_to_lab(_rgb(pixels.values[rows]))
+        lightness[:, rows] = lab[:1].clamp(0, 100)
+        if coloured:
+            tones.add(lab)
+        if ab is not None:
+            ab[:, rows] = lab[1:]
+    warnings += pixels.warnings
+    if coloured and tones.in_colour:
+        warnings += (IN_COLOUR,)
+    return Photograph(lightness, ab, pixels.alpha, metadata, warnings)
+
+
+def _rgb(values: np.ndarray) -> Tensor:
+    """Convert gray `(height, width)` or RGB `(height, width, 3)` to float32 `(3, height, width)` in 0..1."""
+    scale = 255 if values.dtype == np.uint8 else 1
+    rgb = torch.tensor(values, dtype=torch.float32) / scale
+    return rgb.expand(3, -1, -1) if rgb.ndim == 2 else rgb.movedim(-1, 0)
+
+
+def _turn_upright(image: Image.Image) -> tuple[Message, ...]:
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # on damaged blocks Pillow may raise anything
+        return (Message("Its EXIF block is damaged; the picture may lie on its side."),)
+    return ()
+
+
+def _unused_frames(image: Image.Image) -> tuple[Message, ...]:
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format == "MPO":  # a camera's JPEG with previews behind the photograph
+        return ()
+    kind = Message("pages") if image.format == "TIFF" else Message("frames")
+    return (Message("Only the first of {number} {kind} is used.", number=frames, kind=kind),)
+
+
+class ToneStatistics:
+    """Statistics that distinguish a photograph in colour from a toned print: sepia, cyanotype, yellowed paper.
+
+    In a toned print the colour follows from the lightness: brown shadows, cream highlights. So the criterion is not
+    chroma, but the residual chroma after subtracting the mean colour of each level of lightness. The pixels of a
+    picture are added tile by tile.
     """
-    with opened_picture(source) as image:
-        image.draft(None, (2 * longer_side, 2 * longer_side))
-        return shrink_photograph(decode_photograph(image), longer_side)
+
+    def __init__(self) -> None:
+        self._sums = torch.zeros(4, TONE_LEVELS, dtype=torch.float64)  # per level of L: pixels, a, b, a² + b²
+        self._chroma = 0.0
+
+    def add(self, lab: Tensor) -> None:
+        """Add the pixels of a tile, Lab `(3, rows, width)`."""
+        lightness, a, b = lab.flatten(1)
+        square = a.square() + b.square()
+        level = (lightness * (TONE_LEVELS / 100)).long().clamp(0, TONE_LEVELS - 1)
+        for row, weight in enumerate((torch.ones_like(a), a, b, square)):
+            self._sums[row] += torch.bincount(level, weight, minlength=TONE_LEVELS)
+        self._chroma += square.sqrt().sum().item()
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether pixels of the same lightness differ in colour."""
+        pixels, a, b, square = self._sums
+        residual = (square - (a.square() + b.square()) / pixels.clamp(min=1)).sum() / pixels.sum()
+        bound = min(max(RESIDUAL_SHARE * self._chroma / pixels.sum().item(), LEAST_RESIDUAL), MOST_RESIDUAL)
+        return residual.clamp(min=0).sqrt().item() > bound
