@@ -227,7 +227,7 @@ class TrainingBar(RichProgressBar):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write a line."""
         super().on_validation_end(trainer, pl_module)
-        if trainer.training:
+        if trainer.state.fn == "fit":
             measured = {name: f"{float(trainer.callback_metrics[name]):.3f}" for name in self.shown}
             values = (measured | self.get_metrics(trainer, pl_module)).items()
             line = ", ".join(f"{name} {value}" for name, value in values)

@@ -1,6 +1,7 @@
 """A system of another package: every part of the program knows it, and no shared file names it."""
 
 import logging
+import re
 import shutil
 import sys
 import tomllib
@@ -81,9 +82,13 @@ def train_points(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Train the toy system on the command line, where models are installed."""
     Path("points.toml").write_text(RECIPE)
     monkeypatch.setattr(checkpoints, "shipped_checkpoints", lambda: Path("checkpoints").absolute())
+    monkeypatch.setattr("cinn_app.training.run.STEPS_BETWEEN_CHECKS", 20)
     result = cinn("train", "points.toml", "--device", "cpu")
     assert result.code == 0, result.err
     assert "Nats, held out: " in result.out and "Training on cpu in " in result.out
+    assert re.search(
+        r"^step 20, nats \d\.\d+, held-out nats \d\.\d+, views/s \d+, min left \d+$", result.out, re.MULTILINE
+    )
     return Path("checkpoints/points.safetensors")
 
 
