@@ -30,7 +30,7 @@ def load_once() -> Iterator[None]:
     load, loaded = TrainedModel.load.__func__, {}
 
     def load_cached(cls: type[TrainedModel], name: str | Path = "", device: str = "auto") -> TrainedModel:
-        path = find_checkpoint(name or cls.default_model)
+        path = find_checkpoint(name or cls.system().default_model)
         key = (cls, path.resolve(), path.stat().st_mtime_ns, device)
         if key not in loaded:
             loaded[key] = load(cls, name, device)

@@ -18,7 +18,9 @@ from PIL import Image, ImageDraw
 from cinn_app import DigitGenerator, __version__
 from cinn_app.checkpoints import load_checkpoint, save_checkpoint
 from cinn_app.cli import console
+from cinn_app.errors import CinnError
 from cinn_app.imaging import read_provenance
+from cinn_app.limits import MAX_STEP, MAX_TEMPERATURE
 
 #: Sheet pixels from one digit to the next: 28 times 3, and a gap of 2 on both sides.
 TILE = 88
@@ -310,8 +312,8 @@ def test_restyle_never_overwrites_the_picture(digits: Callable) -> None:
         ("-o folder", "folder is a folder: name a picture inside it"),
         ("-o a.gif", "a.gif has no suffix of a picture"),
         ("-o a", "a has no suffix of a picture"),
-        ("--separate -o a.png", "--separate writes into a folder, and a.png is none"),
-        ("--separate -o letter.txt", "--separate writes into a folder, and letter.txt is none"),
+        ("--separate -o a.png", "--separate writes into a folder, but a.png is none"),
+        ("--separate -o letter.txt", "--separate writes into a folder, but letter.txt is none"),
         ("--count 3 axes", "Give options of axes after its name"),
         ("paint", "No such command 'paint'"),
         ("restyle letter.txt", "Missing option '--output'"),
@@ -329,14 +331,20 @@ def test_wrong_usage_is_2(cinn: Callable, arguments: str, sentence: str) -> None
     assert {path.name for path in Path().rglob("*")} == {"folder", "letter.txt"}
 
 
-def test_ranges_are_those_of_the_model() -> None:
-    from cinn_app.cli.options import MAX_TEMPERATURE
-    from cinn_app.systems.colorization import colorizer
-    from cinn_app.systems.digits import handwritings
-    from cinn_app.systems.digits.commands import MAX_STEP
-
-    assert (MAX_STEP, MAX_TEMPERATURE) == (handwritings.MAX_STEP, handwritings.MAX_TEMPERATURE)
-    assert colorizer.MAX_TEMPERATURE == MAX_TEMPERATURE
+def test_ranges_are_those_of_the_model(digits: Callable, generator: DigitGenerator) -> None:
+    for option, value, sample in (
+        ("--temperature", MAX_TEMPERATURE, {"temperature": MAX_TEMPERATURE}),
+        ("--axis", f"1={MAX_STEP}", {"steps": {1: MAX_STEP}}),
+    ):
+        assert digits(option, value, "-o", "at-the-limit.png", "--count", 1).code == 0
+        assert generator.sample([7], **sample).shape == (1, 1, 28, 28)
+    for option, value, sample in (
+        ("--temperature", MAX_TEMPERATURE + 0.1, {"temperature": MAX_TEMPERATURE + 0.1}),
+        ("--axis", f"1={MAX_STEP + 0.1}", {"steps": {1: MAX_STEP + 0.1}}),
+    ):
+        assert digits(option, value, "-o", "beyond.png").code == 2
+        with pytest.raises(CinnError):
+            generator.sample([7], **sample)
 
 
 def test_impossible_requests_are_one_sentence(cinn: Callable, digits: Callable, tiny_checkpoint: Path) -> None:
@@ -346,7 +354,7 @@ def test_impossible_requests_are_one_sentence(cinn: Callable, digits: Callable, 
         (["--separate", "--axis", "foo=1", "-o", "set"], "There is no axis 'foo'"),
         (["-o", "no/a.png"], "There is no folder no to write a.png into: make it first."),
         (["-o", f"{'a' * 300}.png"], "cannot be saved (File name too long)"),
-        (["--count", "400", "--label", "1", "-o", "a.webp"], "whose sides end at 16383 pixels"),
+        (["--count", "400", "--label", "1", "-o", "a.webp"], "whose sides have at most 16383 pixels"),
         (["restyle", four("four.png"), "-o", "no/a.png"], "There is no folder no"),
     ):
         result = digits(*arguments)
