@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees half of it."""
+"""Writing files atomically."""
 
 import contextlib
 import os
@@ -12,23 +12,22 @@ __all__ = ["atomic_write"]
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator[BinaryIO]:
-    """Yield a binary file that takes the place of `path` only once the block has ended without an error.
+    """Yield a binary file that replaces `path` when the block ends without an error.
 
-    The bytes go to a hidden `.NAME.XXXXXXXX.part` beside the target (a rename is atomic only inside one file
-    system), reach the disk, and are renamed over `path`. If the block raises, the temporary file is removed
-    and whatever stood at `path` before still stands there. A symbolic link is followed, so that its target is
-    replaced and not the link.
+    The bytes go to a hidden file `.NAME.XXXXXXXX.part` in the same folder (a rename is atomic only within a file
+    system), reach the disk, and are renamed to `path`. If the block raises, the temporary file is removed and `path`
+    is unchanged. A symbolic link is followed: its target is replaced, not the link.
 
     Args:
         path: of the file.
         durable: wait until bytes and name have reached the disk, so that they survive a power cut.
 
     Raises:
-        OSError: as the operating system gave it (no such folder, no permission, no space left); callers know
-            what was being saved and say it in their own words.
+        OSError: from the operating system (no such folder, no permission, no space left); callers know what was being
+            saved, and explain it.
     """
     target = Path(path).resolve()
-    # A long name is cut, since the temporary one is longer and a file system takes 255 bytes.
+    # A long name is cut, since the temporary one is longer and file systems allow 255 bytes.
     stem = os.fsdecode(os.fsencode(target.name)[:200])
     temporary = target.with_name(f".{stem}.{secrets.token_hex(4)}.part")
     # "x": two writers never share a file. Not tempfile.mkstemp, whose files only their owner may read.
@@ -50,7 +49,7 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the rename itself survive a power cut, where the system can sync a folder at all."""
+    """Make the rename survive a power cut, on systems that can sync a folder."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

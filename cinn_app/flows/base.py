@@ -209,7 +209,7 @@ def as_tuple(z: Latent) -> tuple[Tensor, ...]:
 
 def as_shapes(shape: LatentShape) -> tuple[Shape, ...]:
     """Return a latent's shape as a tuple of shapes, fine to coarse; a single shape becomes a tuple of one."""
-    return cast(tuple[Shape, ...], shape if shape and not isinstance(shape[0], int) else (shape,))
+    return cast("tuple[Shape, ...]", shape if shape and not isinstance(shape[0], int) else (shape,))
 
 
 def _listed(shape: Shape) -> str:

@@ -95,7 +95,7 @@ class Chain(Bijection):
         return len(self._modules)
 
     def __iter__(self) -> Iterator[Bijection]:
-        return cast(Iterator[Bijection], iter(self._modules.values()))
+        return cast("Iterator[Bijection]", iter(self._modules.values()))
 
     @overload
     def __getitem__(self, index: int) -> Bijection: ...
@@ -134,7 +134,7 @@ class Inverse(Bijection):
         return self.bijection.inverse(x, condition)
 
     def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
-        return cast(tuple[Tensor, Tensor], self.bijection(z, condition))
+        return cast("tuple[Tensor, Tensor]", self.bijection(z, condition))
 
     def latent_shape(self, event_shape: Shape) -> LatentShape:
         return self.bijection.event_shape(event_shape)
@@ -323,7 +323,7 @@ class Triangular(Bijection):
 
 def _split(values: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     _split_shape(tuple(values.shape[1:]), channels)
-    return cast(tuple[Tensor, Tensor], values.split([channels, values.shape[1] - channels], dim=1))
+    return cast("tuple[Tensor, Tensor]", values.split([channels, values.shape[1] - channels], dim=1))
 
 
 def _split_shape(shape: Shape, channels: int) -> tuple[Shape, Shape]:

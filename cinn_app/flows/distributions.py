@@ -26,6 +26,7 @@ from cinn_app.flows.base import (
     require_bijection,
 )
 from cinn_app.flows.numerics import full_precision, sum_per_sample
+from cinn_app.flows.pyramid import HaarPyramid
 
 __all__ = ["Base", "FlowDistribution", "NormalizingFlow", "Temperature", "standard_normal_log_prob"]
 
@@ -179,21 +180,19 @@ class FlowDistribution(Distribution):
     def encode_by_scale(self, x: Tensor, skip: int = 0) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Map data to their latents, and return the log-density of each scale given all coarser ones.
 
-        The log-densities sum to that of :meth:`encode`. Only bijections with ``forward_by_scale`` have them, such as
-        :class:`HaarPyramid`.
+        The log-densities sum to that of :meth:`encode`. Only a :class:`HaarPyramid` has them.
 
         Args:
             x: as in :meth:`encode`.
             skip: how many of the finest scales to leave out.
         """
-        if not hasattr(self.bijection, "forward_by_scale"):
+        if not isinstance(self.bijection, HaarPyramid):
             raise FlowError(
                 "{block} does not have a log-density for each scale; use encode, or a HaarPyramid.",
                 block=type(self.bijection).__name__,
             )
         x, shape = self._flat(x)
-        by_scale = cast(Callable[..., tuple[tuple[Tensor, ...], tuple[Tensor, ...]]], self.bijection.forward_by_scale)
-        latents, log_dets = by_scale(x, self._condition_for(shape), skip)
+        latents, log_dets = self.bijection.forward_by_scale(x, self._condition_for(shape), skip)
         log_probs = zip(self._base_log_probs(latents, skip), log_dets, strict=True)
         return (
             tuple(part.reshape(*shape, *part.shape[1:]) for part in latents),
@@ -408,7 +407,7 @@ def _as_shape(sizes: Sequence[int], name: str, smallest: int = 0) -> Shape:
 def _temperatures(temperature: Temperature, count: int) -> list[float]:
     """Return one temperature for each part of the latent."""
     try:
-        numbers = [float(t) for t in cast(Sequence[float], temperature)]
+        numbers = [float(t) for t in cast("Sequence[float]", temperature)]
     except TypeError:
         numbers = [float(cast(float, temperature))] * count
     if len(numbers) != count:

@@ -76,7 +76,7 @@ class HaarPyramid(Bijection):
     def __init__(self, base: Bijection, details: Sequence[Bijection]) -> None:
         super().__init__()
         self.haar: Bijection = HaarDownsampling()
-        self.details = cast(Sequence[Bijection], nn.ModuleList(require_bijection(detail) for detail in details))
+        self.details = cast("Sequence[Bijection]", nn.ModuleList(require_bijection(detail) for detail in details))
         self.base = require_bijection(base)
         self.condition_count = len(details) + 1
 

@@ -1,1 +1,1 @@
-"""Figures that say how good colourings are. Plain functions on tensors; they know no model."""
+"""Metrics of samples and pictures: functions of tensors that know no model."""

@@ -1,4 +1,4 @@
-"""How far apart two sets of pictures are, as a network sees them."""
+"""Distance of two sets of pictures in the feature space of a network."""
 
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
@@ -7,26 +7,26 @@ __all__ = ["frechet_distance"]
 
 
 def frechet_distance(features: Tensor, truth: Tensor) -> float:
-    r"""Fréchet distance between two clouds of features, each taken for a normal distribution.
+    r"""Fréchet distance of two sets of features, each approximated by a normal distribution.
 
     .. math::
         \lVert \mu - \hat\mu \rVert^2 + \operatorname{tr}(\Sigma + \hat\Sigma - 2 (\Sigma \hat\Sigma)^{1/2})
 
-    It is the FID only if the features are Inception's, and depends on how many pictures there are: compare only what
-    was measured on the same ones.
+    It is the FID only for Inception's features. It depends on the number of pictures, so only values for the same
+    pictures can be compared.
 
     Args:
-        features: of what is measured, ``(pictures, features)``, at least two pictures.
-        truth: of what it should look like, of as many features.
+        features: ``(pictures, features)``, at least two pictures.
+        truth: of the reference pictures, with the same number of features.
     """
-    metric = FrechetInceptionDistance(_AsTheyAre(features.shape[1]))
+    metric = FrechetInceptionDistance(_Identity(features.shape[1]))
     metric.update(truth, real=True)
     metric.update(features, real=False)
-    return max(0.0, float(metric.compute()))  # rounding may leave a hair below
+    return max(0.0, float(metric.compute()))  # rounding may make it slightly negative
 
 
-class _AsTheyAre(nn.Module):
-    """Stands where the library expects a network: the features are known already."""
+class _Identity(nn.Module):
+    """Takes the place of the network that torchmetrics expects: the features are known already."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

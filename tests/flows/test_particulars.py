@@ -66,7 +66,7 @@ COUPLINGS = pytest.mark.parametrize("coupling", [AffineCoupling, AdditiveCouplin
     ],
     ids=str,
 )
-def test_a_coupling_splits_the_channels_as_told(
+def test_a_coupling_splits_the_channels_as_given(
     coupling: type, identity: object, expected: list[int], flip: bool
 ) -> None:
     block = coupling(5, conv, identity=identity, flip=flip)
@@ -331,7 +331,7 @@ def test_each_scale_has_its_own_condition() -> None:
     assert not torch.allclose(coarse, coarse_again)
 
 
-def test_a_chain_tells_which_member_cannot_take_the_shape() -> None:
+def test_a_chain_names_the_member_that_cannot_take_the_shape() -> None:
     chain = Chain([HaarDownsampling(), AffineCoupling(3, conv)])
     with pytest.raises(ShapeError) as error:
         chain.latent_shape((1, 4, 4))

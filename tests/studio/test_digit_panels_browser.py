@@ -292,7 +292,7 @@ def test_the_map_shows_the_own_handwriting_and_keeps_its_place(open_digits) -> N
     page.locator(WRITTEN).first.wait_for()
     open_panel(page, "Map")
     expect(page.locator(".marker.yours")).to_be_visible()
-    expect(page.locator("#map .key")).to_have_text("where the hand lies that you have drawn")
+    expect(page.locator("#map .key")).to_have_text("your handwriting")
     assert place(page) == there
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from cinn_app.errors import CinnError
 from cinn_app.latents import match_axes
 from cinn_app.limits import MAX_STEP
+from cinn_app.messages import Message
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import ColorizationModel
@@ -30,9 +31,9 @@ __all__ = ["ColourAxis", "axes_from_details", "axes_to_details", "fit_colour_axe
 MIN_SHARE = 0.05
 #: The names of axes: a step along one increases this measure of ab ``(batch, 2, height, width)``.
 MEASURES = {
-    "warmer": lambda ab: ab[:, 1].mean((1, 2)),
-    "greener": lambda ab: -ab[:, 0].mean((1, 2)),
-    "more vivid": lambda ab: ab.norm(dim=1).mean((1, 2)),
+    Message("warmer"): lambda ab: ab[:, 1].mean((1, 2)),
+    Message("greener"): lambda ab: -ab[:, 0].mean((1, 2)),
+    Message("more vivid"): lambda ab: ab.norm(dim=1).mean((1, 2)),
 }
 
 

@@ -1,4 +1,4 @@
-"""One photograph whose colours are known, coloured in all ways and compared with what it was."""
+"""Colour one photograph whose colours are known in several ways, and compare the results with the truth."""
 
 import time
 from collections.abc import Sequence
@@ -10,62 +10,63 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.imaging import Photograph, lightness_and_ab_to_rgb8, rgb_to_lab
-from cinn_app.metrics.calibration import rank_shares
+from cinn_app.metrics.calibration import rank_histogram
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.metrics import (
-    best_of,
+    best_rmse,
     colourfulness,
-    deviation,
-    oracle_error,
-    pairwise_distance,
-    picture_rmse,
-    variance,
+    mean_deviation,
+    mean_variance,
+    oracle_mse,
+    pairwise_rmse,
+    rmse,
 )
 
 __all__ = ["Comparison", "Painter", "compare"]
 
-#: So many samples have 40 places for the truth among them, and the middle 50% and 90% begin and end between two.
+#: Among 39 samples the truth has 40 possible ranks, and the central 50% and 90% begin and end between two of them.
 RANKED_SAMPLES = 39
 
 
 class Painter(Protocol):
-    """Whatever draws colourings of a photograph: a :class:`Colorizer`, or a rival of the benchmarks."""
+    """Draws colourings of a photograph: a :class:`Colorizer`, or a model of the benchmarks."""
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device that it computes on."""
         ...
 
     def encode_photograph(self, image: Photograph, /) -> Any:
-        """Look at a photograph once, for all the ways of colouring it; what comes back takes its place."""
+        """Encode a photograph once; the result is passed to the methods below."""
         ...
 
     def best_guess(self, image: Any, /) -> Colouring:
-        """Give the one colouring with the smallest expected error."""
+        """Return the colouring with the smallest expected error."""
         ...
 
     def colorize(
         self, image: Any, samples: int = ..., temperature: float | Sequence[float] | None = ..., seed: int = ..., /
     ) -> list[Colouring]:
-        """Draw colourings; at temperature 0 the centre of all."""
+        """Draw colourings; at temperature 0 the centre of the distribution."""
         ...
 
 
 class Comparison(NamedTuple):
-    """What one photograph gives.
+    """Results for one photograph.
 
     Attributes:
         figures: to be averaged over photographs.
-        ranks: where the truth falls among the samples, for "pixels" and "pictures", and of a :class:`Colorizer` among
-            those of its density, for "density_pixels" and "density_pictures": shares ``(2, samples + 1)``, a and b.
-        lightness_off: a histogram of how far the output's lightness is off, in steps of 0.01.
-        seconds: that one colouring took, from the photograph in memory to the finished picture.
+        ranks: rank histograms of the truth among the samples, ``(2, samples + 1)`` for a and b, of "pixels" and
+            "pictures"; of a :class:`Colorizer` also among samples of its density, "density_pixels" and
+            "density_pictures".
+        lightness_errors: histogram of the error of the output's lightness, in steps of 0.01.
+        seconds: the time of one colouring, from the photograph in memory to the finished picture.
         pictures: uint8 ``(height, width, 3)``: the truth, gray, the best guess and one sample.
     """
 
     figures: dict[str, float]
     ranks: dict[str, np.ndarray]
-    lightness_off: np.ndarray
+    lightness_errors: np.ndarray
     seconds: float
     pictures: dict[str, Tensor]
 
@@ -73,7 +74,7 @@ class Comparison(NamedTuple):
 def compare(
     painter: Painter, photograph: Photograph, samples: int, temperature: float | Sequence[float] | None, seed: int = 0
 ) -> Comparison:
-    """Colour one photograph in all ways, each once, and compare; :func:`evaluate_colorizer` has the figures' names."""
+    """Colour one photograph in several ways and compare; :func:`evaluate_colorizer` explains the figures."""
     truth = photograph.ab
     assert truth is not None
     true_rgb, gray_rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.stack([truth, torch.zeros_like(truth)]))
@@ -86,38 +87,38 @@ def compare(
     drawn = [_Finished.of(colouring) for colouring in colourings[:samples]]
     ab = torch.stack([one.ab for one in drawn])
     errors = {
-        "best_guess": picture_rmse(guess.ab, truth),
-        "centre": picture_rmse(centre.ab, truth),
-        "one_sample": picture_rmse(ab[0], truth),
-        f"best_of_{samples}": best_of(ab, truth),
+        "best_guess": rmse(guess.ab, truth),
+        "centre": rmse(centre.ab, truth),
+        "one_sample": rmse(ab[0], truth),
+        f"best_of_{samples}": best_rmse(ab, truth),
     }
-    gray = picture_rmse(torch.zeros_like(truth), truth)
+    gray = rmse(torch.zeros_like(truth), truth)
     ranks = _ranks(torch.stack([colouring.ab for colouring in colourings]), truth)
     figures = {
         "rmse_gray": gray,
         **{f"rmse_{name}": error for name, error in errors.items()},
         **{f"ratio_{name}": error / gray for name, error in errors.items()},
         **_in_rgb(torch.stack([one.rgb for one in drawn]), true_rgb),
-        **_spread(ab),
+        **_diversity(ab),
         "colourfulness": colourfulness(drawn[0].rgb),
         "colourfulness_truth": colourfulness(true_rgb),
     }
     if isinstance(painter, Colorizer):
         figures = {"bits_per_dim": torch.tensor(painter.encode(encoded, noisy=True).bits_per_dim)} | figures
         plain = torch.stack([colouring.ab for colouring in painter.sample_density(encoded, RANKED_SAMPLES, seed)])
-        ranks |= {f"density_{level}": shares for level, shares in _ranks(plain, truth).items()}
-    off = (drawn[0].lightness - photograph.lightness).abs().flatten()
+        ranks |= {f"density_{level}": histogram for level, histogram in _ranks(plain, truth).items()}
+    errors_of_lightness = (drawn[0].lightness - photograph.lightness).abs().flatten()
     return Comparison(
         {name: float(value) for name, value in figures.items()},
         ranks,
-        np.bincount((off * 100).round().clamp(max=1000).long().numpy(), minlength=1001),
+        np.bincount((errors_of_lightness * 100).round().clamp(max=1000).long().numpy(), minlength=1001),
         seconds,
         {"truth": true_rgb, "gray": gray_rgb, "best_guess": guess.rgb, "one_sample": drawn[0].rgb},
     )
 
 
 class _Finished(NamedTuple):
-    """A colouring as the user's 8-bit file has it: `rgb` `(h, w, 3)`, `lightness` `(1, h, w)`, `ab` `(2, h, w)`."""
+    """A colouring in 8 bits, as users get it: `rgb` `(h, w, 3)`, `lightness` `(1, h, w)`, `ab` `(2, h, w)`."""
 
     rgb: Tensor
     lightness: Tensor
@@ -131,22 +132,26 @@ class _Finished(NamedTuple):
 
 
 def _in_rgb(samples: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """Measure as the cINN paper does, in RGB of 0..1; the errors are squared until all pictures are averaged."""
+    """Return the cINN paper's figures, of RGB in 0..1; :func:`evaluate_colorizer` takes the root after averaging."""
     rgb, true_rgb = samples.movedim(-1, 1) / 255, truth.movedim(-1, 0) / 255
-    figures = {f"oracle_error_of_{count}": oracle_error(rgb[:count], true_rgb) for count in sorted({1, len(rgb)})}
-    return figures | ({"variance_rgb": variance(rgb)} if len(rgb) > 1 else {})
+    figures = {f"oracle_mse_of_{count}": oracle_mse(rgb[:count], true_rgb) for count in sorted({1, len(rgb)})}
+    return figures | ({"variance_rgb": mean_variance(rgb)} if len(rgb) > 1 else {})
 
 
-def _spread(ab: Tensor) -> dict[str, Tensor]:
+def _diversity(ab: Tensor) -> dict[str, Tensor]:
     if len(ab) == 1:
         return {}
-    return {"deviation": deviation(ab), "variance": variance(ab), "pairwise_distance": pairwise_distance(ab)}
+    return {
+        "deviation": mean_deviation(ab),
+        "variance": mean_variance(ab),
+        "pairwise_distance": pairwise_rmse(ab),
+    }
 
 
 def _ranks(samples: Tensor, truth: Tensor) -> dict[str, np.ndarray]:
-    """Rank the truth among samples at the network's size, where chroma is what was drawn, not yet bent by 8 bits."""
+    """Rank the truth among samples at the network's size, before they are enlarged and rounded to 8 bits."""
     small = functional.interpolate(truth[None], samples.shape[-2:], mode="area")[0]
     return {
-        "pixels": rank_shares(samples, small),
-        "pictures": rank_shares(samples.mean((-2, -1)), small.mean((-2, -1))),
+        "pixels": rank_histogram(samples, small),
+        "pictures": rank_histogram(samples.mean((-2, -1)), small.mean((-2, -1))),
     }

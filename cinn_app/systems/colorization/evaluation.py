@@ -49,7 +49,7 @@ def evaluate_colorizer(
     * ``of_gray_...``: that averaged error divided by the averaged error of gray;
     * ``ratio_...``: the error of each picture divided by its own error of gray: nearly gray pictures have most weight;
     * ``oracle_rmse_of_K``, ``oracle_rmse_of_1``: the measure of the cINN paper, in RGB of 0..1, see
-      :func:`oracle_error`; for one sample it is an ordinary error;
+      :func:`oracle_mse`; for one sample it is an ordinary error;
     * ``deviation``, ``variance``, ``pairwise_distance``: the diversity of samples in ab, and ``variance_rgb`` in RGB of
       0..1, as in the paper; for at least two samples;
     * ``colourfulness``, ``colourfulness_truth``: that of Hasler and Suesstrunk, of the first sample and of the truth;
@@ -121,8 +121,8 @@ def _averages(compared: Sequence[Comparison]) -> dict[str, float]:
         for key, value in averages.items()
         if key.startswith("rmse") and key != "rmse_gray"
     }
-    for key in [key for key in averages if key.startswith("oracle_error")]:
-        averages[key.replace("error", "rmse")] = math.sqrt(averages.pop(key))
+    for key in [key for key in averages if key.startswith("oracle_mse")]:
+        averages[key.replace("mse", "rmse")] = math.sqrt(averages.pop(key))
     return averages
 
 
@@ -137,7 +137,7 @@ def _calibration(ranks: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def _craft(compared: Sequence[Comparison]) -> dict[str, float]:
-    off = np.cumsum(np.sum([one.lightness_off for one in compared], axis=0))
+    off = np.cumsum(np.sum([one.lightness_errors for one in compared], axis=0))
     return {
         "lightness_error_p99": float(np.searchsorted(off / off[-1], 0.99)) / 100,
         "pictures_per_second": len(compared) / sum(one.seconds for one in compared),

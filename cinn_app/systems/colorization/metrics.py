@@ -1,27 +1,27 @@
-"""How near colourings come to the truth, how they differ, and how colourful they are."""
+"""Metrics of colourings: error, diversity and colourfulness."""
 
 import torch
 from torch import Tensor
 
 __all__ = [
-    "best_of",
+    "best_rmse",
     "colourfulness",
-    "deviation",
-    "oracle_error",
-    "pairwise_distance",
-    "picture_rmse",
-    "variance",
+    "mean_deviation",
+    "mean_variance",
+    "oracle_mse",
+    "pairwise_rmse",
+    "rmse",
 ]
 
 
-def picture_rmse(ab: Tensor, truth: Tensor) -> Tensor:
+def rmse(ab: Tensor, truth: Tensor) -> Tensor:
     r"""Root mean squared error over a picture's pixels and both channels, in Lab units.
 
     .. math:: \sqrt{\operatorname{mean}_{p, c} (ab_{pc} - \widehat{ab}_{pc})^2}
 
     Args:
         ab: ``(..., 2, height, width)``.
-        truth: of the same shape, or broadcast to it.
+        truth: of the same shape, or one that broadcasts to it.
 
     Returns:
         One number per picture, ``(...)``.
@@ -29,10 +29,10 @@ def picture_rmse(ab: Tensor, truth: Tensor) -> Tensor:
     return (ab - truth).square().mean((-3, -2, -1)).sqrt()
 
 
-def best_of(samples: Tensor, truth: Tensor) -> Tensor:
-    """Error of the whole colouring that comes nearest to the truth, in Lab units.
+def best_rmse(samples: Tensor, truth: Tensor) -> Tensor:
+    """Error of the sample that is nearest to the truth as a whole, in Lab units.
 
-    Not the cINN paper's :func:`oracle_error`, which picks the best sample for every pixel and channel anew.
+    The cINN paper's :func:`oracle_mse` chooses the best sample for each pixel and channel instead.
 
     Args:
         samples: ``(samples, 2, height, width)``.
@@ -41,25 +41,16 @@ def best_of(samples: Tensor, truth: Tensor) -> Tensor:
     Returns:
         A scalar.
     """
-    return picture_rmse(samples, truth).min()
+    return rmse(samples, truth).min()
 
 
-def deviation(samples: Tensor) -> Tensor:
-    """Standard deviation over the samples at each pixel and channel, averaged over both, in Lab units.
-
-    Args:
-        samples: ``(samples, 2, height, width)``, at least two.
-    """
-    return samples.std(0).mean()
-
-
-def oracle_error(samples: Tensor, truth: Tensor) -> Tensor:
-    r"""Squared error of an oracle that takes, for every pixel and channel anew, the sample nearest to the truth.
+def oracle_mse(samples: Tensor, truth: Tensor) -> Tensor:
+    r"""Mean squared error of an oracle that takes for each pixel and channel the nearest sample.
 
     .. math:: \operatorname{mean}_{p, c} \min_k (x_{kpc} - \hat x_{pc})^2
 
-    What the cINN paper prints as "MSE best of 8" is, by its authors' code, 100 times the root of this mean over all
-    pictures, of RGB in 0..1. No single sample need be that near: noise alone brings it down.
+    "MSE best of 8" in the cINN paper is, by the authors' code, 100 times the root of this mean over all pictures, for
+    RGB in 0..1. No single sample need be that near: noise alone makes it smaller.
 
     Args:
         samples: ``(samples, channels, height, width)``.
@@ -71,8 +62,17 @@ def oracle_error(samples: Tensor, truth: Tensor) -> Tensor:
     return (samples - truth).square().amin(0).mean()
 
 
-def variance(samples: Tensor) -> Tensor:
-    """Variance over the samples, by their number, at each pixel and channel, averaged over both.
+def mean_deviation(samples: Tensor) -> Tensor:
+    """Standard deviation over the samples, averaged over pixels and channels, in Lab units.
+
+    Args:
+        samples: ``(samples, 2, height, width)``, at least two.
+    """
+    return samples.std(0).mean()
+
+
+def mean_variance(samples: Tensor) -> Tensor:
+    """Variance over the samples (divided by their number), averaged over pixels and channels.
 
     Args:
         samples: ``(samples, channels, height, width)``.
@@ -80,8 +80,8 @@ def variance(samples: Tensor) -> Tensor:
     return samples.var(0, correction=0).mean()
 
 
-def pairwise_distance(samples: Tensor) -> Tensor:
-    """Root mean squared difference of two samples, whole pictures, averaged over all pairs.
+def pairwise_rmse(samples: Tensor) -> Tensor:
+    """Root mean squared difference of two samples, averaged over all pairs.
 
     Args:
         samples: ``(samples, 2, height, width)``, at least two.
@@ -90,7 +90,7 @@ def pairwise_distance(samples: Tensor) -> Tensor:
         A scalar, in Lab units.
     """
     first, second = torch.combinations(torch.arange(len(samples))).T.tolist()
-    return torch.stack([picture_rmse(samples[i], samples[j]) for i, j in zip(first, second, strict=True)]).mean()
+    return torch.stack([rmse(samples[i], samples[j]) for i, j in zip(first, second, strict=True)]).mean()
 
 
 def colourfulness(rgb: Tensor) -> Tensor:
@@ -114,6 +114,6 @@ def colourfulness(rgb: Tensor) -> Tensor:
     red, green, blue = rgb.double().unbind(-1)
     rg, yb = red - green, (red + green) / 2 - blue
     opponents = torch.stack([rg, yb]).flatten(-2)
-    spread = opponents.var(-1, correction=0).sum(0).sqrt()
-    centre = opponents.mean(-1).square().sum(0).sqrt()
-    return spread + 0.3 * centre
+    deviation = opponents.var(-1, correction=0).sum(0).sqrt()
+    mean = opponents.mean(-1).square().sum(0).sqrt()
+    return deviation + 0.3 * mean

@@ -1,4 +1,4 @@
-"""Figures on cases that can be reckoned by hand."""
+"""Metrics in cases that can be computed by hand."""
 
 import math
 
@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from cinn_app.systems.colorization.metrics import (
-    best_of,
+    best_rmse,
     colourfulness,
-    deviation,
-    oracle_error,
-    pairwise_distance,
-    picture_rmse,
-    variance,
+    mean_deviation,
+    mean_variance,
+    oracle_mse,
+    pairwise_rmse,
+    rmse,
 )
 
 
@@ -20,37 +20,37 @@ def test_rmse_is_over_pixels_and_channels() -> None:
     truth = torch.zeros(2, 4, 6)
     answer = truth.clone()
     answer[0] = 3.0
-    assert math.isclose(picture_rmse(answer, truth), math.sqrt(4.5), rel_tol=1e-6)
+    assert math.isclose(rmse(answer, truth), math.sqrt(4.5), rel_tol=1e-6)
 
 
-def test_best_of_takes_one_whole_picture() -> None:
+def test_the_best_sample_is_chosen_as_a_whole() -> None:
     truth = torch.zeros(2, 2, 2)
     left, right = truth.clone(), truth.clone()
-    left[..., 0], right[..., 1] = 4.0, 4.0  # each right in one half: the oracle finds no error
-    assert math.isclose(best_of(torch.stack([left, right]), truth), math.sqrt(8), rel_tol=1e-6)
-    assert oracle_error(torch.stack([left, right]), truth) == 0
+    left[..., 0], right[..., 1] = 4.0, 4.0  # each is right in one half, so the oracle has no error
+    assert math.isclose(best_rmse(torch.stack([left, right]), truth), math.sqrt(8), rel_tol=1e-6)
+    assert oracle_mse(torch.stack([left, right]), truth) == 0
 
 
-def test_the_oracle_takes_the_nearest_value_of_each_pixel_and_channel() -> None:
+def test_the_oracle_chooses_for_each_pixel_and_channel() -> None:
     samples = torch.tensor([[1.0, 5.0], [3.0, -2.0]]).reshape(2, 2, 1, 1)
-    assert math.isclose(oracle_error(samples, torch.zeros(2, 1, 1)), (1 + 4) / 2)
+    assert math.isclose(oracle_mse(samples, torch.zeros(2, 1, 1)), (1 + 4) / 2)
 
 
-def test_diversity_of_samples_reckoned_by_hand() -> None:
+def test_diversity_in_a_case_computed_by_hand() -> None:
     samples = torch.tensor([0.0, 0.0, 6.0]).reshape(3, 1, 1, 1).expand(3, 2, 4, 4)
-    assert math.isclose(variance(samples), 8.0)
-    assert math.isclose(pairwise_distance(samples), 4.0, rel_tol=1e-6)  # 0, 6 and 6
+    assert math.isclose(mean_variance(samples), 8.0)
+    assert math.isclose(pairwise_rmse(samples), 4.0, rel_tol=1e-6)  # 0, 6 and 6
 
 
 def test_the_pairs_mean_square_is_twice_the_variance() -> None:
     samples = torch.randn(2, 2, 5, 5)
-    assert float(pairwise_distance(samples)) ** 2 == pytest.approx(4 * float(variance(samples)), rel=1e-4)
+    assert float(pairwise_rmse(samples)) ** 2 == pytest.approx(4 * float(mean_variance(samples)), rel=1e-4)
 
 
-def test_deviation_of_equal_samples_is_none() -> None:
+def test_equal_samples_have_no_deviation() -> None:
     sample = torch.randn(2, 5, 5)
-    assert deviation(sample.expand(8, -1, -1, -1)) < 1e-5
-    assert math.isclose(deviation(torch.stack([sample, sample + 2.0])), math.sqrt(2), rel_tol=1e-5)
+    assert mean_deviation(sample.expand(8, -1, -1, -1)) < 1e-5
+    assert math.isclose(mean_deviation(torch.stack([sample, sample + 2.0])), math.sqrt(2), rel_tol=1e-5)
 
 
 def test_colourfulness_follows_its_formula() -> None:

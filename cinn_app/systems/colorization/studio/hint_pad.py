@@ -78,7 +78,7 @@ class HintPad:
         try:
             hints, strokes = TypeAdapter(_Payload).validate_python(payload)
         except (ValidationError, TypeError) as error:
-            raise CinnError(tr(DAMAGED)) from error
+            raise CinnError(DAMAGED) from error
         return Drawn(Hints(hints).on(size) if hints else None, strokes)
 
     def show(self, session: Session, picture: Path, uncertainty: Path | None = None, **value: Any) -> gr.HTML:
