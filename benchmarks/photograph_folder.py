@@ -2,7 +2,7 @@
 
     python benchmarks/photograph_folder.py [--photographs 1000] [--megapixels 1] [--model colorize] [--json FILE]
 
-Writes so many different JPEGs into a temporary folder, lets the command colour the folder, and asks the system (`ps`)
+Writes that many different JPEGs into a temporary folder, lets the command colour the folder, and asks the system (`ps`)
 how much memory the command holds each time another tenth is done.
 """
 

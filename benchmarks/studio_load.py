@@ -1,4 +1,4 @@
-"""Many at once: does everyone get answers to his own photographs, and does the server's memory stay what it was?
+"""Many at once: does each visitor get answers to their own photographs, and does the server's memory stay what it was?
 
 python benchmarks/studio_load.py [--clients 20] [--requests 200] [--model NAME] [--json FILE]
 

@@ -10,5 +10,5 @@ MAX_TEMPERATURE = 2.0
 MAX_STEP = 3.0
 #: Factors of a colouring's chroma are numbers from 0, which is gray, to this one.
 MAX_STRENGTH = 2.0
-#: Provenance records tell weights, palettes and regions apart by so many hexadecimal digits of a SHA-256 digest.
+#: Provenance records distinguish weights, palettes and regions by this many hexadecimal digits of a SHA-256 digest.
 DIGEST_DIGITS = 12

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 #: Pages outside this folder, by their place on the site.
 PAGES = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
 PAGES |= {f"models/{card.name}": f"models/{card.name}" for card in sorted(ROOT.glob("models/*.md"))}
-#: Folders that nobody imports from.
+#: Folders that are not imported from.
 FRONT_ENDS = {"cli", "studio", "commands"}
 
 

@@ -43,7 +43,7 @@ class ColourQueries(Baseline):
         self.out = nn.Conv2d(QUERIES + 1, 2, 1)
 
     def paint(self, lightness: Tensor, stem_features: Tensor | None = None) -> Tensor:
-        """Foretell normalised chroma, ``(batch, 2, height / 4, width / 4)``."""
+        """Predict normalised chroma, ``(batch, 2, height / 4, width / 4)``."""
         pixels, conditions = self.read(lightness, stem_features)
         levels = [view(level).flatten(2).mT for view, level in zip(self.views, conditions[:SCALES], strict=True)]
         colours = self.queries.expand(len(pixels), -1, -1)

@@ -39,7 +39,7 @@ def train(
             min=0,
             callback=not_nan,
             show_default="no limit",
-            help="End after so many minutes; the schedule ends with them.",
+            help="End after this many minutes, with the schedule fitted to them.",
         ),
     ] = None,
     output: Annotated[

@@ -157,7 +157,7 @@ def encode_film(
     scale: int = 1,
     provenance: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Encode gray frames that a model generated as a film that loops for ever.
+    """Encode gray frames that a model generated as a film that loops forever.
 
     Args:
         frames: uint8 gray, `(count, height, width)`.

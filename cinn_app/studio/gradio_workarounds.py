@@ -159,7 +159,7 @@ def busy_sessions(page: gr.Blocks) -> set[str]:
 def delete_session_state(page: gr.Blocks, session: str) -> None:
     """Delete the `gr.State`s of a session at once, and call their `delete_callback`.
 
-    gradio does so an hour after the page was closed, and keeps an empty record for ever
+    gradio does so an hour after the page was closed, and keeps an empty record forever
     (https://github.com/gradio-app/gradio/issues/3852).
     """
     states = page.state_holder

@@ -60,7 +60,7 @@ def train(
         precision: a name for :func:`cinn_app.devices.resolve_precision`; ``auto`` resumes with the earlier one.
         resume: continue from the state in `run`.
         start_from: checkpoints, by path or name; a new training starts with the average of their weights.
-        max_minutes: end, and let the schedule end, after so many minutes.
+        max_minutes: end the training and its schedule after this many minutes.
         progress: shows the advance of preparations.
 
     Returns:
