@@ -4,7 +4,8 @@ r"""A conditional generative adversarial network, after pix2pix (Isola et al. 20
     \mathcal L_G = -\log D(L, G(L, z)) + \lambda \, |ab - G(L, z)|, \quad
     \mathcal L_D = -\tfrac12 \log D(L, ab) - \tfrac12 \log (1 - D(L, G(L, z)))
 
-The discriminator judges patches. The noise is a latent code instead of pix2pix's dropout; the generator mostly ignores it.
+The discriminator judges patches. The noise is a latent code instead of pix2pix's dropout;
+the generator mostly ignores it.
 """
 
 import torch
