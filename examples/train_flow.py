@@ -1,6 +1,6 @@
 """Trains a flow that writes digits on demand, from nothing to samples: the whole program in one file of plain PyTorch.
 
-    python examples/train_flow.py                  # 4,000 steps, about 5 minutes on one core, 1.46 bits/dim on MNIST
+    python examples/train_flow.py                  # 4,000 steps; MNIST's test set is at 1.71 bits/dim after 750
     python examples/train_flow.py --steps 20000 --batch 128 --device cuda
     python examples/train_flow.py --resume         # continue after an interruption, as if there had been none
 
