@@ -22,7 +22,7 @@ from rich.table import Table
 
 from cinn_app.imaging import sample_photographs
 
-LOOK = 0.5
+SECONDS_BETWEEN_SEARCHES = 0.5
 
 
 def write_photographs(folder: Path, count: int, megapixels: float) -> None:
@@ -44,7 +44,7 @@ def colour(folder: Path, output: Path, count: int, model: str) -> list[dict[str,
     with subprocess.Popen(command) as process:
         for tenth in range(1, 11):
             while len(list(output.glob("*.jpg"))) < max(1, count * tenth // 10) and process.poll() is None:
-                time.sleep(LOOK)
+                time.sleep(SECONDS_BETWEEN_SEARCHES)
             held = subprocess.run(["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True).stdout
             if process.poll() is None and held.strip():
                 done = {"photographs": len(list(output.glob("*.jpg"))), "seconds": round(time.monotonic() - begun, 1)}

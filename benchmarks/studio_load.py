@@ -173,7 +173,7 @@ def burden(address: str, clients: int, requests: int) -> dict[str, Any]:
             if len(seconds) in (clients, requests):
                 megabytes[len(seconds)] = memory(address)
 
-    def visit() -> None:
+    def one_visitor() -> None:
         visitor = Visitor(address)
         with closing(visitor.http), visitor.staying():
             while True:
@@ -193,7 +193,7 @@ def burden(address: str, clients: int, requests: int) -> dict[str, Any]:
                 finish(name, verdict, time.monotonic() - started)
 
     with ThreadPoolExecutor(clients) as pool:
-        for done in [pool.submit(visit) for _ in range(clients)]:
+        for done in [pool.submit(one_visitor) for _ in range(clients)]:
             done.result()
     return {
         "clients": clients,

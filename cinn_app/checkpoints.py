@@ -194,7 +194,7 @@ def installed_models(given: str | Path | None = None) -> list[InstalledModel]:
 
 
 def find_checkpoint(name: str | Path) -> Path:
-    """Return the path of a checkpoint, given by its path or as the name of a shipped model.
+    """Return the path of a checkpoint, given by its path or as the name of an installed model.
 
     Raises:
         CheckpointError: if there is neither.
@@ -206,7 +206,7 @@ def find_checkpoint(name: str | Path) -> Path:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in shipped_checkpoints().glob("*.safetensors"))) or "none"
         raise CheckpointError(
-            "There is no checkpoint at {name}: give a path to one, or the name of a shipped model ({known}).",
+            "There is no checkpoint at {name}: give a path to one, or the name of an installed model ({known}).",
             name=name,
             known=known,
         )

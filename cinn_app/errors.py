@@ -16,6 +16,7 @@ __all__ = [
     "DiskFullError",
     "ImageError",
     "RecipeError",
+    "SettingError",
     "TrainingError",
 ]
 
@@ -52,6 +53,10 @@ class DiskFullError(ImageError):
 
 class RecipeError(CinnError):
     """A recipe has an unknown key, a wrong value or sizes that do not fit together."""
+
+
+class SettingError(CinnError):
+    """A setting is unknown to the model, or out of range."""
 
 
 class CheckpointError(CinnError):

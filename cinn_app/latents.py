@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.errors import CinnError
+from cinn_app.errors import SettingError
 
 __all__ = ["match_axes", "match_axis", "slerp"]
 
@@ -28,13 +28,13 @@ def match_axes(axes: Sequence[Axis], steps: Mapping[str | int, float]) -> list[t
     """Find the axes that a user means, each as :func:`match_axis` does, with the steps along them.
 
     Raises:
-        CinnError: if an axis is unknown, or is given twice, as by its name and its number.
+        SettingError: if an axis is unknown, or is given twice, as by its name and its number.
     """
     found = [(match_axis(axes, key), step) for key, step in steps.items()]
     names = [axis.name for axis, _ in found]
     for name in names:
         if names.count(name) > 1:
-            raise CinnError("The axis {name} is given twice: give each axis once.", name=name)
+            raise SettingError("The axis {name} is given twice: give each axis once.", name=name)
     return found
 
 
@@ -42,7 +42,7 @@ def match_axis(axes: Sequence[Axis], key: str | int) -> Axis:
     """Find the axis that a user means, by its name in any letter case, or its number from 1, which may be a string.
 
     Raises:
-        CinnError: listing the known axes.
+        SettingError: listing the known axes.
     """
     wanted = str(key).strip().casefold()
     number = int(wanted) if wanted.isdecimal() else None
@@ -52,7 +52,7 @@ def match_axis(axes: Sequence[Axis], key: str | int) -> Axis:
         if axis.name.casefold() == wanted:
             return axis
     known = ", ".join(f"{number} {axis.name}" for number, axis in enumerate(axes, start=1))
-    raise CinnError("There is no axis {key!r}: choose one of {known}.", key=key, known=known)
+    raise SettingError("There is no axis {key!r}: choose one of {known}.", key=key, known=known)
 
 
 def slerp(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:

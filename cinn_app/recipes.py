@@ -73,7 +73,7 @@ def load_recipe(path: Path) -> Recipe:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecipeError(
-            "There is no recipe at {path}: the shipped ones are in the folder models/.", path=path
+            "There is no recipe at {path}: give a file such as models/colorize.toml.", path=path
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(
@@ -122,5 +122,5 @@ def _explain(problem: Any) -> str:
         case "missing":
             return f"{key} is missing, add it"
         case _:
-            expected = problem["msg"].removeprefix("Value error, ")
-            return f"{key} is {problem['input']!r}, but: {expected[0].lower()}{expected[1:]}"
+            expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            return f"{key} is {problem['input']!r}, but {expected[0].lower()}{expected[1:]}"

@@ -85,7 +85,7 @@ class TrainedModel(ABC, Generic[R]):
         """Load a checkpoint.
 
         Args:
-            name: of a shipped model, or a path; by default the system's own.
+            name: of an installed model, or a path; by default the system's own.
             device: a name for :func:`cinn_app.devices.choose_device`.
 
         Raises:

@@ -29,8 +29,8 @@ def test_it_runs_as_nobody_special_and_starts_the_studio() -> None:
     assert int(instructions("USER")[-1]) > 999
     program, command, *options = instructions("ENTRYPOINT")[-1].strip("[]").replace('"', "").split(", ")
     assert (program, command) == ("cinn", "app")
-    told = CliRunner().invoke(cinn, ["app", "--help"], env={"COLUMNS": "200"}).output
-    assert all(option in told for option in options if option.startswith("--"))
+    shown = CliRunner().invoke(cinn, ["app", "--help"], env={"COLUMNS": "200"}).output
+    assert all(option in shown for option in options if option.startswith("--"))
 
 
 def test_the_watchdog_asks_the_port_that_is_exposed() -> None:

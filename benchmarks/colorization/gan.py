@@ -55,10 +55,10 @@ class ConditionalGAN(Baseline):
         generator, discriminator = self.optimizers
         with self.autocast():
             drawn, target = self.generate(batch), normalise(batch.ab)
-            real, fake = self.judge(batch.lightness, target), self.judge(batch.lightness, drawn.detach())
+            real, fake = self.discriminate(batch.lightness, target), self.discriminate(batch.lightness, drawn.detach())
         self.descend(discriminator, (_entropy(real, 1.0) + _entropy(fake, 0.0)) / 2)
         with self.autocast():
-            fooled = _entropy(self.judge(batch.lightness, drawn), 1.0)
+            fooled = _entropy(self.discriminate(batch.lightness, drawn), 1.0)
         loss = fooled + ABSOLUTE * (drawn - target).abs().mean()
         self.descend(generator, loss)
         return loss.item()
@@ -68,7 +68,7 @@ class ConditionalGAN(Baseline):
         features = self.read(batch.lightness, batch.stem_features).mean
         return self.decoder(features, torch.randn(len(features), LATENT, device=features.device))
 
-    def judge(self, lightness: Tensor, ab: Tensor) -> Tensor:
+    def discriminate(self, lightness: Tensor, ab: Tensor) -> Tensor:
         """Score patches: positive for what looks real."""
         pixels = functional.pixel_unshuffle(lightness / 50 - 1, TARGET_STRIDE)
         return self.discriminator(torch.cat([pixels, ab], 1)).float()

@@ -85,25 +85,32 @@ def evaluate(
 class _Command(TyperCommand):
     """The command, with the options of the system whose checkpoint is named."""
 
+    named = False
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return ["[OPTIONS]"] if self.named else super().collect_usage_pieces(ctx)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.ignore_unknown_options = ctx.allow_extra_args = True
         given, rest, _ = self.make_parser(ctx).parse_args(list(args))
-        system = _system_of([name for name in (given.get("checkpoint"), *rest) if isinstance(name, str)])
-        if system is not None:  # without one, the checkpoint is what to complain about
+        named = _first_checkpoint([name for name in (given.get("checkpoint"), *rest) if isinstance(name, str)])
+        if named is not None:  # without one, the checkpoint is what to complain about
+            checkpoint, system = named
+            ctx.info_name, self.named = f"{ctx.info_name} {checkpoint}", True
             ctx.ignore_unknown_options = ctx.allow_extra_args = False
             command = typer.main.get_command(_with_options(system))
             self.params, self.callback, self.help = command.params, command.callback, command.help
         return super().parse_args(ctx, args)
 
 
-def _system_of(names: Sequence[str]) -> "System | None":
-    """Find the system of the first name that is a checkpoint's."""
+def _first_checkpoint(names: Sequence[str]) -> "tuple[str, System] | None":
+    """Return the first name that is a checkpoint's, and its system."""
     from cinn_app.checkpoints import find_checkpoint, read_header
     from cinn_app.registry import systems
 
     for name in names:
         try:
-            return systems()[read_header(find_checkpoint(name)).recipe.system]
+            return name, systems()[read_header(find_checkpoint(name)).recipe.system]
         except CheckpointError:
             continue
     return None
@@ -114,6 +121,8 @@ def _with_options(system: "System") -> typer.Typer:
     with err.status("Loading the libraries"):
         measure = system.load("evaluation")
     hints = get_type_hints(measure, include_extras=True)
+    help = f"What to measure on, unseen in training: {system.data}. Repeat it for more."
+    data = Annotated[list[Path] | None, typer.Option(metavar="PATH", help=help)]
     own = [
         parameter.replace(annotation=_as_option(hints[name], f"Options of {system.name}"))
         for name, parameter in inspect.signature(measure).parameters.items()
@@ -121,20 +130,21 @@ def _with_options(system: "System") -> typer.Typer:
     ]
     what_it_does = (inspect.getdoc(measure) or "").partition("\n\n")[0]
     example = f"cinn evaluate {system.default_model}{' --data PATH' if system.needs_data else ''}"
-    return _application(own, f"{what_it_does}\n\n[dim]{example}[/dim]")
+    shared = inspect.signature(evaluate).parameters["data"].replace(annotation=data)
+    return _application([shared, *own], f"{what_it_does}\n\n[dim]{example}[/dim]")
 
 
 def _application(own: Sequence[inspect.Parameter] = (), text: str | None = evaluate.__doc__) -> typer.Typer:
-    """Make a command of :func:`evaluate` with more options."""
-    parameters = [one for one in inspect.signature(evaluate).parameters.values() if one.kind is not one.VAR_KEYWORD]
-    parameters = [one.replace(kind=one.KEYWORD_ONLY) for one in (*parameters, *own)]
+    """Make a command of :func:`evaluate`, with options that are added or replace those of the same name."""
+    shared = [one for one in inspect.signature(evaluate).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    parameters = {one.name: one.replace(kind=one.KEYWORD_ONLY) for one in (*shared, *own)}
 
     def run(**given: Any) -> None:
         evaluate(**given)
 
     run.__doc__ = text
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    vars(run)["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {one.name: one.annotation for one in parameters.values()}
+    vars(run)["__signature__"] = inspect.Signature(list(parameters.values()))
     application = typer.Typer(add_completion=False)
     application.command(cls=_Command)(run)
     return application

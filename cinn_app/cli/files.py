@@ -85,9 +85,9 @@ def find_pictures(
     found = Found()
     missing = [path for path in inputs if path != STREAM and identity(path) is None]
     if len(missing) == len(inputs):
-        raise CinnError("There is nothing at {paths}: give pictures or folders that exist.", paths=_listed(missing))
+        raise CinnError("There is nothing at {paths}: check the spelling and the folder.", paths=_listed(missing))
     found.problems += [
-        CinnError("There is nothing at {path}: check the folder and the spelling.", path=path) for path in missing
+        CinnError("There is nothing at {paths}: check the spelling and the folder.", paths=path) for path in missing
     ]
     output_folder = os.path.realpath(output)  # unlike Path.resolve, it accepts links that form a circle
     seen = set()
@@ -132,14 +132,14 @@ def check_file(output: Path, context: typer.Context) -> None:
     """Check that a picture can be written to a file.
 
     Raises:
-        WrongUsage: if it is a folder, or has no suffix of a picture.
+        WrongUsage: if it is a folder, or does not end like a picture.
         ImageError: if its folder does not exist.
     """
     if _is_folder(output):
         raise WrongUsage(f"{output} is a folder: name a picture inside it, such as digits.png.", context)
     if output.suffix.lower() not in KEPT_SUFFIXES:
         known = ", ".join(KEPT_SUFFIXES)
-        raise WrongUsage(f"{output} has no suffix of a picture: end it in one of {known}.", context)
+        raise WrongUsage(f"{output} does not end like a picture: name it with one of {known}.", context)
     if not _is_folder(output.parent):
         raise ImageError(
             "There is no folder {folder} to write {name} into: make it first.", folder=output.parent, name=output.name

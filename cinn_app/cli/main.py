@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cinn_app import __version__
 from cinn_app.cli.console import report, say, say_warning
+from cinn_app.errors import SettingError
 from cinn_app.registry import Command, import_object, systems
 
 __all__ = ["cinn", "run"]
@@ -46,7 +47,8 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")  # pydantic's words, through typer
+            # pydantic's words, through typer
+            error.message = error.message.removeprefix("Value error, ").replace("Input should", "It should", 1)
             raise
         except KeyboardInterrupt:
             say_warning("Stopped.")
@@ -108,4 +110,4 @@ def run(arguments: Sequence[str] | None = None) -> None:
         cinn(arguments, prog_name="cinn")
     except Exception as error:
         report(error)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, SettingError) else 1)

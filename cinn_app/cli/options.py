@@ -80,7 +80,7 @@ def temperature_option(help: str, panel: str | None = None) -> Any:
     """
     parser = _number_between(0, MAX_TEMPERATURE)
     return typer.Option(  # `min` and `max` are for the help
-        min=0, max=MAX_TEMPERATURE, parser=parser, show_default="the model's", help=help, rich_help_panel=panel
+        min=0.0, max=MAX_TEMPERATURE, parser=parser, show_default="the model's", help=help, rich_help_panel=panel
     )
 
 

@@ -64,18 +64,18 @@ def in_stages(
                 ahead.append((item, pool.submit(read, item)))
             if not ahead:
                 break
-            item, reading = ahead.popleft()
+            item, read_ahead = ahead.popleft()
             writing: Future[Written]
             weight = 0
             try:
-                result = compute(item, reading.result())
+                result = compute(item, read_ahead.result())
                 weight = weigh(result)
                 writing = pool.submit(write, item, result)
                 del result  # the writer alone holds it now
             except Exception as error:
                 writing = Future()
                 writing.set_exception(error)
-            del reading
+            del read_ahead
             behind.append((item, writing, weight))
             while behind and (
                 behind[0][1].done()

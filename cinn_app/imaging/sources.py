@@ -189,7 +189,7 @@ def _open_path(path: Path) -> BinaryIO:
             raise _empty(str(path))
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ImageError("{name} does not exist: check the folder and the spelling.", name=str(path)) from error
+        raise ImageError("{name} does not exist: check the spelling and the folder.", name=str(path)) from error
     except PermissionError as error:
         raise ImageError("{name} may not be read: give yourself permission to read it.", name=str(path)) from error
     except (OSError, ValueError) as error:

@@ -23,23 +23,27 @@ CORRECTING: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
+# In the browser alone: an answer of the server could arrive after the first picture was given.
 READ_ADDRESS = """(...settings) => {
-    const names = %(names)s, query = new URLSearchParams(location.search);
+    const controls = %(controls)s, query = new URLSearchParams(location.search);
     window.addressRead = true;
-    return names.map((name, place) => {
+    const numbers = controls.map(({ name, minimum, maximum, whole }, place) => {
         const number = parseFloat(query.get(name));
-        return Number.isFinite(number) ? number : settings[place];
+        if (Number.isNaN(number)) return settings[place];
+        const nearest = Math.min(Math.max(number, minimum), maximum);
+        return whole ? Math.round(nearest) : nearest;
     });
+    return numbers.length > 1 ? numbers : numbers[0];
 }"""
 # With a delay: browsers refuse an address that changes at every move of a slider.
 WRITE_ADDRESS = """(...settings) => {
-    const names = %(names)s, defaults = %(defaults)s;
+    const controls = %(controls)s;
     clearTimeout(window.addressTimer);
     window.addressTimer = setTimeout(() => {
         if (!window.addressRead) return;
         const address = new URL(location);
-        names.forEach((name, place) => {
-            if (settings[place] === defaults[place] || settings[place] == null) address.searchParams.delete(name);
+        controls.forEach(({ name, initial }, place) => {
+            if (settings[place] === initial || settings[place] == null) address.searchParams.delete(name);
             else address.searchParams.set(name, settings[place]);
         });
         if (address.href !== location.href) history.replaceState(history.state, "", address);
@@ -112,15 +116,14 @@ def keep_in_address(controls: Mapping[str, tuple[Any, Range]]) -> None:
     Args:
         controls: component and range by their names in the address.
     """
-    components, ranges = [component for component, _ in controls.values()], [one for _, one in controls.values()]
-    values = {"names": json.dumps(list(controls)), "defaults": json.dumps([one.default for one in ranges])}
-
-    def read(*settings: Any) -> Any:
-        numbers = [one.read(setting) for one, setting in zip(ranges, settings, strict=True)]
-        return numbers if len(numbers) > 1 else numbers[0]
-
-    page_being_built().load(read, components, components, js=READ_ADDRESS % values, **CORRECTING)
-    script = WRITE_ADDRESS % values
+    components = [component for component, _ in controls.values()]
+    described = [
+        {"name": name, "minimum": one.minimum, "maximum": one.maximum, "initial": one.default, "whole": one.whole}
+        for name, (_, one) in controls.items()
+    ]
+    scripts = {"controls": json.dumps(described)}
+    page_being_built().load(None, components, components, js=READ_ADDRESS % scripts, **CORRECTING)
+    script = WRITE_ADDRESS % scripts
     gr.on([component.change for component in components], None, components, None, js=script, **CORRECTING)
 
 

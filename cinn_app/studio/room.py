@@ -1,6 +1,7 @@
 """A system's room in the studio, and the models that the rooms share."""
 
 import dataclasses
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from cinn_app.studio.endpoints import Api
 from cinn_app.studio.metrics import measure
 
 __all__ = ["DeferredModel", "Room", "load_in_background", "load_models", "rooms"]
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,8 +44,18 @@ class Room:
 
 
 def rooms() -> dict[str, Room]:
-    """Return the rooms of all systems that have one, by the system's name, in the order of their tabs."""
-    return {name: system.load("room") for name, system in systems().items() if system.room}
+    """Return the rooms of all systems that have one, by the system's name, in the order of their tabs.
+
+    A room that cannot be imported is left out, with a warning.
+    """
+    found = {}
+    for name, system in systems().items():
+        try:
+            if system.room:
+                found[name] = system.load("room")
+        except Exception as error:
+            LOG.warning("The studio's room of %s is left out (%s): update or uninstall its package.", name, error)
+    return found
 
 
 class DeferredModel:

@@ -166,6 +166,6 @@ def test_the_discriminator_learns_to_tell_real_from_drawn(family: Family, views:
         gan.train_step(views())
     assert torch.equal(gan.decoder.modulation.weight, before)
     with torch.inference_mode():
-        real = gan.judge(views().lightness, normalise(views().ab))
-        drawn = gan.judge(views().lightness, gan.generate(views()))
+        real = gan.discriminate(views().lightness, normalise(views().ab))
+        drawn = gan.discriminate(views().lightness, gan.generate(views()))
     assert real.mean() > drawn.mean()

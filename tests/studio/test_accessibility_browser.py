@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 DAY, NIGHT = ({"width": 1280, "height": 900}, "light"), ({"width": 390, "height": 844}, "dark")
 # Whether a finger hits what it means to is of WCAG 2.2, and not looked for unless it is asked for.
-LOOK = """(part) => axe.run(part, {
+RUN_AXE = """(part) => axe.run(part, {
     resultTypes: ["violations", "incomplete"], rules: { "target-size": { enabled: true } },
 })"""
 # Texts whose ground axe-core cannot tell, such as those over pictures: their contrast with the nearest opaque ground,
@@ -133,7 +133,7 @@ def other_states(page: Page) -> Iterator[tuple[str, str]]:
 
 def problems(page: Page, part: str) -> list[Any]:
     """Say what is seriously wrong in a part of the page."""
-    found = page.evaluate(LOOK, part)
+    found = page.evaluate(RUN_AXE, part)
     undecided = [
         node["target"][0] for rule in found["incomplete"] if rule["id"] == "color-contrast" for node in rule["nodes"]
     ]

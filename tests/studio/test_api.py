@@ -137,7 +137,7 @@ def test_digits_come_as_a_sheet_and_as_numbers(client: Client, four: Path) -> No
     assert report["label"] == 4 and sum(report["probabilities"]) == pytest.approx(1, abs=1e-4)
 
 
-def test_models_and_axes_are_told(client: Client, installed: Path) -> None:
+def test_models_and_axes_are_listed(client: Client, installed: Path) -> None:
     models, axes = client.predict(api_name="/models")
     assert [(model["name"], model["system"]) for model in models] == [
         ("colorize", "colorization"),
@@ -148,7 +148,7 @@ def test_models_and_axes_are_told(client: Client, installed: Path) -> None:
     assert known and axes["colorization"] == known and axes["digits"][:2] == ["slant", "width"]
 
 
-def test_what_cannot_be_done_is_told_in_a_sentence_and_the_next_call_served(
+def test_what_cannot_be_done_is_one_sentence_and_the_next_call_is_served(
     client: Client, studio: str, photograph: Path, tmp_path: Path
 ) -> None:
     torn = tmp_path / "torn.jpg"

@@ -32,14 +32,14 @@ def checkpoints_folder(tiny_digits_checkpoint: Path, tmp_path: Path, monkeypatch
 
 def test_a_model_is_shown_with_its_figures_and_a_damaged_one_with_its_problem(checkpoints_folder: Path) -> None:
     digits, torn = installed_models()
-    told = facts(digits)
+    shown = facts(digits)
     for fact in (
         "<h2>digits <small>Random scrawls, for the tests</small></h2>",
         "<dt>Licence</dt><dd>CC0-1.0</dd>",
         "<dt>Trained on</dt><dd>noise</dd>",
         "<dt>Bits per dimension, held out</dt><dd>7.5</dd>",
     ):
-        assert fact in told
+        assert fact in shown
     assert torn.card is None and torn.header is None
     assert "torn <small>cannot be read</small>" in facts(torn) and "damaged" in facts(torn)
     assert "<torn>" not in facts(torn)

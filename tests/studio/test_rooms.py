@@ -1,5 +1,6 @@
 """Rooms: found by the registry, and models that are loaded behind the page."""
 
+import dataclasses
 import hashlib
 import shutil
 import subprocess
@@ -157,3 +158,12 @@ def test_a_system_of_another_package_has_its_tab_and_its_endpoints(
     assert "A toy" in values and "Toys" in labels
     assert any("Lines. Nothing leaves the computer" in str(value) for value in values)
     assert {"scribble", "models"} <= {event["api_name"] for event in config["dependencies"]}
+
+
+def test_a_room_that_cannot_be_imported_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = dataclasses.replace(registry.systems()["digits"], name="broken", room="elsewhere.room:ROOM")
+    monkeypatch.setattr(room, "systems", lambda: {"broken": broken, **registry.systems()})
+    assert list(room.rooms()) == list(registry.systems())
+    assert "The studio's room of broken is left out (No module named 'elsewhere')" in caplog.text

@@ -18,9 +18,9 @@ window.fetch = async (request, ...rest) => {{
     const answer = await soon(request, ...rest);
     if (!String(request.url ?? request).includes("queue/data")) return answer;
     const late = new TransformStream({{
-        async transform(part, told) {{
+        async transform(part, controller) {{
             await new Promise((done) => setTimeout(done, {DELAY}));
-            told.enqueue(part);
+            controller.enqueue(part);
         }},
     }});
     return new Response(answer.body.pipeThrough(late), {{ status: answer.status, headers: answer.headers }});

@@ -42,8 +42,8 @@ def pictures(page: Page, before: list[str] = ()) -> list[str]:
 
 def marks(page: Page) -> list[tuple[str, int, int]]:
     """Colour, x and y of each mark, in pixels of the photograph."""
-    told = page.eval_on_selector_all(".marks button", "all => all.map(one => one.ariaLabel)")
-    parts = [label.split(": ")[1].split(", ") for label in told]
+    labels = page.eval_on_selector_all(".marks button", "all => all.map(one => one.ariaLabel)")
+    parts = [label.split(": ")[1].split(", ") for label in labels]
     return [(colour, int(x), int(y)) for colour, x, y in parts]
 
 
@@ -149,7 +149,7 @@ def test_a_hint_colours_the_download_where_it_was_put(open_studio: Callable[...,
     assert read_provenance(kept)["hints"][0]["points"] == [[350, 675]]
 
 
-def test_a_hint_that_can_hardly_be_seen_is_told_of_once(open_studio: Callable[..., Page], tmp_path: Path) -> None:
+def test_a_hint_that_can_hardly_be_seen_is_reported_once(open_studio: Callable[..., Page], tmp_path: Path) -> None:
     Image.fromarray(np.repeat(np.array([[4, 128]], np.uint8).repeat(300, 0), 150, 1)).save(tmp_path / "dark.png")
     page = open_studio()
     steer(page, tmp_path / "dark.png")

@@ -145,11 +145,13 @@ def test_a_killed_training_resumes(
     assert saved > 0
     assert not (tmp_path / "t.safetensors").exists()
 
-    told = subprocess.run([*command, "--max-minutes", "0.1"], capture_output=True, text=True, check=False)
-    assert told.returncode == 1
-    assert "continue it with --resume" in told.stderr
-    told = subprocess.run([*command, "--resume", "--max-minutes", "0.02"], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
+    result = subprocess.run([*command, "--max-minutes", "0.1"], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "continue it with --resume" in result.stderr
+    result = subprocess.run(
+        [*command, "--resume", "--max-minutes", "0.02"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
     assert load_checkpoint(tmp_path / "t.safetensors").figures["steps"] > saved
 
 

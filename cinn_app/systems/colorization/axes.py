@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cinn_app.errors import CinnError
+from cinn_app.errors import SettingError
 from cinn_app.latents import match_axes
 from cinn_app.limits import MAX_STEP
 from cinn_app.messages import Message
@@ -115,18 +115,18 @@ def sum_of_steps(axes: Sequence[ColourAxis], steps: Mapping[str | int, float], c
         channels: of the coarsest latent.
 
     Raises:
-        CinnError: if there is no such axis, one is given twice, or a step is out of range.
+        SettingError: if there is no such axis, one is given twice, or a step is out of range.
     """
     for key, step in steps.items():
         if not -MAX_STEP <= step <= MAX_STEP:  # refuses not-a-number, too
-            raise CinnError(
+            raise SettingError(
                 "A step of {step:g} along {axis!r} is out of range: go from -{most:g} to {most:g}.",
                 step=float(step),
                 axis=key,
                 most=MAX_STEP,
             )
         if not axes:
-            raise CinnError(
+            raise SettingError(
                 "This model has no axes of colour: choose one trained by this version, or leave the steps out."
             )
     return sum((float(step) * axis.direction for axis, step in match_axes(axes, steps)), torch.zeros(channels))

@@ -21,7 +21,7 @@ __all__ = ["digits"]
 Digit = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
 DigitOrAll = Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "all"]
 Mark: TypeAlias = Annotated[
-    bool, typer.Option("--mark/--no-mark", help="Record model, seed and settings in the metadata.")
+    bool, typer.Option("--mark/--no-mark", help="Record the model and the settings in the metadata.")
 ]
 Within: TypeAlias = Annotated[
     Digit | None,
@@ -46,7 +46,9 @@ def draw(
     context: typer.Context,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE|DIR", help="The sheet to write; with --separate a folder."),
+        typer.Option(
+            "--output", "-o", metavar="FILE|DIR", help="The sheet to write, or with --separate a folder; required."
+        ),
     ] = None,
     label: Annotated[DigitOrAll, typer.Option(help="The digit to write.")] = "all",
     number: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="Handwritings of each digit.")] = 10,

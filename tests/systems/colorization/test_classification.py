@@ -1,4 +1,4 @@
-"""What is made of a judge's verdicts."""
+"""What is made of a classifier's answers."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from cinn_app.systems.colorization.classification import ClassifierMetrics
 
 
 def recognises(*classes_by_way: list[int]) -> object:
-    """A judge that says in advance what it recognises: per picture and way one class, sure of itself."""
+    """A classifier that says in advance what it recognises: per picture and way one class, sure of itself."""
     answers = iter(zip(*classes_by_way, strict=True))
 
     def classify(rgb8: torch.Tensor) -> Predictions:

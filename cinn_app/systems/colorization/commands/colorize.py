@@ -65,7 +65,7 @@ def colorize(
     strength: Annotated[
         float,
         typer.Option(
-            min=0,
+            min=0.0,
             max=MAX_STRENGTH,
             callback=not_nan,
             help="Strength of the colours; 0 is gray.",
@@ -77,7 +77,8 @@ def colorize(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Move along one of the model's axes of colour, in standard deviations; repeat it for more axes.",
+            help="Move along one of the model's axes of colour, such as warmer=1, in standard deviations; repeat it "
+            "for more axes. An unknown name lists them.",
             rich_help_panel=COLOURS,
         ),
     ] = None,
@@ -114,7 +115,7 @@ def colorize(
         typer.Option(help="keep is the input's format, or png where that cannot be written.", rich_help_panel=WRITTEN),
     ] = "keep",
     quality: Annotated[
-        int | None, typer.Option(min=1, max=100, show_default="95", help="Of JPEG and WebP.", rich_help_panel=WRITTEN)
+        int | None, typer.Option(min=1, max=100, help="Of JPEG and WebP; 95 without it.", rich_help_panel=WRITTEN)
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=WRITTEN)
@@ -170,14 +171,14 @@ def colorize(
 
     if inputs.count(STREAM) > 1:
         raise WrongUsage("Standard input holds one picture: give - once.")
+    steps = read_steps(axis or [])
+    if uncertainty and samples == 1 and not diverse:
+        raise WrongUsage("One sample differs from no other: give --uncertainty with --samples 2 or more.")
     found = find_pictures(inputs, recursive, output, wanted, is_colouring)
     if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
         raise WrongUsage("Standard output takes one colouring: give one picture and one sample, and nothing beside it.")
-    if uncertainty and samples == 1 and not diverse:
-        raise WrongUsage("One sample differs from no other: give --uncertainty with --samples 2 or more.")
     if hint and len(found.pictures) > 1:
         raise WrongUsage("A --hint is a place of one picture: give one picture.")
-    steps = read_steps(axis or [])
     plan = make_plan(found.pictures, output, format, samples, Extras(sheet, uncertainty))
     problems = [*found.problems, *plan.problems]
     for problem in problems:
