@@ -102,7 +102,7 @@ def photograph_states(page: Page, photographs: list[Path], letter: Path) -> Iter
     page.locator(".clear").click()
     page.locator("[data-mode=keep]").first.click()
     page.locator("#save-hints").click()
-    expect(page.locator(".toast-body")).to_be_visible()
+    expect(page.locator(".toast-body.warning")).to_be_visible()
     yield "a part to keep, and a warning", "body"
 
 
