@@ -1,5 +1,6 @@
 """Training from start to end: divergence, a real kill, the end of the schedule, and the checkpoint."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import load_checkpoint
 from cinn_app.errors import CheckpointError, DataError, DeviceError, TrainingError
-from cinn_app.recipes import parse_recipe
+from cinn_app.recipes import load_recipe, parse_recipe
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.training.callbacks import DivergenceGuard, StateSaver, TimeLimit
 from cinn_app.training.module import TrainingModule
@@ -145,14 +146,12 @@ def test_a_killed_training_resumes(
     assert saved > 0
     assert not (tmp_path / "t.safetensors").exists()
 
-    result = subprocess.run([*command, "--max-minutes", "0.1"], capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert "continue it with --resume" in result.stderr
-    result = subprocess.run(
-        [*command, "--resume", "--max-minutes", "0.02"], capture_output=True, text=True, check=False
+    again = functools.partial(
+        train, load_recipe(recipe), [pictures], tmp_path / "t.safetensors", tmp_path / "run", tmp_path / "cache", "cpu"
     )
-    assert result.returncode == 0, result.stderr
-    assert load_checkpoint(tmp_path / "t.safetensors").figures["steps"] > saved
+    with pytest.raises(TrainingError, match="continue it with --resume"):
+        again(max_minutes=0.1)
+    assert again(resume=True, max_minutes=0.02).figures["steps"] > saved
 
 
 def test_impossible_requests_are_refused(

@@ -1,11 +1,14 @@
 """Training the generator of digits: it learns, finds its axes, and leaves a checkpoint that people can hold."""
 
+import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from tiny_recipes import TINY_DIGITS_RECIPE
 
+from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import DataError
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.digits.data import load_mnist
@@ -16,19 +19,33 @@ from cinn_app.training.run import train
 pytestmark = pytest.mark.slow
 
 
-def test_training_learns_finds_axes_and_resumes(
-    drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]
-) -> None:
-    tiny_digits_recipe["training"] |= {"steps": 60, "learning_rate": 3e-3, "batch_size": 64}
-    recipe = parse_recipe(tiny_digits_recipe, "here")
-    output, run = tmp_path / "digits.safetensors", tmp_path / "run"
-    checkpoint = train(recipe, [drawn_mnist], output, run, tmp_path / "cache", "cpu")
-    assert checkpoint.figures["pictures"] == 400 - recipe.data.held_out
-    generator = DigitGenerator.load(output, "cpu")
+class Trained(NamedTuple):
+    """A tiny generator after some steps."""
+
+    recipe: dict[str, Any]
+    checkpoint: Checkpoint
+    folder: Path
+
+    def generator(self) -> DigitGenerator:
+        return DigitGenerator.load(self.folder / "digits.safetensors", "cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(drawn_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder, recipe = tmp_path_factory.mktemp("trained"), copy.deepcopy(TINY_DIGITS_RECIPE)
+    recipe["training"] |= {"steps": 80, "learning_rate": 3e-3, "batch_size": 64}
+    places = (folder / "digits.safetensors", folder / "run", folder / "cache")
+    return Trained(recipe, train(parse_recipe(recipe, "here"), [drawn_mnist], *places, "cpu"), folder)
+
+
+def test_training_learns_and_finds_axes(trained: Trained, drawn_mnist: Path) -> None:
+    assert trained.checkpoint.figures["pictures"] == 400 - trained.recipe["data"]["held_out"]
+    generator = trained.generator()
     measured = evaluate_digits(generator, [drawn_mnist])
     assert measured.pictures == 60
     assert measured.figures["bits_per_dim"] < 6  # untrained about 8
-    assert measured.figures["bits_per_dim"] == pytest.approx(checkpoint.figures["held_out_bits_per_dim"], abs=0.5)
+    held_out = trained.checkpoint.figures["held_out_bits_per_dim"]
+    assert measured.figures["bits_per_dim"] == pytest.approx(held_out, abs=0.5)
     assert measured.figures["round_trip_error"] < 1e-4
 
     for label in (None, 7):
@@ -38,18 +55,9 @@ def test_training_learns_finds_axes_and_resumes(
         assert len({axis.name for axis in axes}) == len(axes)
         assert all(0 <= axis.share <= 1 for axis in axes)
 
-    tiny_digits_recipe["training"]["steps"] = 62
-    longer = parse_recipe(tiny_digits_recipe, "here")
-    assert train(longer, [drawn_mnist], output, run, tmp_path / "cache", "cpu", resume=True).figures["steps"] == 62
 
-
-def test_axes_move_pictures_more_than_other_directions(
-    drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]
-) -> None:
-    tiny_digits_recipe["training"] |= {"steps": 100, "learning_rate": 3e-3, "batch_size": 64}
-    output = tmp_path / "digits.safetensors"
-    train(parse_recipe(tiny_digits_recipe, "here"), [drawn_mnist], output, tmp_path / "run", tmp_path / "cache", "cpu")
-    generator = DigitGenerator.load(output, "cpu")
+def test_axes_move_pictures_more_than_other_directions(trained: Trained) -> None:
+    generator = trained.generator()
     latents = generator.draw(10, 0.5)
 
     def moved(direction: torch.Tensor) -> float:
@@ -59,6 +67,12 @@ def test_axes_move_pictures_more_than_other_directions(
     random = torch.nn.functional.normalize(torch.randn(12, 784, generator=torch.Generator().manual_seed(0)))
     along_axes = sum(moved(axis.direction) for axis in generator.axes())
     assert along_axes > 2 * sum(map(moved, random))
+
+
+def test_a_longer_training_resumes(trained: Trained, drawn_mnist: Path) -> None:
+    longer = parse_recipe({**trained.recipe, "training": {**trained.recipe["training"], "steps": 82}}, "here")
+    places = (trained.folder / "longer.safetensors", trained.folder / "run", trained.folder / "cache")
+    assert train(longer, [drawn_mnist], *places, "cpu", resume=True).figures["steps"] == 82
 
 
 def test_unusable_data_are_refused(drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe: dict[str, Any]) -> None:
