@@ -117,8 +117,8 @@ def test_conditional_affine_is_the_identity_if_its_subnet_returns_zero() -> None
     nn.init.zeros_(affine.subnet.bias)
     x = torch.randn(2, 3, 4, 4)
     z, log_det = affine(x, torch.randn(2, 2, 4, 4))
-    assert torch.equal(z, x)
-    assert torch.equal(log_det, torch.zeros(2))
+    torch.testing.assert_close(z, x)
+    torch.testing.assert_close(log_det, torch.zeros(2))
 
 
 # ---- mixing ------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_a_seed_decides_the_mixing(build: type[Bijection]) -> None:
     torch.manual_seed(1)
     first = build(16, seed=7)(x)[0]
     torch.manual_seed(2)
-    assert torch.equal(build(16, seed=7)(x)[0], first)
+    torch.testing.assert_close(build(16, seed=7)(x)[0], first)
     assert not torch.allclose(build(16, seed=8)(x)[0], first)
 
 
@@ -185,12 +185,12 @@ def test_actnorm_normalises_the_first_training_batch_and_no_other(shape: tuple[i
 def test_actnorm_waits_for_training_and_remembers_it() -> None:
     x = torch.randn(64, 3) * 4
     norm = ActNorm(3).eval()
-    assert torch.equal(norm(x)[0], x)
+    torch.testing.assert_close(norm(x)[0], x)
     trained = norm.train()
     trained(x)
     restored = ActNorm(3)
     restored.load_state_dict(trained.state_dict())
-    assert torch.equal(restored(x * 10)[0], trained(x * 10)[0])
+    torch.testing.assert_close(restored(x * 10)[0], trained(x * 10)[0])
 
 
 @pytest.mark.parametrize(
@@ -244,8 +244,8 @@ def test_actnorm_keeps_the_scale_of_a_constant_channel(batch: int) -> None:
     norm = ActNorm(2)
     x = torch.full((batch, 2), 3.0)
     z, log_det = norm(x)
-    assert torch.equal(z, torch.zeros(batch, 2))
-    assert torch.equal(log_det, torch.zeros(batch))
+    torch.testing.assert_close(z, torch.zeros(batch, 2))
+    torch.testing.assert_close(log_det, torch.zeros(batch))
 
 
 # ---- from space to channels --------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_each_scale_has_its_own_condition() -> None:
     x, first, second = torch.randn(2, 4), torch.randn(2, 1), torch.randn(2, 3)
     (fine, coarse), _ = flow(x, (first, second))
     (fine_again, coarse_again), _ = flow(x, (first, second + 1))
-    assert torch.equal(fine, fine_again)
+    torch.testing.assert_close(fine, fine_again)
     assert not torch.allclose(coarse, coarse_again)
 
 

@@ -8,13 +8,13 @@ __all__ = ["assert_same_pixels"]
 
 
 def assert_same_pixels(picture: Any, expected: Any) -> None:
-    """Check that two 8-bit pictures, arrays or tensors, differ by one step at most.
+    """Check that two pictures with values 0 to 255, arrays or tensors, differ by one step at most.
 
     That is how far pictures of the same values may be apart if they were computed in batches of different sizes, or on
     different machines: last bits differ, and a value near the middle of two steps is rounded to either.
     """
     picture, expected = np.asarray(picture), np.asarray(expected)
-    assert picture.dtype == expected.dtype == np.uint8
+    assert picture.dtype.kind in "iu" and expected.dtype.kind in "iu"
     assert picture.shape == expected.shape
     difference = np.abs(picture.astype(int) - expected)
     assert difference.max(initial=0) <= 1, f"{(difference > 1).mean():.2%} of the values differ by more than a step"

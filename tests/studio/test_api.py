@@ -67,7 +67,7 @@ def test_colourings_come_at_full_resolution_each_with_its_report(client: Client,
     assert pixels(sheet).shape[1] > 330
 
     again, _, _ = client.predict(samples=1, seed=5, **given)
-    assert np.array_equal(pixels(again[0]), pixels(pictures[0]))
+    assert np.abs(pixels(again[0]) - pixels(pictures[0])).mean() < 0.05
     weaker, _, _ = client.predict(samples=1, seed=5, strength=0, **given)
     assert np.ptp(pixels(weaker[0]), axis=-1).max() <= 2  # but for what JPEG does
 

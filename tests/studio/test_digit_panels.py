@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pixels import assert_same_pixels
 
 from cinn_app import DigitGenerator, __version__
 from cinn_app.errors import CinnError
@@ -62,7 +63,7 @@ def test_the_record_of_a_film_makes_it_again(generator: DigitGenerator) -> None:
     latents = generator.move(generator.draw(42, mark["temperature"], mark["seed"]), mark["axes"], mark["axes_within"])
     first, last = (latents[mark[end]["sample"]] for end in ("from", "to"))
     again = generator.interpolate(first, last, (mark["from"]["label"], mark["to"]["label"]), mark["frames"])
-    assert torch.equal(again, transition(generator, controls, (3, 41), FRAMES))
+    assert_same_pixels(again, transition(generator, controls, (3, 41), FRAMES))
 
 
 def test_a_film_is_named_after_what_made_it(generator: DigitGenerator) -> None:
@@ -84,13 +85,13 @@ def test_the_map_has_each_handwriting_where_its_axes_say(generator: DigitGenerat
         (8, 0, {2: -MAX_STEP, 5: -MAX_STEP}),
     ):
         expected = generator.decode(generator.move(middle, steps), 4)[0]
-        assert (tiles[row, column].int() - expected.int()).abs().max() <= 1
+        assert_same_pixels(tiles[row, column], expected)
 
 
 def test_the_place_on_the_map_is_written_as_all_ten(generator: DigitGenerator) -> None:
     plane = Plane(across=2, up=5).at(1.25, -0.5)
     latent = generator.move(torch.zeros(784), {2: 1.25, 5: -0.5})
-    assert torch.equal(plane.write(generator), generator.all_ten(latent[None])[0])
+    assert_same_pixels(plane.write(generator), generator.all_ten(latent[None])[0])
     assert plane.project(generator, latent) == pytest.approx(plane.place, abs=0.3)  # the tests' axes are not orthogonal
     assert Plane().at(99, -99).place == (MAX_STEP, -MAX_STEP)
     assert Plane().at(None, float("nan")).place == Plane().at("left", []).place == (0, 0)
@@ -110,8 +111,8 @@ def test_similar_handwritings_are_steps_along_an_axis_around_the_own(
     own = drawings[0]
     images, names = similar_handwritings(generator, own, along=2)
     assert images.shape == (len(STEPS), 10, 28, 28)
-    assert torch.equal(images[names.index("yours")], own.images)
-    assert torch.equal(images[-1, 6], generator.decode(generator.move(own.latent[None], {2: STEPS[-1]}), 6)[0])
+    assert_same_pixels(images[names.index("yours")], own.images)
+    assert_same_pixels(images[-1, 6], generator.decode(generator.move(own.latent[None], {2: STEPS[-1]}), 6)[0])
     with pytest.raises(CinnError, match="There is no axis 13"):
         similar_handwritings(generator, own, along=13)
 

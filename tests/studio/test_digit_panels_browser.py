@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
 from digit_page import changed, decode, pictures
+from pixels import assert_same_pixels
 from playwright.sync_api import Locator, Page, expect  # after the check that it is there
 from studio_page import stroke
 
@@ -45,7 +46,8 @@ def test_the_film_plays_from_one_chosen_digit_to_the_other_and_can_be_stopped(op
     strip = changed(page, "#film .screen img", [])
     frames = decode(strip[0])
     assert frames.shape == (28, 25 * 28)
-    assert np.array_equal(frames[:, :28], decode(grid[0])) and np.array_equal(frames[:, -28:], decode(grid[59]))
+    assert_same_pixels(frames[:, :28], decode(grid[0]))
+    assert_same_pixels(frames[:, -28:], decode(grid[59]))
 
     slider, button = page.get_by_label("Position between A and B"), page.locator("#film .play")
     page.locator("#film").scroll_into_view_if_needed()
@@ -67,7 +69,8 @@ def test_the_film_plays_from_one_chosen_digit_to_the_other_and_can_be_stopped(op
 
     page.locator("#grid button").nth(17).click()  # the film follows while it is open
     frames = decode(changed(page, "#film .screen img", strip)[0])
-    assert np.array_equal(frames[:, :28], decode(grid[59])) and np.array_equal(frames[:, -28:], decode(grid[17]))
+    assert_same_pixels(frames[:, :28], decode(grid[59]))
+    assert_same_pixels(frames[:, -28:], decode(grid[17]))
     assert page.evaluate(f"({shift})({boxes})") == pytest.approx(24, abs=0.05)
     button.click()
     page.wait_for_function("() => Number(document.querySelector('#film input').value) < 24")
@@ -233,7 +236,7 @@ def test_a_click_on_the_map_writes_the_handwriting_at_that_place(open_digits, wi
     found = decode(changed(page, large, before)[0])
     assert [float(step) for step in place(page)] == pytest.approx([2.25, 2.25], abs=0.06)  # to the pixel
     assert np.abs(found - chart[28:56, 7 * 28 : 8 * 28]).mean() < 4
-    assert np.array_equal(decode(pictures(page, all_ten)[5]), found)
+    assert_same_pixels(decode(pictures(page, all_ten)[5]), found)
     marker = page.locator(".marker.here").bounding_box()
     assert marker["x"] + marker["width"] / 2 == pytest.approx(box["x"] + box["width"] * 7.5 / 9, abs=2)
 
