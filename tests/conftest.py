@@ -28,14 +28,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that drive a browser, begin with what takes longest, and keep together what shares a fixture.
+    """Mark tests that drive a browser or start a studio, begin with the longest, and keep together what shares a fixture.
 
     Workers take tests one by one, so that all of them end at the same time; but tests that share a fixture of their
     module go to one worker, which makes it once.
     """
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "browser" in fixtures:
             item.add_marker("browser")
+        elif "serving" in fixtures:  # a studio in a process of its own
+            item.add_marker("slow")
         if isinstance(item, pytest.Function) and any(
             definition.scope == "module"
             for definitions in item._fixtureinfo.name2fixturedefs.values()

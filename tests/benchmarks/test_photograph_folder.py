@@ -8,6 +8,7 @@ import photograph_folder
 import pytest
 
 
+@pytest.mark.slow
 def test_every_tenth_is_noted(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ def test_no_two_photographs_look_alike() -> None:
     assert all(studio_load.difference(one, other) > studio_load.SAME for one, other in itertools.combinations(files, 2))
 
 
+@pytest.mark.slow
 def test_everyone_gets_his_own_pictures(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

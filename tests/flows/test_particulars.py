@@ -222,6 +222,7 @@ def test_actnorm_is_initialised_again_after_loading_a_state_that_is_not() -> Non
     torch.testing.assert_close(norm(torch.randn(64, 3) * 9)[0].std(0, correction=0), torch.ones(3))
 
 
+@pytest.mark.slow
 def test_training_compiles_to_one_graph() -> None:
     """With the first batch, which sets the scales, and with the others."""
     chain = Chain([ActNorm(6), OrthogonalMixing(6, 0), AffineCoupling(6, conv), LULinear(6, 1), ActNorm(6)])

@@ -114,6 +114,7 @@ def fit(coupling: Bijection, noise: Tensor) -> Tensor:
     return loss.detach()
 
 
+@pytest.mark.slow
 def test_it_makes_uniform_noise_normal_where_an_affine_coupling_cannot() -> None:
     noise = 2 * torch.rand(4000) - 1
     bent = SplineCoupling(2, Always)
