@@ -47,8 +47,10 @@ wheel: $(STAMP)  ## build dist/*.whl, with recipes and weights inside
 	@$(BIN)/python -m hatchling build --target wheel
 
 browser: $(STAMP)  ## find or install a Chromium for the studio's tests; without one they are skipped
-	@command -v chromium || command -v google-chrome \
-		|| { test "$$(id -u)" = 0 && apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } \
+	@command -v chromium-headless-shell \
+		|| { test "$$(id -u)" = 0 && apt-get update -q \
+			&& apt-get install -q -y --no-install-recommends chromium-headless-shell; } \
+		|| command -v chromium || command -v google-chrome \
 		|| $(BIN)/playwright install chromium \
 		|| echo "No Chromium can be installed here: the studio's tests will be skipped."
 

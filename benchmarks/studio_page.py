@@ -26,9 +26,9 @@ CHROMIUM_FLAGS = [
 
 
 def find_chromium(playwright: Playwright) -> Path:
-    """Find a Chromium, or else where Playwright would install one."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return Path(found or playwright.chromium.executable_path)
+    """Find a Chromium, if possible the one without windows, which needs less; or else where Playwright puts one."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return Path(next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path))
 
 
 def launch(playwright: Playwright, *flags: str) -> Browser:
