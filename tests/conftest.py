@@ -28,7 +28,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that drive a browser or start a studio, begin with the longest, and keep together what shares fixtures.
+    """Mark tests that drive a browser or start a studio, begin with the longest, keep together what shares fixtures.
 
     Workers take tests one by one, so that all of them end at the same time; but tests that share a fixture of their
     module go to one worker, which makes it once.
