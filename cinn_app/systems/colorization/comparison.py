@@ -14,29 +14,18 @@ from cinn_app.metrics.calibration import rank_histogram
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.metrics import (
     best_rmse,
-    beyond_tint,
     colourfulness,
-    energy_score,
     mean_deviation,
     mean_variance,
     oracle_mse,
     pairwise_rmse,
     rmse,
 )
-from cinn_app.systems.colorization.old_prints import OldPrint
-from cinn_app.systems.colorization.old_prints import OldPrint
 
-__all__ = ["Comparison", "Painter", "Quotients", "compare", "compare_print"]
-
-#: Numerator and denominator of figures. Each is averaged over photographs before they are divided.
-Quotients = dict[str, tuple[float, float]]
+__all__ = ["Comparison", "Painter", "compare"]
 
 #: Among 39 samples the truth has 40 possible ranks, and the central 50% and 90% begin and end between two of them.
 RANKED_SAMPLES = 39
-#: Pixels of the shorter side at which the energy score and its companions are computed.
-SCORED_SIDE = 64
-#: Pixels of the shorter side at which the energy score and its companions are computed.
-SCORED_SIDE = 64
 
 
 class Painter(Protocol):
@@ -67,8 +56,6 @@ class Comparison(NamedTuple):
 
     Attributes:
         figures: to be averaged over photographs.
-        quotients: figures that are averaged in two parts.
-        quotients: figures that are averaged in two parts.
         ranks: rank histograms of the truth among the samples, ``(2, samples + 1)`` for a and b, of "pixels" and
             "pictures"; of a :class:`Colorizer` also among samples of its density, "density_pixels" and
             "density_pictures".
@@ -78,7 +65,6 @@ class Comparison(NamedTuple):
     """
 
     figures: dict[str, float]
-    quotients: Quotients
     ranks: dict[str, np.ndarray]
     lightness_errors: np.ndarray
     seconds: float
@@ -124,88 +110,11 @@ def compare(
     errors_of_lightness = (drawn[0].lightness - photograph.lightness).abs().flatten()
     return Comparison(
         {name: float(value) for name, value in figures.items()},
-        _scores(ab, truth, guess.ab),
         ranks,
         np.bincount((errors_of_lightness * 100).round().clamp(max=1000).long().numpy(), minlength=1001),
         seconds,
         {"truth": true_rgb, "gray": gray_rgb, "best_guess": guess.rgb, "one_sample": drawn[0].rgb},
     )
-
-
-def compare_print(
-    painter: Painter, old: OldPrint, samples: int, temperature: float | Sequence[float] | None, seed: int = 0
-) -> Quotients:
-    """Colour an old print in several ways; return its energy score, and the chroma of its mount if it has one."""
-    truth = old.photograph.ab
-    assert truth is not None
-    drawn = painter.colorize(painter.encode_photograph(old.photograph), samples, temperature, seed)
-    ab = torch.stack([_Finished.of(colouring).ab for colouring in drawn])
-    quotients = {"energy_score": _scores(ab, truth)["energy_score"]}
-    if old.mount is not None:
-        quotients["mount_chroma"] = (float(ab.norm(dim=1)[:, old.mount].mean()), 1.0)
-    return quotients
-
-
-def _scores(samples: Tensor, truth: Tensor, guess: Tensor | None = None) -> Quotients:
-    """Return the energy score, and how the samples and the truth depart from the samples' mean and the best guess."""
-    samples, truth = _scored(samples), _scored(truth)
-    gray = rmse(torch.zeros_like(truth), truth)
-    quotients = {"chroma": (samples.norm(dim=1).mean(), truth.norm(dim=0).mean())}
-    if len(samples) > 1:
-        quotients["energy_score"] = energy_score(samples, truth), gray
-        quotients["beyond_tint"] = beyond_tint(samples, samples.mean(0)).mean(), mean_variance(samples)
-    if guess is not None:
-        guess = _scored(guess)
-        quotients["energy_score_best_guess"] = rmse(guess, truth), gray
-        quotients["beyond_tint_truth"] = beyond_tint(truth, guess), (truth - guess).square().mean()
-    return {name: (float(above), float(below)) for name, (above, below) in quotients.items()}
-
-
-def _scored(ab: Tensor) -> Tensor:
-    """Shrink chroma ``(..., height, width)`` to :data:`SCORED_SIDE` pixels of the shorter side."""
-    scale = SCORED_SIDE / min(ab.shape[-2:])
-    if scale >= 1:
-        return ab
-    size = [round(scale * side) for side in ab.shape[-2:]]
-    return functional.interpolate(ab.reshape(-1, 2, *ab.shape[-2:]), size, mode="area").reshape(*ab.shape[:-2], *size)
-
-
-def compare_print(
-    painter: Painter, old: OldPrint, samples: int, temperature: float | Sequence[float] | None, seed: int = 0
-) -> Quotients:
-    """Colour an old print in several ways; return its energy score, and the chroma of its mount if it has one."""
-    truth = old.photograph.ab
-    assert truth is not None
-    drawn = painter.colorize(painter.encode_photograph(old.photograph), samples, temperature, seed)
-    ab = torch.stack([_Finished.of(colouring).ab for colouring in drawn])
-    quotients = {"energy_score": _scores(ab, truth)["energy_score"]}
-    if old.mount is not None:
-        quotients["mount_chroma"] = (float(ab.norm(dim=1)[:, old.mount].mean()), 1.0)
-    return quotients
-
-
-def _scores(samples: Tensor, truth: Tensor, guess: Tensor | None = None) -> Quotients:
-    """Return the energy score, and how the samples and the truth depart from the samples' mean and the best guess."""
-    samples, truth = _scored(samples), _scored(truth)
-    gray = rmse(torch.zeros_like(truth), truth)
-    quotients = {"chroma": (samples.norm(dim=1).mean(), truth.norm(dim=0).mean())}
-    if len(samples) > 1:
-        quotients["energy_score"] = energy_score(samples, truth), gray
-        quotients["beyond_tint"] = beyond_tint(samples, samples.mean(0)).mean(), mean_variance(samples)
-    if guess is not None:
-        guess = _scored(guess)
-        quotients["energy_score_best_guess"] = rmse(guess, truth), gray
-        quotients["beyond_tint_truth"] = beyond_tint(truth, guess), (truth - guess).square().mean()
-    return {name: (float(above), float(below)) for name, (above, below) in quotients.items()}
-
-
-def _scored(ab: Tensor) -> Tensor:
-    """Shrink chroma ``(..., height, width)`` to :data:`SCORED_SIDE` pixels of the shorter side."""
-    scale = SCORED_SIDE / min(ab.shape[-2:])
-    if scale >= 1:
-        return ab
-    size = [round(scale * side) for side in ab.shape[-2:]]
-    return functional.interpolate(ab.reshape(-1, 2, *ab.shape[-2:]), size, mode="area").reshape(*ab.shape[:-2], *size)
 
 
 class _Finished(NamedTuple):
