@@ -22,7 +22,7 @@ from cinn_app.flows.distributions import (
     standard_normal_log_prob,
 )
 from cinn_app.flows.elementwise import ActNorm, Logit
-from cinn_app.flows.linear import LULinear, OrthogonalMixing, Permutation, random_orthogonal
+from cinn_app.flows.linear import LULinear, OrthogonalMixing, Permutation, SpanFirst, random_orthogonal
 from cinn_app.flows.numerics import Subnet, soft_clamp
 from cinn_app.flows.pyramid import HaarPyramid
 from cinn_app.flows.reshaping import Flatten, HaarDownsampling, Squeeze, ZeroPadding
@@ -56,6 +56,7 @@ __all__ = [
     "Permutation",
     "Shape",
     "ShapeError",
+    "SpanFirst",
     "SplineCoupling",
     "SplineCouplingPair",
     "Split",
