@@ -80,8 +80,9 @@ def test_the_table_is_printed(
     assert written["gray"]["figures"]["of_gray_one_sample"] == pytest.approx(1, abs=0.01)
     assert written["regression"]["figures"]["variance_rgb"] == 0 < written["cvae"]["figures"]["variance_rgb"]
     assert written["cvae"]["training"]["steps"] > 0
+    assert written["gray"]["figures"]["energy_score"] == pytest.approx(1, abs=0.01)
     shown = capsys.readouterr().out
-    for words in ("cvae", "best of 2, of gray", "their cINN", "3.53"):
+    for words in ("cvae", "energy score, of gray", "best of 2, of gray", "their cINN", "3.53"):
         assert words in shown
 
 

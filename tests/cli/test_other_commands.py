@@ -97,6 +97,19 @@ def test_evaluate_takes_a_temperature(cinn: Callable, draw: Callable, tiny_check
     assert result.code == 2 and "--temperature" in result.err
 
 
+def test_evaluate_judges_old_prints(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
+    draw("photos/a.png", mode="RGB", size=(40, 30))
+    options = ("--data", "photos", "--json", "figures.json", "--aged")
+    result = cinn("evaluate", tiny_checkpoint, *options, "--samples", 2)
+    assert result.code == 0 and "Old prints" in result.out and "Energy score of faded prints" in result.out
+    figures = json.loads(Path("figures.json").read_text())["figures"]
+    for kind in ("faded", "sepia", "mounted", "halftone", "scratched", "stamped"):
+        assert figures[f"aged_ratio_{kind}"] == pytest.approx(figures[f"aged_energy_{kind}"] / figures["energy_score"])
+    assert figures["aged_mount_chroma"] >= 0
+    result = cinn("evaluate", tiny_checkpoint, *options, "--samples", 1)
+    assert (result.code, result.out) == (1, "") and "at least 2 samples" in result.err
+
+
 def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
     draw("a.png", mode="RGB")
     for arguments, word in (

@@ -14,18 +14,26 @@ from cinn_app.metrics.calibration import rank_histogram
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.metrics import (
     best_rmse,
+    beyond_tint,
     colourfulness,
+    energy_score,
     mean_deviation,
     mean_variance,
     oracle_mse,
     pairwise_rmse,
     rmse,
 )
+from cinn_app.systems.colorization.old_prints import OldPrint
 
-__all__ = ["Comparison", "Painter", "compare"]
+__all__ = ["Comparison", "Painter", "Quotients", "compare", "compare_print"]
+
+#: Numerator and denominator of figures. Each is averaged over photographs before they are divided.
+Quotients = dict[str, tuple[float, float]]
 
 #: Among 39 samples the truth has 40 possible ranks, and the central 50% and 90% begin and end between two of them.
 RANKED_SAMPLES = 39
+#: Pixels of the shorter side at which the energy score and its companions are computed.
+SCORED_SIDE = 64
 
 
 class Painter(Protocol):
@@ -56,6 +64,7 @@ class Comparison(NamedTuple):
 
     Attributes:
         figures: to be averaged over photographs.
+        quotients: figures that are averaged in two parts.
         ranks: rank histograms of the truth among the samples, ``(2, samples + 1)`` for a and b, of "pixels" and
             "pictures"; of a :class:`Colorizer` also among samples of its density, "density_pixels" and
             "density_pictures".
@@ -65,6 +74,7 @@ class Comparison(NamedTuple):
     """
 
     figures: dict[str, float]
+    quotients: Quotients
     ranks: dict[str, np.ndarray]
     lightness_errors: np.ndarray
     seconds: float
@@ -110,11 +120,53 @@ def compare(
     errors_of_lightness = (drawn[0].lightness - photograph.lightness).abs().flatten()
     return Comparison(
         {name: float(value) for name, value in figures.items()},
+        _scores(ab, truth, guess.ab),
         ranks,
         np.bincount((errors_of_lightness * 100).round().clamp(max=1000).long().numpy(), minlength=1001),
         seconds,
         {"truth": true_rgb, "gray": gray_rgb, "best_guess": guess.rgb, "one_sample": drawn[0].rgb},
     )
+
+
+def compare_print(
+    painter: Painter, old: OldPrint, samples: int, temperature: float | Sequence[float] | None, seed: int = 0
+) -> Quotients:
+    """Colour an old print in several ways and return its scores, and the chroma of its mount if it has one."""
+    truth = old.photograph.ab
+    assert truth is not None
+    encoded = painter.encode_photograph(old.photograph)
+    drawn = painter.colorize(encoded, samples, temperature, seed)
+    ab = torch.stack([_Finished.of(colouring).ab for colouring in drawn])
+    scores = _scores(ab, truth, _Finished.of(painter.best_guess(encoded)).ab)
+    if old.mount is not None:
+        scores["mount_chroma"] = (float(ab.norm(dim=1)[:, old.mount].mean()), 1.0)
+    return scores
+
+
+def _scores(samples: Tensor, truth: Tensor, guess: Tensor) -> Quotients:
+    """Return the energy score, and how samples depart from their mean and the truth from the best guess."""
+    samples, truth, guess = map(_scored, (samples, truth, guess))
+    gray = rmse(torch.zeros_like(truth), truth)
+    scores = {
+        "energy_score_best_guess": (rmse(guess, truth), gray),
+        "beyond_tint_truth": (beyond_tint(truth, guess), (truth - guess).square().mean()),
+        "chroma": (samples.norm(dim=1).mean(), truth.norm(dim=0).mean()),
+    }
+    if len(samples) > 1:
+        scores = {
+            "energy_score": (energy_score(samples, truth), gray),
+            "beyond_tint": (beyond_tint(samples, samples.mean(0)).mean(), mean_variance(samples)),
+        } | scores
+    return {name: (float(above), float(below)) for name, (above, below) in scores.items()}
+
+
+def _scored(ab: Tensor) -> Tensor:
+    """Shrink chroma ``(..., height, width)`` to :data:`SCORED_SIDE` pixels of the shorter side."""
+    scale = SCORED_SIDE / min(ab.shape[-2:])
+    if scale >= 1:
+        return ab
+    size = [round(scale * side) for side in ab.shape[-2:]]
+    return functional.interpolate(ab.reshape(-1, 2, *ab.shape[-2:]), size, mode="area").reshape(*ab.shape[:-2], *size)
 
 
 class _Finished(NamedTuple):

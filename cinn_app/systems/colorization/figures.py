@@ -25,8 +25,10 @@ FIGURES = (
     ),
     Group(
         "Distance from the true colours",
-        "as a share of gray, 1 is no better than leaving it gray",
+        "as a share of gray, 1 is no better than leaving it gray; the energy score is what counts",
         (
+            Figure("energy_score", "Energy score of the samples, as a share of gray", better="lower"),
+            Figure("energy_score_best_guess", "Energy score of the single best guess alone, as a share of gray"),
             Figure(
                 "held_out_ab_rmse",
                 Message("Error of the single best guess, held out (Lab units)"),
@@ -56,6 +58,10 @@ FIGURES = (
         "How samples differ",
         "0 would be the same colouring every time",
         (
+            Figure(
+                "beyond_tint", "Share of their variance beyond a tint and a change of vividness; the truth's is best"
+            ),
+            Figure("beyond_tint_truth", "The same share of the truth's departure from the single best guess"),
             Figure("deviation", "Standard deviation at a pixel", "Lab units"),
             Figure("variance", "Variance at a pixel", "Lab units, squared"),
             Figure("variance_rgb", "Variance at a pixel, as in the cINN paper", f"{RGB}, squared"),
@@ -66,6 +72,7 @@ FIGURES = (
         "Colourfulness",
         "near the truth's is best; 0 is gray, 33 moderate, 60 vivid",
         (
+            Figure("chroma", "Mean chroma of the samples, divided by the truth's"),
             Figure("colourfulness", "Colourfulness of a sample"),
             Figure("colourfulness_truth", "Colourfulness of the truth"),
         ),
@@ -95,6 +102,15 @@ FIGURES = (
             ),
             Figure("calibration_error_density_(.+)", "Calibration error of the learnt density, of {}", better="lower"),
             Figure("calibration_error_(.+)", "Calibration error of the samples, of {}", better="lower"),
+        ),
+    ),
+    Group(
+        "Old prints",
+        "of the same photographs, against colours that have faded as much; 1 as a ratio is no worse than new",
+        (
+            Figure("aged_energy_(.+)", "Energy score of {} prints, as a share of gray", better="lower"),
+            Figure("aged_ratio_(.+)", "Energy score of {} prints, divided by that of the photographs", better="lower"),
+            Figure("aged_mount_chroma", "Mean chroma of borders and film rims", "Lab units", "lower"),
         ),
     ),
     Group(

@@ -1,11 +1,13 @@
-"""Metrics of colourings: error, diversity and colourfulness."""
+"""Metrics of colourings: error, energy score, diversity and colourfulness."""
 
 import torch
 from torch import Tensor
 
 __all__ = [
     "best_rmse",
+    "beyond_tint",
     "colourfulness",
+    "energy_score",
     "mean_deviation",
     "mean_variance",
     "oracle_mse",
@@ -42,6 +44,48 @@ def best_rmse(samples: Tensor, truth: Tensor) -> Tensor:
         A scalar.
     """
     return rmse(samples, truth).min()
+
+
+def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
+    r"""Energy score of independent samples, in Lab units; lower is better (Gneiting and Raftery 2007, equation 21).
+
+    .. math::
+        \mathrm{ES} = \mathbb{E}|x - y| - \tfrac{1}{2} \mathbb{E}|x - x'|
+        \approx \frac{1}{K} \sum_k |x_k - y| - \frac{1}{K (K - 1)} \sum_{j < k} |x_j - x_k|
+
+    for samples x and x', the truth y, and :func:`rmse` as the norm. It is strictly proper: no distribution has a lower
+    expected score than that of the truth. Noise, or tints that the truth does not have, raise the first term by more
+    than they lower the second. For equal samples it is their error.
+
+    Args:
+        samples: ``(samples, 2, height, width)``, at least two.
+        truth: ``(2, height, width)``.
+
+    Returns:
+        A scalar.
+    """
+    return rmse(samples, truth).mean() - pairwise_rmse(samples) / 2
+
+
+def beyond_tint(samples: Tensor, centre: Tensor) -> Tensor:
+    r"""Mean square of what differs from `centre` by more than a tint and a change of vividness.
+
+    .. math:: \min_{t, v} \operatorname{mean}_{p, c} (x_{pc} - m_{pc} - t_c - v m_{pc})^2
+
+    for samples x and the centre m, with a tint t per channel and one vividness v for both channels.
+
+    Args:
+        samples: ``(..., 2, height, width)``.
+        centre: of the same shape, or one that broadcasts to it.
+
+    Returns:
+        One number per sample, ``(...)``, in Lab units squared.
+    """
+    # Without their means, both are orthogonal to the tints, and one coefficient is left.
+    departure, vivid = (one - one.mean((-2, -1), keepdim=True) for one in (samples - centre, centre))
+    dims = (-3, -2, -1)
+    scale = (departure * vivid).sum(dims, keepdim=True) / vivid.square().sum(dims, keepdim=True).clamp(min=1e-12)
+    return (departure - scale * vivid).square().mean(dims)
 
 
 def oracle_mse(samples: Tensor, truth: Tensor) -> Tensor:

