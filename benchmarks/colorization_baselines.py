@@ -12,6 +12,8 @@ Every family predicts as our colorizer does: its single answer, or the centre of
 the code 0), is the average over several sizes and both orientations. Samples depart from that average as they do from
 the centre at the working size.
 
+The figure that counts is the energy score, which docs/figures.md defines.
+
 --model adds a row with a finished checkpoint, which may have been trained for another time.
 """
 

@@ -135,4 +135,4 @@ def train_and_measure(
 
 def wide_console() -> Console:
     """Return where tables are printed: as wide as they are where that is a file."""
-    return Console(width=None if sys.stdout.isatty() else 200)
+    return Console(width=None if sys.stdout.isatty() else 220)

@@ -8,7 +8,7 @@ Figures = dict[str, Any]
 
 #: Heading, the figure's name, and how it is written; k is the number of samples.
 BASELINE_COLUMNS = (
-    ("energy score, of gray", "energy_score", "{:.3f}"),
+    ("energy score", "energy_score", "{:.3f}"),
     ("best of {k}, of gray", "of_gray_best_of_{k}", "{:.3f}"),
     ("one sample, of gray", "of_gray_one_sample", "{:.3f}"),
     ("oracle RMSE x100, RGB", "oracle_rmse_of_{k}", "{:.2%}"),
@@ -21,7 +21,7 @@ BASELINE_COLUMNS = (
 )
 ABLATION_COLUMNS = (
     ("bits/dim", "bits_per_dim", "{:.3f}"),
-    ("energy score, of gray", "energy_score", "{:.3f}"),
+    ("energy score", "energy_score", "{:.3f}"),
     ("best guess, of gray", "of_gray_best_guess", "{:.3f}"),
     ("one sample, of gray", "of_gray_one_sample", "{:.3f}"),
     ("best of {k}, of gray", "of_gray_best_of_{k}", "{:.3f}"),

@@ -82,7 +82,7 @@ def test_the_table_is_printed(
     assert written["cvae"]["training"]["steps"] > 0
     assert written["gray"]["figures"]["energy_score"] == pytest.approx(1, abs=0.01)
     shown = capsys.readouterr().out
-    for words in ("cvae", "energy score, of gray", "best of 2, of gray", "their cINN", "3.53"):
+    for words in ("cvae", "energy score", "best of 2, of gray", "their cINN", "3.53"):
         assert words in shown
 
 

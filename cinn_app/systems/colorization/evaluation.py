@@ -26,7 +26,7 @@ __all__ = ["evaluate_colorizer"]
 #: The central regions whose coverage is measured.
 LEVELS = (0.5, 0.9)
 #: The most photographs whose old prints are judged, spread evenly.
-AGED_PICTURES = 40
+AGED_PICTURES = 30
 
 
 def evaluate_colorizer(
