@@ -13,6 +13,7 @@ from cinn_app.imaging.colour import rgb_to_lab, row_tiles
 from cinn_app.imaging.geodesic import GeodesicGrid
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
+from cinn_app.imaging.prints import FULL_LEVELS, NO_BORDER, Border, Levels
 from cinn_app.imaging.sources import PictureFile, opened_picture
 from cinn_app.messages import Message
 
@@ -46,6 +47,8 @@ class Photograph:
         metadata: what to copy to the output file.
         warnings: sentences for the user, for example that only the first frame is used.
         original: size and geodesic grid of the photograph that this is a smaller copy of, if it is one.
+        border: of the print or film, found when it was read.
+        levels: black and white inside the border.
     """
 
     lightness: Tensor
@@ -54,6 +57,8 @@ class Photograph:
     metadata: PictureMetadata = dataclasses.field(default_factory=PictureMetadata)
     warnings: tuple[Message, ...] = ()
     original: GeodesicGrid | None = None
+    border: Border = NO_BORDER
+    levels: Levels = FULL_LEVELS
 
     @property
     def colours(self) -> Tensor | None:
@@ -71,9 +76,14 @@ class Photograph:
         return self.original.size if self.original else self.size
 
     @functools.cached_property
+    def unfaded(self) -> Tensor:
+        """The lightness without fading; of a photograph that has not faded, the lightness itself."""
+        return self.levels.restore(self.lightness)
+
+    @functools.cached_property
     def geodesic_grid(self) -> GeodesicGrid:
         """The grid of the full-size photograph, for geodesic distances."""
-        return self.original or GeodesicGrid.of(self.lightness)
+        return self.original or GeodesicGrid.of(self.unfaded)
 
 
 def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograph:
@@ -151,7 +161,9 @@ def _photograph(
     warnings += pixels.warnings
     if coloured and tones.in_colour:
         warnings += (IN_COLOUR,)
-    return Photograph(lightness, ab, pixels.alpha, metadata, warnings)
+    border = Border.of(lightness)
+    levels = Levels.of(lightness[:, *border.inside((height, width))])
+    return Photograph(lightness, ab, pixels.alpha, metadata, warnings, border=border, levels=levels)
 
 
 def _rgb(values: np.ndarray) -> Tensor:

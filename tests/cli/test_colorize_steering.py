@@ -48,6 +48,17 @@ def test_changed_constraints_are_named(colorize: Callable, draw: Callable) -> No
     assert "out/a.png was made with hints" in colorize("a.png", "-o", "out").err
 
 
+def test_fading_is_removed_on_request_only(colorize: Callable) -> None:
+    y, x = np.mgrid[0:64, 0:96]
+    Image.fromarray((155 + 45 * np.sin(x / 9) * np.cos(y / 7)).astype(np.uint8)).save("faded.png")
+    assert colorize("faded.png", "-o", "as-is").code == 0
+    assert colorize("faded.png", "-o", "out", "--restore-levels").code == 0
+    assert np.ptp(colours("as-is/faded.png").mean(-1)) < 100 and np.ptp(colours("out/faded.png").mean(-1)) > 200
+    assert read_provenance("out/faded.png")["restore_levels"] is True
+    assert colorize("faded.png", "-o", "out", "--restore-levels").out.endswith("1 finished before.\n")
+    assert "out/faded.png was made with restore_levels True" in colorize("faded.png", "-o", "out").err
+
+
 @pytest.mark.parametrize(
     ("constraint", "message", "code"),
     [

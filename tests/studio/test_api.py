@@ -77,6 +77,16 @@ def test_those_that_differ_are_chosen_of_more(client: Client, photograph: Path) 
     assert len(pictures) == 2 and {line["chosen_of"] for line in report} == {8}
 
 
+def test_fading_is_removed_on_request(client: Client, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:60, :90]
+    Image.fromarray((155 + 45 * np.sin(columns / 9) * np.cos(rows / 7)).astype(np.uint8)).save(tmp_path / "old.png")
+    (picture,), _, (line,) = client.predict(
+        handle_file(tmp_path / "old.png"), restore_levels=True, api_name="/colorize"
+    )
+    assert line["restore_levels"] is True
+    assert np.ptp(pixels(picture).mean(-1)) > 180
+
+
 @pytest.mark.parametrize(
     "hints",
     [

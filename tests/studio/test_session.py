@@ -15,7 +15,7 @@ from cinn_app.imaging import read_provenance, rgb_to_lab
 from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
 from cinn_app.systems.colorization.studio.pictures import export, gray, paint, uncertainty_map
 from cinn_app.systems.colorization.studio.session import SAMPLES, ControlRanges, Reference, Session
-from cinn_app.systems.colorization.studio.texts import caption
+from cinn_app.systems.colorization.studio.texts import caption, constraints, details
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +180,21 @@ def test_deleting_a_session_leaves_its_upload(colorizer: Colorizer, photograph: 
 
 def test_settings_from_the_page_are_brought_into_range(colorizer: Colorizer) -> None:
     assert ControlRanges(colorizer).read(9, -1, None)[:3] == (1.5, 0, 0)
+    assert ControlRanges(colorizer).read(1, 1, 0, None, True).restore_levels is True
+
+
+def test_fading_is_removed_without_encoding_again(colorizer: Colorizer, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:200, :300]
+    Image.fromarray((155 + 45 * np.sin(columns / 30) * np.cos(rows / 20)).astype(np.uint8)).save(tmp_path / "old.png")
+    faded = Session.open(tmp_path / "old.png", tmp_path, colorizer).draw(colorizer, 0.8, 0)
+    restored = faded.draw(colorizer, 0.8, 0, Steering(restore_levels=True))
+    assert restored.encoded is faded.encoded and restored.large.levels.fading > 0
+    with Image.open(paint(faded, 0, 1.0)) as before, Image.open(paint(restored, 0, 1.0)) as after:
+        assert np.ptp(np.asarray(before.convert("L"))) < 120 < 200 < np.ptp(np.asarray(after.convert("L")))
+    assert "<th>Fading</th><td>removed</td>" in details(restored) and "Fading" not in details(faded)
+    assert constraints(restored) == ["fading removed"]
+    with Image.open(gray(restored)) as original:
+        assert np.ptp(np.asarray(original)) < 120  # the comparison begins with the photograph as it is
 
 
 def test_what_the_page_sends_becomes_hints_and_strokes(pad: HintPad) -> None:

@@ -93,7 +93,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             if photograph.ab is not None:
                 encoded = self.encode_photograph(photograph)
                 stem_features = self.model.encoder.stem_features(encoded.lightness)
-                examples.append(ColourBatch(encoded.lightness, encoded.canvas.chroma(photograph.ab), stem_features))
+                examples.append(ColourBatch(encoded.lightness, _true_chroma(encoded), stem_features))
         if not examples:
             raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
         details = axes_to_details(fit_colour_axes(self.model, examples, progress))
@@ -286,7 +286,10 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         scales = path.split([z.numel() for z in first.latents], 1)
         latents = [scale.unflatten(1, z.shape) for scale, z in zip(scales, first.latents, strict=True)]
         ab, log_probs = self.model.decode(latents, encoded.conditions)
-        steering = Steering(hints=first.hints if first.hints == second.hints else None)
+        steering = Steering(
+            hints=first.hints if first.hints == second.hints else None,
+            restore_levels=first.steering.restore_levels and second.steering.restore_levels,
+        )
         between = self._colourings(encoded, ab, lambda: (latents, log_probs))[1:-1]
         return [first, *(dataclasses.replace(colouring, steering=steering) for colouring in between), second]
 
@@ -312,7 +315,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         encoded = self.encode_photograph(image)
         if encoded.photograph.ab is None:
             raise ImageError("This picture has no colours to encode: give a colour photograph.")
-        ab = encoded.canvas.chroma(encoded.photograph.ab).to(self.device)
+        ab = _true_chroma(encoded).to(self.device)
         if noisy:
             noise = torch.randn(ab.shape, generator=generator_of(0, 0)).to(self.device)
             ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
@@ -349,3 +352,10 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     def _model_settings(self) -> dict[str, Any]:
         return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
+
+
+def _true_chroma(encoded: EncodedPhotograph) -> Tensor:
+    """Return the chroma of a colour photograph on its canvas, as it was before it faded, in Lab units."""
+    photograph = encoded.photograph
+    assert photograph.ab is not None
+    return encoded.canvas.chroma(photograph.levels.restore_chroma(photograph.ab))

@@ -60,7 +60,8 @@ class Colouring:
 
     Attributes:
         photograph: what was coloured.
-        ab: chroma in Lab units at the network's size, ``(2, height, width)``.
+        ab: chroma in Lab units at the network's size, ``(2, height, width)``. A faded photograph shows less of it, by
+            :attr:`contrast`.
         code: returns the latents and the log-likelihood, which are computed when they are read first.
         seed: of the draw, or ``None`` if nothing was drawn.
         temperature: of the latent per scale, fine to coarse.
@@ -108,6 +109,12 @@ class Colouring:
         """The wanted colours that it meets."""
         return self.steering.hints
 
+    @property
+    def contrast(self) -> float:
+        """The factor of chroma in the finished picture: 1, or less where the photograph has faded and stays so."""
+        levels = self.photograph.levels
+        return min(1.0, levels.contrast * levels.gain) if self.steering.restore_levels else levels.contrast
+
     def on(self, photograph: Photograph) -> "Colouring":
         """Return the same colours on another copy of the photograph, such as a smaller one for a preview."""
         return dataclasses.replace(self, photograph=photograph)
@@ -128,7 +135,9 @@ class Colouring:
         return {"program": f"cinn_app {__version__}", **self.settings, **made}
 
     def render(self, strength: float = 1.0) -> np.ndarray:
-        """Make the picture at the photograph's resolution, with the photograph's lightness.
+        """Make the picture at the photograph's resolution, with the photograph's lightness, as faded or as restored.
+
+        Colours are as faded as the lightness, and there are none on the border of a print.
 
         Args:
             strength: factor of the chroma: 0 is gray, 1 is as drawn and as hints want it.
@@ -136,8 +145,9 @@ class Colouring:
         Returns:
             uint8 RGB, ``(height, width, 3)``.
         """
-        photograph, lightness = self.photograph, self.photograph.lightness
-        ab = upsample_chroma(self.ab * strength, lightness)
+        photograph = self.photograph
+        lightness = photograph.unfaded if self.steering.restore_levels else photograph.lightness
+        ab = photograph.border.clear(upsample_chroma(self.ab * (self.contrast * strength), photograph.unfaded))
         if self.hints is not None:
             places, distances = self.hints.places(photograph.size), self.hints.distances(photograph.geodesic_grid)
             ab = put_colours(ab, lightness, places, strength * self.hints.ab, distances)

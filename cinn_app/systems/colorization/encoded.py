@@ -30,6 +30,8 @@ MIN_CONTRAST = 3.0
 class Canvas:
     """Where a photograph lies on the network's input: shrunk without distortion, mirrored beyond its right and bottom.
 
+    The network does not see the age of a print: fading is removed, and the picture is mirrored over its border.
+
     Attributes:
         height, width: of the shrunk photograph, multiples of the chroma's stride.
         size: height and width of the canvas, multiples of 64.
@@ -58,7 +60,9 @@ class Canvas:
 
     def lightness(self, photograph: Photograph) -> Tensor:
         """Shrink and extend the lightness of a photograph: L* in 0..100, ``(1, 1, height, width)``."""
-        return _extend(_shrink(photograph.lightness, (self.height, self.width)).clamp(0, 100), self.size)
+        lightness = _shrink(photograph.unfaded, (self.height, self.width)).clamp(0, 100)
+        rows, columns = photograph.border.inside((self.height, self.width), margin=1)
+        return _extend(lightness[..., rows, columns], self.size, (rows.start, columns.start))
 
     def chroma(self, ab: Tensor) -> Tensor:
         """Shrink and extend chroma ``(2, height, width)``: ``(1, 2, height / 4, width / 4)`` of the canvas."""
@@ -181,10 +185,16 @@ def _shrink(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(picture[None], size, mode="bicubic", antialias=True)
 
 
-def _extend(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    """Extend ``(..., height, width)`` to ``(..., *size)`` by mirroring, as often as needed."""
-    for dim, side in zip((-2, -1), size, strict=True):
-        index = torch.arange(side, device=picture.device) % (2 * picture.shape[dim])
+def _extend(picture: Tensor, size: tuple[int, int], at: tuple[int, int] = (0, 0)) -> Tensor:
+    """Extend ``(..., height, width)`` to ``(..., *size)`` by mirroring, as often as needed.
+
+    Args:
+        picture: to extend.
+        size: height and width of the result.
+        at: row and column of the result where the picture begins.
+    """
+    for dim, side, start in zip((-2, -1), size, at, strict=True):
+        index = (torch.arange(side, device=picture.device) - start) % (2 * picture.shape[dim])
         picture = picture.index_select(dim, torch.minimum(index, 2 * picture.shape[dim] - 1 - index))
     return picture
 

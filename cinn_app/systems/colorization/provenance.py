@@ -40,6 +40,7 @@ class _Record(BaseModel):
     hints: tuple[Hint, ...] = ()
     reference: str | None = None
     kept: str | None = None
+    restore_levels: bool = False
 
 
 class Provenance(NamedTuple):
@@ -54,6 +55,7 @@ class Provenance(NamedTuple):
         hints: laid on the photograph, if there were any.
         reference: digest of the palette that was taken on, if any.
         lacking: what else made it and is not available; if empty, the colours are the same.
+        restore_levels: whether the fading of the photograph was removed.
     """
 
     seed: int
@@ -64,6 +66,7 @@ class Provenance(NamedTuple):
     hints: Hints | None
     reference: str | None
     lacking: tuple[Lack, ...]
+    restore_levels: bool = False
 
     @classmethod
     def of(cls, record: Mapping[str, Any] | None, colorizer: Colorizer, size: tuple[int, int]) -> "Provenance | None":
@@ -104,4 +107,14 @@ class Provenance(NamedTuple):
         close = [math.isclose(one, other, abs_tol=1e-4) for one, other in zip(scales, made.temperature, strict=False)]
         if len(scales) != len(made.temperature) or not all(close):
             lacking.append("temperature")
-        return cls(made.seed, made.sample, temperature, made.strength, axes, hints, made.reference, tuple(lacking))
+        return cls(
+            made.seed,
+            made.sample,
+            temperature,
+            made.strength,
+            axes,
+            hints,
+            made.reference,
+            tuple(lacking),
+            made.restore_levels,
+        )

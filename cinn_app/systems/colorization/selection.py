@@ -13,6 +13,7 @@ from torch import Tensor
 from cinn_app.errors import CinnError
 from cinn_app.imaging import contact_sheet, save_picture, shrink_photograph, upsample_chroma
 from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.steering import Steering
 
 __all__ = [
     "CANDIDATES",
@@ -94,14 +95,16 @@ def uncertainty(colourings: Sequence[Colouring]) -> Tensor:
     """
     if len(colourings) < 2:
         raise CinnError("{count} colourings cannot disagree: give at least 2 of one photograph.", count=len(colourings))
-    deviation = _stack(colourings).var(0).sum(0, keepdim=True).sqrt()
-    return upsample_chroma(deviation, colourings[0].photograph.lightness)[0]
+    photograph = colourings[0].photograph
+    deviation = _stack(colourings).var(0).sum(0, keepdim=True).sqrt() * colourings[0].contrast
+    return photograph.border.clear(upsample_chroma(deviation, photograph.unfaded))[0]
 
 
 def contact_sheet_of(colourings: Sequence[Colouring], strength: float = 1.0) -> np.ndarray:
     """Show a photograph and its colourings side by side, small: uint8 ``(height, width, 3)``."""
     small = shrink_photograph(colourings[0].photograph, SIDE)
-    pictures, captions = [colourings[0].on(small).render(strength=0)], ["original"]
+    original = dataclasses.replace(colourings[0], photograph=small, steering=Steering())
+    pictures, captions = [original.render(strength=0)], ["original"]
     for colouring in colourings:
         pictures.append(colouring.on(small).render(strength))
         captions.append(

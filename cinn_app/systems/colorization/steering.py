@@ -29,12 +29,14 @@ class Steering:
         hints: wanted colours at places of the photograph.
         reference: the colours of another picture, taken on as far as they are plausible.
         region: a region of another colouring of the photograph, kept as it is.
+        restore_levels: remove the fading of the photograph from the finished picture, too.
     """
 
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
     hints: Hints | None = None
     reference: Palette | None = None
     region: Region | None = None
+    restore_levels: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return the constraints for a provenance record, as JSON has them; empty without any."""
@@ -49,4 +51,6 @@ class Steering:
             settings["reference"] = self.reference.digest
         if self.region:
             settings["kept"] = self.region.digest
+        if self.restore_levels:
+            settings["restore_levels"] = True
         return settings

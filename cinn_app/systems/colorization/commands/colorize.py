@@ -101,6 +101,14 @@ def colorize(
             rich_help_panel=COLOURS,
         ),
     ] = None,
+    restore_levels: Annotated[
+        bool,
+        typer.Option(
+            "--restore-levels",
+            help="Remove the fading of prints: full contrast of light and shade, full strength of colours.",
+            rich_help_panel=COLOURS,
+        ),
+    ] = False,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=READ)
     ] = False,
@@ -192,7 +200,7 @@ def colorize(
             from cinn_app.systems.colorization.steering import Steering
 
             palette = Palette.of(reference) if reference else None
-            steering = Steering(steps, _read_hints(hint) if hint else None, palette)
+            steering = Steering(steps, _read_hints(hint) if hint else None, palette, restore_levels=restore_levels)
             colorizer = Colorizer.load(model, device)
             colorizer.check(steering)
         request = Request(

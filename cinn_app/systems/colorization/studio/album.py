@@ -197,8 +197,10 @@ def _restore(session: Session, provenance: Provenance, ranges: ControlRanges) ->
     """Restore the settings of a coloured picture, as far as the controls allow it."""
     drawn = to_payload(provenance.hints) if provenance.hints else None
     steps = tuple(provenance.axes.get(name, 0.0) for name in ranges.axes)
-    wanted = Controls(provenance.temperature, provenance.strength, provenance.seed, drawn, steps)
-    controls = ranges.read(*wanted[:4], *steps)
+    wanted = Controls(
+        provenance.temperature, provenance.strength, provenance.seed, drawn, provenance.restore_levels, steps
+    )
+    controls = ranges.read(*wanted[:5], *steps)
     missing: tuple[str, ...] = provenance.lacking
     if session.reference and session.reference.palette.digest == provenance.reference:
         missing = tuple(name for name in missing if name != "reference")

@@ -45,6 +45,7 @@ class ColorizeApi:
         seed: Seed = 0,
         axes: Axes = None,
         diverse: bool = False,
+        restore_levels: bool = False,
     ) -> tuple[list[File], File, list[Line]]:
         """Colour a photograph in one plausible way or in several.
 
@@ -56,6 +57,7 @@ class ColorizeApi:
             seed: The same seed gives the same colours, another seed other colours.
             axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
             diverse: Draw four times as many, and keep the most different ones.
+            restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
             pictures: The colourings at full resolution, in the photograph's format, with settings in the metadata.
@@ -63,7 +65,8 @@ class ColorizeApi:
             report: For each colouring its file, all settings, its log-likelihood, seconds and warnings.
         """
         start = time.perf_counter()
-        colourings = self.colorizer.colorize(picture, samples, temperature, seed, Steering(axes or {}), diverse)
+        steering = Steering(axes or {}, restore_levels=restore_levels)
+        colourings = self.colorizer.colorize(picture, samples, temperature, seed, steering, diverse)
         files, report = _save(picture, colourings, strength, start)
         sheet = files[0].with_name(f"{picture.stem}-sheet.jpg")
         save_contact_sheet(sheet, colourings, strength, picture)
@@ -77,6 +80,7 @@ class ColorizeApi:
         strength: Strength = 1.0,
         seed: Seed = 0,
         axes: Axes = None,
+        restore_levels: bool = False,
     ) -> tuple[File, Line]:
         """Colour a photograph with given colours at some places, from where they spread over things.
 
@@ -87,12 +91,14 @@ class ColorizeApi:
             strength: How strong colours are, 0 (gray) to 2; 1 meets the hints.
             seed: Another seed gives other colours where no hint is.
             axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
             picture: The colouring at full resolution.
             report: Its file, all settings, its log-likelihood, seconds and warnings.
         """
-        return self._steered(picture, Steering(axes or {}, Hints.read(hints)), temperature, strength, seed)
+        steering = Steering(axes or {}, Hints.read(hints), restore_levels=restore_levels)
+        return self._steered(picture, steering, temperature, strength, seed)
 
     def reference(
         self,
@@ -102,6 +108,7 @@ class ColorizeApi:
         strength: Strength = 1.0,
         seed: Seed = 0,
         axes: Axes = None,
+        restore_levels: bool = False,
     ) -> tuple[File, Line]:
         """Colour a photograph in the colours of another picture, as far as they are plausible there.
 
@@ -112,12 +119,13 @@ class ColorizeApi:
             strength: How strong colours are, 0 (gray) to 2.
             seed: Another seed distributes the colours differently.
             axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
             picture: The colouring at full resolution.
             report: Its file, all settings, its log-likelihood, seconds and warnings.
         """
-        steering = Steering(axes or {}, reference=Palette.of(reference))
+        steering = Steering(axes or {}, reference=Palette.of(reference), restore_levels=restore_levels)
         return self._steered(picture, steering, temperature, strength, seed)
 
     def redraw(
@@ -129,6 +137,7 @@ class ColorizeApi:
         temperature: Temperature = None,
         strength: Strength = 1.0,
         axes: Axes = None,
+        restore_levels: bool = False,
     ) -> tuple[File, Line]:
         """Keep the colours of a region of one colouring, and redraw the rest.
 
@@ -140,6 +149,7 @@ class ColorizeApi:
             temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
             axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
             picture: The colouring at full resolution.
@@ -148,7 +158,8 @@ class ColorizeApi:
         start = time.perf_counter()
         mask = read_photograph(keep).lightness[0].numpy() > 50
         encoded = self.colorizer.encode_photograph(picture)
-        (first,) = self.colorizer.colorize(encoded, 1, temperature, seed, Steering(axes or {}))
+        steering = Steering(axes or {}, restore_levels=restore_levels)
+        (first,) = self.colorizer.colorize(encoded, 1, temperature, seed, steering)
         redrawn = self.colorizer.redraw(first, mask, other_seed, encoded)
         files, report = _save(picture, [redrawn], strength, start, {"kept_seed": seed, "seed": other_seed})
         return files[0], report[0]
@@ -162,6 +173,7 @@ class ColorizeApi:
         temperature: Temperature = None,
         strength: Strength = 1.0,
         axes: Axes = None,
+        restore_levels: bool = False,
     ) -> tuple[list[File], list[Line]]:
         """Interpolate between two colourings of a photograph in even steps.
 
@@ -173,6 +185,7 @@ class ColorizeApi:
             temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
             axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
             pictures: The colourings at full resolution, from the first to the last.
@@ -180,9 +193,8 @@ class ColorizeApi:
         """
         start = time.perf_counter()
         encoded = self.colorizer.encode_photograph(picture)
-        first, last = (
-            self.colorizer.colorize(encoded, 1, temperature, end, Steering(axes or {}))[0] for end in (seed, other_seed)
-        )
+        steering = Steering(axes or {}, restore_levels=restore_levels)
+        first, last = (self.colorizer.colorize(encoded, 1, temperature, end, steering)[0] for end in (seed, other_seed))
         way = self.colorizer.interpolate(first, last, count, encoded)
         return _save(picture, way, strength, start, {"seeds": [seed, other_seed]})
 

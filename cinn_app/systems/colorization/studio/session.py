@@ -43,6 +43,7 @@ class Controls(NamedTuple):
         vividness: factor of the chroma.
         seed: of the draw.
         drawn: hints and strokes on the photograph, in the form of :mod:`cinn_app.systems.colorization.studio.hint_pad`.
+        restore_levels: remove the fading of a faded photograph.
         steps: along the axes of colour.
     """
 
@@ -50,6 +51,7 @@ class Controls(NamedTuple):
     vividness: float
     seed: int
     drawn: dict[str, Any] | None = None
+    restore_levels: bool = False
     steps: tuple[float, ...] = ()
 
 
@@ -65,10 +67,13 @@ class ControlRanges:
         self.axes = [axis.name for axis in colorizer.axes]
         self.variety = Range(0.1, 1.5, colorizer.recipe.sampling.temperature[-1])
 
-    def read(self, variety: Any, vividness: Any, seed: Any, drawn: Any = None, *steps: Any) -> Controls:
+    def read(
+        self, variety: Any, vividness: Any, seed: Any, drawn: Any = None, restore_levels: Any = False, *steps: Any
+    ) -> Controls:
         """Read what the page has sent, and bring it into range."""
         along = tuple(STEPS.read(step) for step in steps) or (STEPS.default,) * len(self.axes)
-        return Controls(self.variety.read(variety), VIVIDNESS.read(vividness), int(SEEDS.read(seed)), drawn, along)
+        numbers = self.variety.read(variety), VIVIDNESS.read(vividness), int(SEEDS.read(seed))
+        return Controls(*numbers, drawn, bool(restore_levels), along)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import html
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +44,12 @@ class SteeringPanel:
 
     def __init__(self, colorizer: Colorizer) -> None:
         self.axes = [axis.name for axis in colorizer.axes]
+        self.unfade = gr.Checkbox(
+            label=tr("Remove fading"),
+            info=tr("Light and shade at full contrast, colours at full strength"),
+            visible=False,
+            elem_id="unfade",
+        )
         with gr.Accordion(tr("Steer the colours"), open=False, elem_id="steering"):
             with gr.Row(visible=bool(self.axes), equal_height=False, elem_id="axes-of-colour"):
                 self._lay_out_axes()
@@ -87,19 +92,21 @@ class SteeringPanel:
 
     @property
     def inputs(self) -> list[Any]:
-        """The components that are read into ``Controls.drawn`` and ``Controls.steps``."""
-        return [self.pad.board, *self.sliders]
+        """The components that are read into ``Controls.drawn``, ``restore_levels`` and ``steps``."""
+        return [self.pad.board, self.unfade, *self.sliders]
 
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`show` sets."""
-        return [*self.sliders, self.reference, self.leave]
+        return [self.unfade, *self.sliders, self.reference, self.leave]
 
-    def show(self, session: Session, steps: Sequence[float]) -> dict[Any, Any]:
-        """Show the constraints of a session, but for the pad."""
-        steps = steps or [STEPS.default] * len(self.sliders)
+    def show(self, session: Session, controls: Controls) -> dict[Any, Any]:
+        """Show the constraints of a session, but for the pad. Only what has faded can be unfaded."""
+        unfade = gr.Checkbox(controls.restore_levels, visible=session.large.levels.fading > 0)
+        steps = controls.steps or [STEPS.default] * len(self.sliders)
         reference, leave = _describe(session.reference), gr.Button(visible=session.reference is not None)
-        return {**dict(zip(self.sliders, steps, strict=True)), self.reference: reference, self.leave: leave}
+        sliders = dict(zip(self.sliders, steps, strict=True))
+        return {self.unfade: unfade, **sliders, self.reference: reference, self.leave: leave}
 
     def connect(self, session: gr.State, seed: gr.Number, drawing: dict[str, Any]) -> None:
         """Let every constraint draw again.
@@ -111,7 +118,7 @@ class SteeringPanel:
         """
         quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         board, described = self.pad.board, [session, self.reference, self.leave]
-        gr.on([board.input, *(slider.release for slider in self.sliders)], **drawing)
+        gr.on([board.input, self.unfade.input, *(slider.release for slider in self.sliders)], **drawing)
         self.reset.click(lambda: [STEPS.default] * len(self.sliders), None, self.sliders, **quiet).then(**drawing)
         uploaded = self.picture.upload(self._refer, [self.picture, session], [self.picture, *described], **COMPUTING)
         uploaded.then(**drawing)
@@ -131,7 +138,8 @@ class SteeringPanel:
             name: step for name, step in zip(self.axes, controls.steps, strict=True) if step
         }
         drawn = self.pad.read(controls.drawn, session.size)
-        return Steering(steps, drawn.hints, session.palette, session.region if drawn.strokes else None)
+        region = session.region if drawn.strokes else None
+        return Steering(steps, drawn.hints, session.palette, region, controls.restore_levels)
 
     def _refer(self, payload: dict[str, Any] | None, session: Session | None) -> list[Any]:
         """Take the colours of a picture; if it has none or cannot be read, say so and leave the rest."""

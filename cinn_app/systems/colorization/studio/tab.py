@@ -205,7 +205,7 @@ class ColorizeTab:
             self.variety: controls.variety,
             self.vividness: controls.vividness,
             self.seed: controls.seed,
-            **self.steering.show(session, controls.steps),
+            **self.steering.show(session, controls),
         }
         if session.colourings:
             kept = self._keep(session, album, controls)
@@ -229,6 +229,7 @@ class ColorizeTab:
         vividness: Any,
         seed: Any,
         drawn: Any,
+        restore_levels: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # gradio's way to ask for one
         *steps: Any,
     ) -> Iterator[dict[Any, Any]]:
@@ -236,7 +237,7 @@ class ColorizeTab:
         yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
         if session is None or album is None:
             return
-        controls = self.ranges.read(variety, vividness, seed, drawn, *steps)
+        controls = self.ranges.read(variety, vividness, seed, drawn, restore_levels, *steps)
         try:
             steering = self.steering.constraints(session, controls)
             draw = self.colorizer, controls.variety, controls.seed

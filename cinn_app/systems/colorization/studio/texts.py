@@ -64,10 +64,16 @@ ROWS = {
     "hints": later("Hints"),
     "reference": later("Palette of another picture"),
     "kept": later("Region that was kept"),
+    "restore_levels": later("Fading"),
     "model": later("Model"),
     "weights": later("Weights"),
 }
-REFERENCE, REGION = later("colours of another picture"), later("a region kept")
+#: Constraints that need no more words.
+NAMED = {
+    "reference": later("colours of another picture"),
+    "kept": later("a region kept"),
+    "restore_levels": later("fading removed"),
+}
 #: A script: the details stay open when they are replaced.
 UNFOLD = """
 let open = false;
@@ -140,11 +146,13 @@ def constraints(session: Session) -> list[str]:
     texts = [_plain(settings["axes"])] if settings.get("axes") else []
     if hints := settings.get("hints"):
         texts.append(tr("hints: {count}", count=len(hints)))
-    return texts + [tr(text) for key, text in (("reference", REFERENCE), ("kept", REGION)) if key in settings]
+    return texts + [tr(text) for key, text in NAMED.items() if key in settings]
 
 
 def _plain(value: Any) -> str:
     match value:
+        case True:
+            return tr("removed")
         case dict():
             return listed([f"{tr(name)} {step:+g}" for name, step in value.items()])
         case [{"colour": _}, *_]:
