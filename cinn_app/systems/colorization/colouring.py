@@ -102,12 +102,17 @@ class Colouring:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about the photograph, and about hints that it cannot show."""
-        return (*self.photograph.warnings, *(self.hints.warnings(self.photograph.lightness) if self.hints else ()))
+        return (*self.photograph.warnings, *(self.hints.warnings(self.lightness) if self.hints else ()))
 
     @property
     def hints(self) -> Hints | None:
         """The wanted colours that it meets."""
         return self.steering.hints
+
+    @property
+    def lightness(self) -> Tensor:
+        """L* of the finished picture in 0..100, ``(1, height, width)``: the photograph's, or that without its fading."""
+        return self.photograph.unfaded if self.steering.restore_levels else self.photograph.lightness
 
     @property
     def contrast(self) -> float:
@@ -145,8 +150,7 @@ class Colouring:
         Returns:
             uint8 RGB, ``(height, width, 3)``.
         """
-        photograph = self.photograph
-        lightness = photograph.unfaded if self.steering.restore_levels else photograph.lightness
+        photograph, lightness = self.photograph, self.lightness
         ab = photograph.border.clear(upsample_chroma(self.ab * (self.contrast * strength), photograph.unfaded))
         if self.hints is not None:
             places, distances = self.hints.places(photograph.size), self.hints.distances(photograph.geodesic_grid)
