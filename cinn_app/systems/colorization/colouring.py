@@ -111,7 +111,7 @@ class Colouring:
 
     @property
     def lightness(self) -> Tensor:
-        """L* of the finished picture in 0..100, ``(1, height, width)``: the photograph's, or that without its fading."""
+        """L* of the finished picture in 0..100, ``(1, height, width)``: as faded as the photograph, or not."""
         return self.photograph.unfaded if self.steering.restore_levels else self.photograph.lightness
 
     @property
