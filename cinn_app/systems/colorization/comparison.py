@@ -103,7 +103,8 @@ def compare(
         f"best_of_{samples}": best_rmse(ab, truth),
     }
     gray = rmse(torch.zeros_like(truth), truth)
-    ranks = _ranks(torch.stack([colouring.ab for colouring in colourings]), truth)
+    fresh = photograph.levels.restore_chroma(truth)  # the scale of samples before they are finished
+    ranks = _ranks(torch.stack([colouring.ab for colouring in colourings]), fresh)
     figures = {
         "rmse_gray": gray,
         **{f"rmse_{name}": error for name, error in errors.items()},
@@ -116,7 +117,7 @@ def compare(
     if isinstance(painter, Colorizer):
         figures = {"bits_per_dim": torch.tensor(painter.encode(encoded, noisy=True).bits_per_dim)} | figures
         plain = torch.stack([colouring.ab for colouring in painter.sample_density(encoded, RANKED_SAMPLES, seed)])
-        ranks |= {f"density_{level}": histogram for level, histogram in _ranks(plain, truth).items()}
+        ranks |= {f"density_{level}": histogram for level, histogram in _ranks(plain, fresh).items()}
     errors_of_lightness = (drawn[0].lightness - photograph.lightness).abs().flatten()
     return Comparison(
         {name: float(value) for name, value in figures.items()},
