@@ -361,3 +361,24 @@ def test_another_photograph_has_no_marks_of_the_last_one(open_studio: Callable[.
     expect(page.locator(".marks button")).to_have_count(0)
     expect(page.locator(".undo")).to_be_disabled()
     expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def test_fading_is_removed_where_there_is_some(open_studio: Callable[..., Page], tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:200, :300]
+    waves = np.sin(columns / 30) * np.cos(rows / 20)
+    for name, amplitude in (("fresh", 127), ("faded", 45)):
+        Image.fromarray((127 + 28 * (name == "faded") + amplitude * waves).astype(np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    page, upload = open_studio(), "#upload input[type=file]"
+    page.locator(upload).set_input_files(tmp_path / "fresh.png")
+    fresh = pictures(page)
+    expect(page.locator("#unfade")).to_be_hidden()
+    page.locator(upload).set_input_files(tmp_path / "faded.png")
+    faded = pictures(page, fresh)
+    expect(page.get_by_label("Remove fading")).not_to_be_checked()
+    page.get_by_label("Remove fading").check()
+    pictures(page, faded)
+    file = saved(page, page.locator("#download"), tmp_path)
+    assert read_provenance(file)["restore_levels"] is True
+    assert np.ptp(np.asarray(Image.open(file)).mean(-1)) > 200
