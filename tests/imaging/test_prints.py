@@ -44,7 +44,7 @@ def test_a_faded_print_gets_its_contrast_back() -> None:
 
 
 def test_contrast_has_no_jump_between_full_and_faded_levels() -> None:
-    blacks = np.linspace(0, 70, 141)
+    blacks = np.linspace(0, 70, 281)
     for factor in ([Levels(black, 80).contrast for black in blacks], [Levels(black, 80).gain for black in blacks]):
         assert np.abs(np.diff(factor)).max() < 0.06
 
