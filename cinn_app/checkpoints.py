@@ -226,7 +226,7 @@ def _read(path: Path, with_weights: bool = True) -> "tuple[dict[str, str], dict[
         ) from None
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
-            "The checkpoint {path} is damaged, truncated or no safetensors file ({reason}): copy it again.",
+            "The checkpoint {path} is damaged, truncated or not a safetensors file: copy it again.",
             path=path,
             reason=_first_line(error),
         ) from error

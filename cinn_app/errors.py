@@ -55,10 +55,6 @@ class RecipeError(CinnError):
     """A recipe has an unknown key, a wrong value or sizes that do not fit together."""
 
 
-class SettingError(CinnError):
-    """A setting is unknown to the model, or out of range."""
-
-
 class CheckpointError(CinnError):
     """A checkpoint is missing, damaged, foreign, or made by a newer program."""
 
@@ -67,7 +63,11 @@ class DataError(CinnError):
     """Training or evaluation data are missing or unusable."""
 
 
-class DeviceError(CinnError):
+class SettingError(CinnError):
+    """A setting is unknown to the model, or out of range."""
+
+
+class DeviceError(SettingError):
     """The device asked for is unknown or not present."""
 
 

@@ -76,8 +76,9 @@ def load_recipe(path: Path) -> Recipe:
             "There is no recipe at {path}: give a file such as models/colorize.toml.", path=path
         ) from None
     except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "it is no text")
         raise RecipeError(
-            "The recipe {path} cannot be read ({error}): give a readable TOML file.", path=path, error=error
+            "The recipe {path} cannot be read ({reason}): give a readable TOML file.", path=path, reason=reason
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(
@@ -122,5 +123,5 @@ def _explain(problem: Any) -> str:
         case "missing":
             return f"{key} is missing, add it"
         case _:
-            expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").partition(", unable")[0]
             return f"{key} is {problem['input']!r}, but {expected[0].lower()}{expected[1:]}"

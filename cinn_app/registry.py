@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from cinn_app.errors import CinnError
+
 __all__ = ["ENTRY_POINTS", "Command", "System", "exported", "import_object", "room_folders", "systems"]
 
 #: Other distributions name their systems under this entry point group.
@@ -135,6 +137,18 @@ def room_folders() -> list[Path]:
 
 
 def import_object(path: str) -> Any:
-    """Import ``"package.module:attribute"``."""
+    """Import ``"package.module:attribute"``.
+
+    Raises:
+        CinnError: if there is no such object, or its module cannot be imported.
+    """
     module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise CinnError(
+            "{path} cannot be imported ({error}): update or uninstall the package {package}.",
+            path=path,
+            error=error,
+            package=module.partition(".")[0],
+        ) from error

@@ -57,7 +57,7 @@ def test_damage_is_noticed(tiny_checkpoint: Path, tmp_path: Path) -> None:
 def test_truncation_is_noticed(tiny_checkpoint: Path, tmp_path: Path, length: int) -> None:
     short = tmp_path / "short.safetensors"
     short.write_bytes(tiny_checkpoint.read_bytes()[:length])
-    with pytest.raises(CheckpointError, match="damaged, truncated or no safetensors"):
+    with pytest.raises(CheckpointError, match="damaged, truncated or not a safetensors"):
         load_checkpoint(short)
 
 

@@ -100,6 +100,9 @@ class _Command(TyperCommand):
             ctx.ignore_unknown_options = ctx.allow_extra_args = False
             command = typer.main.get_command(_with_options(system))
             self.params, self.callback, self.help = command.params, command.callback, command.help
+            for parameter in self.params:
+                if parameter.name == "checkpoint":
+                    parameter.hidden = True  # type: ignore[attr-defined]
         return super().parse_args(ctx, args)
 
 

@@ -65,6 +65,7 @@ def find_pictures(
     output: Path,
     wanted: Callable[[str], bool],
     is_output: Callable[[Path], bool],
+    advice: str = "",
 ) -> Found:
     """Find the pictures that the inputs name.
 
@@ -78,6 +79,7 @@ def find_pictures(
         output: folder of the outputs.
         wanted: tells by a file's name whether it is a picture.
         is_output: tells whether this program made a file.
+        advice: ends the error if folders hold no such picture.
 
     Raises:
         CinnError: if there is no picture.
@@ -112,9 +114,9 @@ def find_pictures(
         existing = _listed([path for path in inputs if path not in missing])
         deeper = "" if recursive else ", or search subfolders, too, with --recursive"
         raise CinnError(
-            "There are no pictures in {paths}: give pictures or folders with some{deeper}.",
+            "There are no pictures in {paths}: give pictures or folders with some{advice}.",
             paths=existing,
-            deeper=deeper,
+            advice=deeper + advice,
         )
     return found
 

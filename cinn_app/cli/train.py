@@ -39,7 +39,8 @@ def train(
             min=0,
             callback=not_nan,
             show_default="no limit",
-            help="End after this many minutes, with the schedule fitted to them.",
+            help="End the training after this many minutes, with the schedule fitted to them. Axes are found "
+            "afterwards.",
         ),
     ] = None,
     output: Annotated[

@@ -107,6 +107,8 @@ class Bijection(nn.Module):
         Raises:
             ShapeError: if the bijection cannot take data of this shape.
         """
+        if event_shape and not isinstance(event_shape[0], int):
+            raise self._several_latents(len(event_shape))
         if self.channels is not None and event_shape[:1] != (self.channels,):
             raise ShapeError(
                 "{block} was given values of shape (batch, {given}) where (batch, {channels}, ...) is needed; give it "
@@ -138,11 +140,14 @@ class Bijection(nn.Module):
     def _tensor(self, values: Latent) -> Tensor:
         if isinstance(values, Tensor):
             return values
-        raise ShapeError(
+        raise self._several_latents(len(values))
+
+    def _several_latents(self, count: int) -> ShapeError:
+        return ShapeError(
             "{block} was given {count} tensors where one is needed; a bijection with several latents, such as Split, "
             "comes last in a chain.",
             block=type(self).__name__,
-            count=len(values),
+            count=count,
         )
 
 

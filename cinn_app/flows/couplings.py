@@ -82,7 +82,7 @@ class Coupling(Bijection):
             if not 0 < count < channels:
                 raise ShapeError(
                     "A coupling of {channels} channels has an identity part of {count}, but both parts need at least 1 "
-                    "channel; give it at least 2 channels and divide them otherwise.",
+                    "channel; give it at least 2 channels, and an identity part of fewer than all.",
                     channels=channels,
                     count=count,
                 )

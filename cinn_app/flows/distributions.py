@@ -51,7 +51,9 @@ def standard_normal_log_prob(z: Latent) -> Tensor:
         tensor([-0.9189, -0.9189])
     """
     parts = [full_precision(part) for part in as_tuple(z)]
-    return torch.stack([-(sum_per_sample(p.square()) + p[0].numel() * math.log(2 * math.pi)) / 2 for p in parts]).sum(0)
+    return torch.stack(
+        [-(sum_per_sample(p.square()) + p.shape[1:].numel() * math.log(2 * math.pi)) / 2 for p in parts]
+    ).sum(0)
 
 
 class NormalizingFlow(nn.Module):
@@ -279,9 +281,13 @@ class FlowDistribution(Distribution):
     def _flat(self, values: Tensor, event_shape: Shape | None = None) -> tuple[Tensor, torch.Size]:
         """Return values broadcast to the batch, with one batch dimension, and the shape of their batch."""
         event = tuple(self.event_shape) if event_shape is None else event_shape
+        if not isinstance(values, Tensor):
+            raise FlowError(
+                "The values are a {given} where a tensor is needed; convert them.", given=type(values).__name__
+            )
         if tuple(values.shape[-len(event) :]) != event:
             raise ShapeError(
-                "The values have shape {given} where (..., {event}) is needed.",
+                "The values have shape {given} where (..., {event}) is needed; reshape them.",
                 given=tuple(values.shape),
                 event=", ".join(map(str, event)),
             )
@@ -345,7 +351,12 @@ class FlowDistribution(Distribution):
 
 
 def _batch_shape(condition: Condition) -> torch.Size:
-    conditions = [condition] if isinstance(condition, Tensor) else condition or ()
+    conditions: Sequence[Any] = condition if isinstance(condition, list | tuple) else [condition]
+    if not all(c is None or (isinstance(c, Tensor) and c.dim()) for c in conditions):
+        raise FlowError(
+            "The condition is {given} where a tensor (batch, ...), one per scale, or None is needed; pass tensors.",
+            given=" and ".join(sorted({f"a {type(c).__name__}" for c in conditions if c is not None})),
+        )
     shapes = [c.shape[:1] for c in conditions if c is not None]
     try:
         return torch.broadcast_shapes(*shapes)
@@ -407,9 +418,12 @@ def _as_shape(sizes: Sequence[int], name: str, smallest: int = 0) -> Shape:
 def _temperatures(temperature: Temperature, count: int) -> list[float]:
     """Return one temperature for each part of the latent."""
     try:
-        numbers = [float(t) for t in cast("Sequence[float]", temperature)]
-    except TypeError:
-        numbers = [float(cast(float, temperature))] * count
+        try:
+            numbers = [float(t) for t in cast("Sequence[float]", temperature)]
+        except TypeError:
+            numbers = [float(cast(float, temperature))] * count
+    except (TypeError, ValueError):
+        numbers = [math.nan] * count
     if len(numbers) != count:
         raise ShapeError(
             "The number of temperatures is {given} where the latent has {parts} parts; give one, or one per part.",

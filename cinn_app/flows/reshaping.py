@@ -70,10 +70,9 @@ class HaarDownsampling(_Downsampling):
     * log-determinant: 0.
 
     Shapes: ``(batch, c, *sizes)`` to ``(batch, 2**d * c, *sizes / 2)`` for ``d`` spatial dimensions of even sizes.
-        Channel
-    order: first all ``c`` low-pass channels, then ``c`` channels for each kind of detail, in 2-D horizontal, vertical
-    and diagonal. The low-pass is :math:`2^{d/2}` times the mean of the block, in 2-D *twice* the mean, which preserves
-    volume: divide by this factor to get the units of ``x``.
+    Channel order: first all ``c`` low-pass channels, then ``c`` channels for each kind of detail, in 2-D horizontal,
+    vertical and diagonal. The low-pass is :math:`2^{d/2}` times the mean of the block, in 2-D *twice* the mean, which
+    preserves volume: divide by this factor to get the units of ``x``.
 
     Raises:
         ShapeError: if a size is odd, or there are no spatial dimensions.
@@ -113,11 +112,9 @@ class Squeeze(_Downsampling):
     * log-determinant: 0.
 
     Shapes: ``(batch, c, *sizes)`` to ``(batch, 2**d * c, *sizes / 2)`` for ``d`` spatial dimensions of even sizes.
-        Channel
-    order: first the corners whose indices have an even sum, in 2-D all ``c`` channels of the top left pixels and then
-    of the bottom right ones, then the corners with an odd sum, top right and bottom left. So the two halves of the
-    channels
-    are the two colours of a checkerboard: RealNVP (arXiv 1605.08803), section 3.4 and figure 3.
+    Channel order: first the corners whose indices have an even sum, in 2-D all ``c`` channels of the top left pixels
+    and then of the bottom right ones, then the corners with an odd sum, top right and bottom left. So the two halves of
+    the channels are the two colours of a checkerboard: RealNVP (arXiv 1605.08803), section 3.4 and figure 3.
 
     Raises:
         ShapeError: if a size is odd, or there are no spatial dimensions.

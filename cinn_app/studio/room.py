@@ -54,7 +54,7 @@ def rooms() -> dict[str, Room]:
             if system.room:
                 found[name] = system.load("room")
         except Exception as error:
-            LOG.warning("The studio's room of %s is left out (%s): update or uninstall its package.", name, error)
+            LOG.warning("The studio's room of %s is left out: %s", name, error)
     return found
 
 
@@ -129,16 +129,16 @@ def load_models(name: str | None = None) -> dict[str, Any]:
     Raises:
         CinnError: if the given model cannot be loaded or has no room; without one, if no model can be loaded.
     """
-    known, loaded, failures = systems(), dict[str, Any](), []
+    known, present, loaded, failures = systems(), rooms(), dict[str, Any](), []
     if name is not None:
         path = find_checkpoint(name)
         given = read_header(path).recipe.system
-        if given not in rooms():
+        if given not in present:
             raise CheckpointError(
-                "The studio has no room for {system}: give a model of {known}.", system=given, known=", ".join(rooms())
+                "The studio has no room for {system}: give a model of {known}.", system=given, known=", ".join(present)
             )
-        loaded[given] = _load(known[given], rooms()[given], path)
-    for system, room in rooms().items():
+        loaded[given] = _load(known[given], present[given], path)
+    for system, room in present.items():
         if system in loaded:
             continue
         default = known[system].default_model

@@ -1,5 +1,6 @@
 """From a recipe and data to a checkpoint, for any system."""
 
+import dataclasses
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -103,14 +104,16 @@ def train(
         trainer.fit(module, _loader(trainable.batches), checks, ckpt_path=ckpt_path, weights_only=True)
         measured = trainer.validate(module, checks, verbose=False)[0]
     module.eval()
-    details = trainable.details()
     figures = {
         "steps": trainer.global_step,
         "views_seen": trainer.global_step * recipe.training.batch_size,
         "pictures": trainable.pictures,
         **{name: round(measured[logged], 4) for logged, name in trainable.figures.items()},
     }
-    checkpoint = Checkpoint(recipe, dict(trainable.model.state_dict()), figures, list(trainable.data), details)
+    checkpoint = Checkpoint(recipe, dict(trainable.model.state_dict()), figures, list(trainable.data), {})
+    save_checkpoint(output, checkpoint)  # the details may take minutes, and a stop then must not lose the weights
+    details = trainable.details()
+    checkpoint = dataclasses.replace(checkpoint, weights=dict(trainable.model.state_dict()), details=details)
     save_checkpoint(output, checkpoint)
     return checkpoint
 

@@ -62,7 +62,7 @@ def test_fading_is_removed_on_request_only(colorize: Callable) -> None:
 @pytest.mark.parametrize(
     ("constraint", "message", "code"),
     [
-        (["--hint", "4,3=red"], "The hint's colour 'red' is invalid", 1),
+        (["--hint", "4,3=red"], "The hint's colour 'red' is invalid", 2),
         (["--hint", "400,3=#d02020"], "outside the picture of 24 x 16 pixels", 1),
         (["--axis", "warmer=1"], "This model has no axes of colour", 2),
     ],

@@ -367,7 +367,7 @@ def test_impossible_requests_are_one_sentence(cinn: Callable, digits: Callable, 
         for model, sentence in (
             (tiny_checkpoint, "The model tiny is made for colorization, not for digits: choose another."),
             ("painter", "There is no checkpoint at painter"),
-            ("four.png", "no safetensors file"),
+            ("four.png", "not a safetensors file"),
         ):
             result = cinn("digits", *command, "--model", model)
             assert (result.code, result.out) == (1, "")

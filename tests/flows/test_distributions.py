@@ -2,7 +2,9 @@
 
 import copy
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -397,3 +399,25 @@ def test_a_distribution_can_be_made_without_a_module() -> None:
     bijection, condition, x = AffineCoupling(4, dense, 3), torch.randn(6, 3), torch.randn(6, 4)
     expected = NormalizingFlow(bijection, event_shape=(4,))(condition).log_prob(x)
     torch.testing.assert_close(FlowDistribution(bijection, (4,), condition).log_prob(x), expected)
+
+
+def test_an_empty_batch_has_an_empty_density() -> None:
+    distribution = NormalizingFlow(Chain([]), event_shape=(4,))()
+    assert distribution.sample((0,)).shape == (0, 4)
+    assert distribution.log_prob(torch.empty(0, 4)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda flow: flow(3), "The condition is a int where a tensor"),
+        (lambda flow: flow(torch.tensor(1.0)), "The condition is a Tensor where a tensor \\(batch, ...\\)"),
+        (lambda flow: flow(np.zeros((5, 2))), "The condition is a ndarray where a tensor"),
+        (lambda flow: flow().log_prob([[0.0] * 4]), "The values are a list where a tensor is needed"),
+        (lambda flow: flow().sample(temperature="hot"), "The temperature is 'hot' where a finite number"),
+        (lambda flow: flow().sample(temperature=None), "The temperature is None where a finite number"),
+    ],
+)
+def test_what_is_no_tensor_or_number_is_refused(call: Callable[[NormalizingFlow], Any], message: str) -> None:
+    with pytest.raises(FlowError, match=message):
+        call(NormalizingFlow(Chain([]), event_shape=(4,)))

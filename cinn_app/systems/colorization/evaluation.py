@@ -38,7 +38,7 @@ def evaluate_colorizer(
         float | None, Field(ge=0, le=MAX_TEMPERATURE, description="Of the samples; without it, the model's own.")
     ] = None,
     aged: Annotated[
-        bool, Field(description=f"Judge old prints of up to {AGED_PICTURES} of the pictures, too.")
+        bool, Field(description=f"Measure old prints of up to {AGED_PICTURES} of the pictures, too.")
     ] = False,
     cache: Path = Path("cache"),
     limit: int | None = None,
@@ -80,7 +80,7 @@ def evaluate_colorizer(
         data: folders, tar archives and pictures, held out from training.
         samples: to draw per picture.
         temperature: as for :meth:`Colorizer.temperatures`.
-        aged: judge old prints, too.
+        aged: measure old prints, too.
         cache: unused.
         limit: the most pictures to measure, spread evenly.
         progress: shows the advance.

@@ -17,7 +17,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
-from cinn_app.errors import CinnError
+from cinn_app.errors import CinnError, SettingError
 from cinn_app.files import atomic_write
 from cinn_app.imaging import GeodesicGrid, rgb_to_lab, shrink_into_gamut
 from cinn_app.messages import Message
@@ -60,7 +60,7 @@ class Hint:
 
     def __post_init__(self) -> None:
         if not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
-            raise CinnError(
+            raise SettingError(
                 "The hint's colour {colour!r} is invalid: write it as #RRGGBB, such as #c02020.", colour=self.colour
             )
         if bool(self.points) == bool(self.runs) or not are_coordinates(self.points, self.radius):
@@ -123,13 +123,13 @@ class Hints:
         """Parse typed hints: ``"X,Y=#RRGGBB"``, in pixels of the upright picture.
 
         Raises:
-            CinnError: naming the text that is no hint.
+            SettingError: naming the text that is no hint.
         """
         hints = []
         for text in texts:
             match = POINT.fullmatch(text)
             if not match:
-                raise CinnError(
+                raise SettingError(
                     "The hint {text!r} cannot be read: write it as X,Y=#RRGGBB, such as 40,30=#c02020.", text=text
                 )
             x, y, colour = match.groups()

@@ -56,7 +56,12 @@ class Handwritings:
         Args:
             label: the class whose own axes are wanted; by default those over all classes, which have the same meaning
                 for every digit.
+
+        Raises:
+            CinnError: if the training was stopped before the axes were found.
         """
+        if "axes" not in self.checkpoint.details:
+            raise CinnError("This model has no axes, since its training was stopped: finish it with --resume.")
         row = CLASSES if label is None else inputs.as_label(label)
         described, directions = self.checkpoint.details["axes"][row], self.model.axes[row].cpu()
         return tuple(

@@ -182,7 +182,8 @@ def colorize(
     steps = read_steps(axis or [])
     if uncertainty and samples == 1 and not diverse:
         raise WrongUsage("One sample differs from no other: give --uncertainty with --samples 2 or more.")
-    found = find_pictures(inputs, recursive, output, wanted, is_colouring)
+    advice = "" if pattern == "*" else f", or another --pattern than {pattern}"
+    found = find_pictures(inputs, recursive, output, wanted, is_colouring, advice)
     if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
         raise WrongUsage("Standard output takes one colouring: give one picture and one sample, and nothing beside it.")
     if hint and len(found.pictures) > 1:
