@@ -44,8 +44,9 @@ class Knowing:
         self, image: Photograph, samples: int = 1, temperature: float | Sequence[float] | None = None, seed: int = 0, /
     ) -> list[Colouring]:
         assert image.ab is not None
+        fresh = image.ab / image.levels.contrast  # finished pictures fade as the photograph did
         shares = [self.vividness[number % len(self.vividness)] for number in range(samples)]
-        return [Colouring(image, share * image.ab, lambda: ((), math.nan), seed) for share in shares]
+        return [Colouring(image, share * fresh, lambda: ((), math.nan), seed) for share in shares]
 
 
 @pytest.mark.parametrize("kind", KINDS)
