@@ -1,4 +1,4 @@
-"""What shows of an old print in its scan: how far it has faded, its border, and whether it is a negative.
+"""What shows of an old print in its scan: how far it has faded, and its border.
 
 Fading draws display RGB together, :math:`x' = k x + x_0`. To a good approximation it does the same to CIE L: on faded
 copies of 50 photographs, chroma fell as the range of L did, to within 2% of it on the median.
