@@ -229,6 +229,6 @@ class TrainingBar(RichProgressBar):
         super().on_validation_end(trainer, pl_module)
         if trainer.state.fn == "fit":
             measured = {name: f"{float(trainer.callback_metrics[name]):.3f}" for name in self.shown}
-            values = (measured | self.get_metrics(trainer, pl_module)).items()
-            line = ", ".join(f"{name} {value}" for name, value in values)
+            values = measured | self.get_metrics(trainer, pl_module) | measured  # rounded, in this order
+            line = ", ".join(f"{name} {value}" for name, value in values.items())
             get_console().print(f"step {trainer.global_step}, {line}", highlight=False, soft_wrap=True)
