@@ -85,10 +85,10 @@ def evaluate(
 class _Command(TyperCommand):
     """The command, with the options of the system whose checkpoint is named."""
 
-    named = False
-
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        return ["[OPTIONS]"] if self.named else super().collect_usage_pieces(ctx)
+        """Leave out hidden parameters: a checkpoint that is named already."""
+        shown = (one for one in self.get_params(ctx) if not getattr(one, "hidden", False))
+        return ["[OPTIONS]", *(piece for one in shown for piece in one.get_usage_pieces(ctx))]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.ignore_unknown_options = ctx.allow_extra_args = True
@@ -96,13 +96,10 @@ class _Command(TyperCommand):
         named = _first_checkpoint([name for name in (given.get("checkpoint"), *rest) if isinstance(name, str)])
         if named is not None:  # without one, the checkpoint is what to complain about
             checkpoint, system = named
-            ctx.info_name, self.named = f"{ctx.info_name} {checkpoint}", True
+            ctx.info_name = f"{ctx.info_name} {checkpoint}"
             ctx.ignore_unknown_options = ctx.allow_extra_args = False
             command = typer.main.get_command(_with_options(system))
             self.params, self.callback, self.help = command.params, command.callback, command.help
-            for parameter in self.params:
-                if parameter.name == "checkpoint":
-                    parameter.hidden = True  # type: ignore[attr-defined]
         return super().parse_args(ctx, args)
 
 
@@ -125,7 +122,10 @@ def _with_options(system: "System") -> typer.Typer:
         measure = system.load("evaluation")
     hints = get_type_hints(measure, include_extras=True)
     help = f"What to measure on, unseen in training: {system.data}. Repeat it for more."
-    data = Annotated[list[Path] | None, typer.Option(metavar="PATH", help=help)]
+    changed = {
+        "checkpoint": Annotated[str, typer.Argument(hidden=True)],  # it has been named, and chose these options
+        "data": Annotated[list[Path] | None, typer.Option(metavar="PATH", help=help)],
+    }
     own = [
         parameter.replace(annotation=_as_option(hints[name], f"Options of {system.name}"))
         for name, parameter in inspect.signature(measure).parameters.items()
@@ -133,8 +133,9 @@ def _with_options(system: "System") -> typer.Typer:
     ]
     what_it_does = (inspect.getdoc(measure) or "").partition("\n\n")[0]
     example = f"cinn evaluate {system.default_model}{' --data PATH' if system.needs_data else ''}"
-    shared = inspect.signature(evaluate).parameters["data"].replace(annotation=data)
-    return _application([shared, *own], f"{what_it_does}\n\n[dim]{example}[/dim]")
+    shared = inspect.signature(evaluate).parameters
+    replaced = [shared[name].replace(annotation=annotation) for name, annotation in changed.items()]
+    return _application([*replaced, *own], f"{what_it_does}\n\n[dim]{example}[/dim]")
 
 
 def _application(own: Sequence[inspect.Parameter] = (), text: str | None = evaluate.__doc__) -> typer.Typer:
