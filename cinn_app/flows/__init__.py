@@ -22,10 +22,11 @@ from cinn_app.flows.distributions import (
     standard_normal_log_prob,
 )
 from cinn_app.flows.elementwise import ActNorm, Logit
-from cinn_app.flows.linear import LULinear, OrthogonalMixing, Permutation, SpanFirst, random_orthogonal
+from cinn_app.flows.linear import LULinear, OrthogonalMixing, Permutation, random_orthogonal
 from cinn_app.flows.numerics import Subnet, soft_clamp
 from cinn_app.flows.pyramid import HaarPyramid
 from cinn_app.flows.reshaping import Flatten, HaarDownsampling, Squeeze, ZeroPadding
+from cinn_app.flows.span import SpanFirst, SpanPyramid
 from cinn_app.flows.splines import SplineCoupling, SplineCouplingPair
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Shape",
     "ShapeError",
     "SpanFirst",
+    "SpanPyramid",
     "SplineCoupling",
     "SplineCouplingPair",
     "Split",

@@ -27,6 +27,7 @@ from cinn_app.flows.base import (
 )
 from cinn_app.flows.numerics import full_precision, sum_per_sample
 from cinn_app.flows.pyramid import HaarPyramid
+from cinn_app.flows.span import SpanPyramid
 
 __all__ = ["Base", "FlowDistribution", "NormalizingFlow", "Temperature", "standard_normal_log_prob"]
 
@@ -182,13 +183,13 @@ class FlowDistribution(Distribution):
     def encode_by_scale(self, x: Tensor, skip: int = 0) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Map data to their latents, and return the log-density of each scale given all coarser ones.
 
-        The log-densities sum to that of :meth:`encode`. Only a :class:`HaarPyramid` has them.
+        The log-densities sum to that of :meth:`encode`. Only a :class:`HaarPyramid` and a :class:`SpanPyramid` have them.
 
         Args:
             x: as in :meth:`encode`.
             skip: how many of the finest scales to leave out.
         """
-        if not isinstance(self.bijection, HaarPyramid):
+        if not isinstance(self.bijection, HaarPyramid | SpanPyramid):
             raise FlowError(
                 "{block} does not have a log-density for each scale; use encode, or a HaarPyramid.",
                 block=type(self.bijection).__name__,

@@ -1,4 +1,4 @@
-"""Linear maps: of the channels, so that couplings split them in other ways, and of all values, along given columns."""
+"""Linear maps of the channels, so that couplings split them in other ways."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -6,13 +6,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from cinn_app.flows.base import Bijection, Condition, ShapeError
-from cinn_app.flows.numerics import full_precision, without_autocast, zero_log_det
+from cinn_app.flows.base import Bijection, Condition
+from cinn_app.flows.numerics import without_autocast, zero_log_det
 
-__all__ = ["LULinear", "OrthogonalMixing", "Permutation", "SpanFirst", "random_orthogonal"]
-
-#: A column that lies outside the span of those before it with less than this share of its norm adds no direction.
-DEPENDENT = 1e-4
+__all__ = ["LULinear", "OrthogonalMixing", "Permutation", "random_orthogonal"]
 
 
 def random_orthogonal(size: int, generator: torch.Generator) -> Tensor:
@@ -201,94 +198,3 @@ class LULinear(Bijection):
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}"
-
-
-class SpanFirst(Bijection):
-    r"""Rotate the values of every channel so that coordinates along given columns come first: :math:`z = Q(A)^\top x`.
-
-    :math:`A = QR` with a positive diagonal of :math:`R`. So :math:`z_1, ..., z_K` are the coordinates of ``x`` in the
-    Gram-Schmidt basis of the columns :math:`a_1, ..., a_K`, in this order; the others lie in the complement. If each
-    column splits one of the sets that those before it made, starting from the constant column, the basis is the
-    unbalanced Haar basis of that tree of splits (Girardi and Sweldens 1997).
-
-    * inverse: :math:`x = Qz`;
-    * log-determinant: 0.
-
-    :math:`Q = H_1 \cdots H_K` is a product of Householder reflections in compact form,
-    :math:`Q = I - V T V^\top` with :math:`T^{-1} = \tfrac12 I + \mathrm{striu}(V^\top V)` and unit reflectors :math:`V`
-    (Schreiber and Van Loan 1989, eq. 2), at the cost of :math:`K` times the values. A column inside the span of those
-    before it brings no reflection, and the transform stays orthogonal.
-
-    Shapes: ``x`` is ``(batch, channels, values)``. The condition holds the columns, ``(batch, values, K)``, with
-    ``K <= values``. Gradients reach the columns.
-
-    Examples:
-        >>> import torch
-        >>> from cinn_app.flows import SpanFirst
-        >>> halves = torch.tensor([[[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [1.0, 0.0]]])  # all values, the first two
-        >>> SpanFirst()(torch.tensor([[[3.0, 3.0, 1.0, 1.0]]]), halves)[0].round(decimals=4)
-        tensor([[[4., 2., 0., 0.]]])
-    """
-
-    def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
-        x = self._data(x)
-        with without_autocast(x):
-            reflectors, signs = _reflectors(self._columns(condition, x))
-            return _reflect(reflectors, x, transpose=True) * signs, zero_log_det(x)
-
-    def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
-        z = self._latent(z)
-        with without_autocast(z):
-            reflectors, signs = _reflectors(self._columns(condition, z))
-            return _reflect(reflectors, z * signs, transpose=False), zero_log_det(z)
-
-    @staticmethod
-    def _columns(condition: Condition, x: Tensor) -> Tensor:
-        """Return the columns in the precision of the data, or refuse those that do not fit."""
-        if not isinstance(condition, Tensor):
-            raise ShapeError("SpanFirst needs its columns, one tensor of shape (batch, values, K), as condition.")
-        if (x.dim(), condition.dim()) != (3, 3) or condition.shape[:2] != (len(x), x.shape[2]):
-            raise ShapeError(
-                "The columns have shape {given} where (batch, values, K) is needed for values of shape {shape}, which "
-                "is (batch, channels, values).",
-                given=tuple(condition.shape),
-                shape=tuple(x.shape),
-            )
-        if condition.shape[2] > condition.shape[1]:
-            raise ShapeError(
-                "There are {columns} columns of {values} values: give at most one column per value.",
-                columns=condition.shape[2],
-                values=condition.shape[1],
-            )
-        return full_precision(condition).to(x.dtype)
-
-
-def _reflectors(columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Return unit Householder vectors, ``(batch, values, K)``, and the signs that make R's diagonal positive."""
-    count, values = columns.shape[2], columns.shape[1]
-    rest = columns / columns.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    vectors, signs = [], []
-    for k in range(count):
-        column = rest[:, k:, 0]
-        norm = column.norm(dim=1, keepdim=True)
-        independent = norm > DEPENDENT
-        sign = torch.where(column[:, :1] < 0, -1.0, 1.0).to(columns.dtype)
-        vector = torch.cat([column[:, :1] + sign * norm, column[:, 1:]], 1)
-        vector = torch.where(independent, vector / vector.norm(dim=1, keepdim=True).clamp(min=1e-12), 0.0)
-        later = rest[:, k:, 1:]
-        rest = torch.cat([rest[:, :k, 1:], later - 2 * vector[:, :, None] * (vector[:, None] @ later)], 1)
-        vectors.append(nn.functional.pad(vector, (k, 0)))
-        signs.append(torch.where(independent, -sign, 1.0))
-    return torch.stack(vectors, 2), nn.functional.pad(torch.cat(signs, 1), (0, values - count), value=1.0)[:, None]
-
-
-def _reflect(vectors: Tensor, x: Tensor, *, transpose: bool) -> Tensor:
-    """Multiply the last dimension of ``x``, ``(batch, channels, values)``, by Q or its transpose."""
-    gram = vectors.mT @ vectors
-    inverse_t = gram.triu(1) + 0.5 * torch.eye(gram.shape[1], dtype=x.dtype, device=x.device)
-    along = (x @ vectors).mT
-    if transpose:
-        turned = torch.linalg.solve_triangular(inverse_t.mT, along, upper=False)
-    else:
-        turned = torch.linalg.solve_triangular(inverse_t, along, upper=True)
-    return x - (vectors @ turned).mT

@@ -25,10 +25,12 @@ from cinn_app.imaging.sources import opened_picture
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.model import TARGET_STRIDE
 
-__all__ = ["ColourBatch", "PackedViews", "ViewMaker", "age_lightness", "cache_stem_features", "draw_view"]
+__all__ = ["ColourBatch", "PackedViews", "ViewMaker", "age_lightness", "cache_stem_features", "change_levels", "draw_view"]
 
 #: How much a random crop magnifies at most, compared with one that spans the picture's shorter side.
 MAX_ZOOM = 1.35
+#: Pictures whose shorter side has at least this share of a view's count as sharp.
+SHARP_SHARE = 0.6
 #: A picture with a mean chroma below this many Lab units is gray: it has no colours to learn from.
 GRAY_CHROMA = 2.0
 #: Levels of the packed lightness per unit of L*.
@@ -41,16 +43,16 @@ class ViewMaker:
 
     Attributes:
         size: side of a view in pixels, divisible by 32.
-        views_sharp: views of a picture whose shorter side is at least `size`.
+        views_sharp: views of a picture whose shorter side is at least 0.6 of `size`.
         views_enlarged: views of a smaller picture.
-        aged: share of the views whose lightness is made to look old.
+        aged: share of the views whose levels are changed, and share of those whose lightness is made soft and grainy.
         seed: from which every picture's own generator is derived.
     """
 
-    size: int = 128
-    views_sharp: int = 4
+    size: int = 160
+    views_sharp: int = 2
     views_enlarged: int = 1
-    aged: float = 0.1
+    aged: float = 0.3
     seed: int = 0
 
     def __call__(self, content: bytes, generator: np.random.Generator) -> dict[str, np.ndarray] | None:
@@ -64,17 +66,20 @@ class ViewMaker:
         if values.ndim == 2:
             return None
         image = Image.fromarray(values if values.dtype == np.uint8 else (values * 255).round().astype(np.uint8))
-        count = self.views_sharp if min(image.size) >= self.size else self.views_enlarged
+        count = self.views_sharp if min(image.size) >= SHARP_SHARE * self.size else self.views_enlarged
         views = [draw_view(image, self.size, generator, first=view == 0) for view in range(count)]
         if not views:
             return None
-        lab = rgb_to_lab(torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2) / 255)
-        if lab[0, 1:, ::4, ::4].norm(dim=0).mean() < GRAY_CHROMA:
+        pixels = np.stack(views).astype(np.float32) / 255
+        if _lab(pixels[:1, ::4, ::4])[:, 1:].norm(dim=1).mean() < GRAY_CHROMA:
             return None
+        aged = generator.random((2, count)) < self.aged
+        for view in np.flatnonzero(aged[0]):
+            pixels[view] = change_levels(pixels[view], generator)
+        lab = _lab(pixels)
         lightness = (lab[:, :1] * LEVELS_PER_UNIT).round().to(torch.uint8).numpy()
-        for view in lightness[:, 0]:
-            if generator.random() < self.aged:
-                view[...] = age_lightness(view, generator)
+        for view in np.flatnonzero(aged[1]):
+            lightness[view, 0] = age_lightness(lightness[view, 0], generator)
         return {"lightness": lightness, "ab": functional.avg_pool2d(lab[:, 1:], TARGET_STRIDE).half().numpy()}
 
 
@@ -136,8 +141,28 @@ def draw_view(image: Image.Image, size: int, generator: np.random.Generator, fir
     return np.array(view)
 
 
+def change_levels(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Change the exposure of a picture, then fade it like an old print or stretch its levels; colours change with it.
+
+    Args:
+        pixels: sRGB in 0..1, ``(height, width, 3)``.
+        generator: of the kind and strength of the change.
+
+    Returns:
+        sRGB in 0..1 of the same shape.
+    """
+    pixels = pixels ** np.float32(np.exp(generator.normal(0, 0.25)))
+    if generator.random() < 0.5:
+        low, span = generator.uniform(0, 0.2), generator.uniform(0.6, 1)
+    else:
+        black, white = np.percentile(pixels[::4, ::4].mean(-1), [0.5, 99.5])
+        span = 1 / max(0.2, white - black)
+        low = -black * span
+    return np.clip(low + span * pixels, 0, 1).astype(np.float32)
+
+
 def age_lightness(lightness: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Make a clean lightness look like that of an old print: soft, grainy, faded or harsh.
+    """Make a clean lightness soft and grainy, as that of an old print.
 
     Args:
         lightness: uint8, ``(height, width)``.
@@ -146,13 +171,14 @@ def age_lightness(lightness: np.ndarray, generator: np.random.Generator) -> np.n
     Returns:
         uint8 of the same shape.
     """
-    softened = Image.fromarray(lightness).filter(ImageFilter.GaussianBlur(generator.uniform(0, 1.2)))
-    values = np.asarray(softened, dtype=np.float32) / 255
-    values = values ** np.exp(generator.normal(0, 0.25))  # exposure
-    black, white = generator.uniform(0, 0.2), generator.uniform(0.8, 1)  # fading
-    values = black + (white - black) * values
-    values = values + generator.normal(0, generator.uniform(0, 0.06), values.shape)  # grain
-    return (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
+    softened = Image.fromarray(lightness).filter(ImageFilter.GaussianBlur(generator.uniform(0, 1.5)))
+    grain = generator.normal(0, generator.uniform(0, 13), lightness.shape)
+    return (np.asarray(softened, dtype=np.float32) + grain).round().clip(0, 255).astype(np.uint8)
+
+
+def _lab(pixels: np.ndarray) -> Tensor:
+    """Convert sRGB ``(views, height, width, 3)`` in 0..1 to Lab, ``(views, 3, height, width)``."""
+    return rgb_to_lab(torch.from_numpy(pixels).permute(0, 3, 1, 2))
 
 
 def cache_stem_features(
