@@ -157,25 +157,26 @@ class Pack:
 
     def derive(
         self,
-        name: str,
+        names: Sequence[str],
         source: str,
-        function: Callable[[np.ndarray], np.ndarray],
+        function: Callable[[np.ndarray], Sequence[np.ndarray]],
         progress: Callable[[int], None] = lambda examples: None,
     ) -> None:
-        """Compute a further array from another one, shard by shard, where it does not exist yet.
+        """Compute further arrays from another one, shard by shard, where they do not exist yet.
 
         Args:
-            name: of the new array.
-            source: of the array to compute it from.
-            function: from a shard's rows to as many new rows.
+            names: of the new arrays.
+            source: of the array to compute them from.
+            function: from a shard's rows to as many new rows of each array.
             progress: called with the number of examples just processed.
         """
         for shard in self.shards:
             rows = np.load(shard / f"{source}.npy", mmap_mode="r")
-            target = shard / f"{name}.npy"
-            if not target.exists():
-                with atomic_write(target) as file:
-                    np.save(file, function(rows))
+            targets = [shard / f"{name}.npy" for name in names]
+            if not all(target.exists() for target in targets):
+                for target, array in zip(targets, function(rows), strict=True):
+                    with atomic_write(target) as file:
+                        np.save(file, array)
             progress(len(rows))
 
 

@@ -11,7 +11,7 @@ from cinn_app.flows.base import ShapeError
 from cinn_app.flows.couplings import Coupling, CouplingPair, Identity, require_output
 from cinn_app.flows.numerics import Subnet, soft_clamp
 
-__all__ = ["SplineCoupling", "SplineCouplingPair"]
+__all__ = ["SplineCoupling", "SplineCouplingPair", "bend", "unbend"]
 
 #: The smallest bin as a share of all, and the smallest slope, which keep the curve invertible in float32.
 MINIMUM = 1e-3
@@ -76,20 +76,13 @@ class SplineCoupling(Coupling):
 
     def _transform(self, x2: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
         s, t, raw = self._parameters_of(output, x2)
-        u = x2 * s.exp() + t
-        bin_ = _curve(raw, self.bins, self.bound).bin_at(u, by_height=False)
-        inside = u.abs() < self.bound
-        z2 = torch.where(inside, bin_.height_at(u), u)
-        return z2, s + torch.where(inside, bin_.log_slope(bin_.position(u)), 0.0)
+        z2, log_slope = bend(x2 * s.exp() + t, raw, self.bins, self.bound)
+        return z2, s + log_slope
 
     def _transform_back(self, z2: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
         s, t, raw = self._parameters_of(output, z2)
-        bin_ = _curve(raw, self.bins, self.bound).bin_at(z2, by_height=True)
-        inside = z2.abs() < self.bound
-        xi = bin_.position_of_height(z2)
-        u = torch.where(inside, bin_.left + xi * bin_.width, z2)
-        log_slope = s + torch.where(inside, bin_.log_slope(xi), 0.0)
-        return (u - t) * (-s).exp(), -log_slope
+        u, log_slope = unbend(z2, raw, self.bins, self.bound)
+        return (u - t) * (-s).exp(), log_slope - s
 
     def _parameters_of(self, output: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return log-scale and shift, of the shape of the data, and the raw curve in a last dimension."""
@@ -105,6 +98,28 @@ class SplineCouplingPair(CouplingPair):
     """Two :class:`SplineCoupling` in turn, so that both parts are transformed; the arguments are theirs."""
 
     coupling = SplineCoupling
+
+
+def bend(u: Tensor, raw: Tensor, bins: int, bound: float) -> tuple[Tensor, Tensor]:
+    """Apply a curve to each value: the height at ``u``, and the logarithm of the slope there.
+
+    Args:
+        u: values of any shape.
+        raw: ``(*u.shape, 3 * bins - 1)`` numbers: widths, heights, inner slopes; zeros give the identity.
+        bins: of the curve.
+        bound: where the curve ends.
+    """
+    bin_ = _curve(raw, bins, bound).bin_at(u, by_height=False)
+    inside = u.abs() < bound
+    return torch.where(inside, bin_.height_at(u), u), torch.where(inside, bin_.log_slope(bin_.position(u)), 0.0)
+
+
+def unbend(z: Tensor, raw: Tensor, bins: int, bound: float) -> tuple[Tensor, Tensor]:
+    """Undo :func:`bend`: the value whose height is ``z``, and minus the logarithm of the slope there."""
+    bin_ = _curve(raw, bins, bound).bin_at(z, by_height=True)
+    inside = z.abs() < bound
+    xi = bin_.position_of_height(z)
+    return torch.where(inside, bin_.left + xi * bin_.width, z), -torch.where(inside, bin_.log_slope(xi), 0.0)
 
 
 class _Bin(NamedTuple):

@@ -4,7 +4,7 @@ A pack (:mod:`cinn_app.data.pack`) holds
 
 * ``lightness``, uint8 ``(views, 1, size, size)``: L* in 0..100 times 2.55, aged in some views,
 * ``ab``, float16 ``(views, 2, size / 4, size / 4)``: the true chroma, box-averaged, in Lab units,
-* ``stem-DIGEST``, float16 ``(views, channels, size / 8, size / 8)``: features of the lightness.
+* ``featuresSTRIDE-DIGEST``, float16 ``(views, channels, size / STRIDE, size / STRIDE)``: of the encoder.
 """
 
 import dataclasses
@@ -22,10 +22,10 @@ from cinn_app.data.pack import Pack
 from cinn_app.imaging.colour import rgb_to_lab
 from cinn_app.imaging.pixels import pixels_of_image
 from cinn_app.imaging.sources import opened_picture
-from cinn_app.nn.efficientnet import ImageEncoder
+from cinn_app.nn.efficientnet import ENCODER_STRIDES, ImageEncoder
 from cinn_app.systems.colorization.model import TARGET_STRIDE
 
-__all__ = ["ColourBatch", "PackedViews", "ViewMaker", "age_lightness", "cache_stem_features", "change_levels", "draw_view"]
+__all__ = ["ColourBatch", "PackedViews", "ViewMaker", "age_lightness", "cache_features", "change_levels", "draw_view"]
 
 #: How much a random crop magnifies at most, compared with one that spans the picture's shorter side.
 MAX_ZOOM = 1.35
@@ -89,12 +89,21 @@ class ColourBatch(NamedTuple):
     Attributes:
         lightness: L* in 0..100, ``(batch, 1, size, size)``.
         ab: Lab units, ``(batch, 2, size / 4, size / 4)``.
-        stem_features: of the encoder, float16, ``(batch, channels, size / 8, size / 8)``.
+        features: of the encoder, float16, at strides 8, 16 and 32, or at stride 8 alone:
+            ``(batch, channels, size / stride, size / stride)``.
     """
 
     lightness: Tensor
     ab: Tensor
-    stem_features: Tensor
+    features: tuple[Tensor, ...]
+
+    def first(self, count: int) -> "ColourBatch":
+        """Return the first views."""
+        return ColourBatch(self.lightness[:count], self.ab[:count], tuple(part[:count] for part in self.features))
+
+    def mirrored(self) -> "ColourBatch":
+        """Exchange left and right. The features of a mirrored picture are nearly the mirrored features."""
+        return ColourBatch(self.lightness.flip(-1), self.ab.flip(-1), tuple(part.flip(-1) for part in self.features))
 
 
 class PackedViews:
@@ -102,20 +111,20 @@ class PackedViews:
 
     Args:
         pack: made by a :class:`ViewMaker`.
-        features: name of the array with the stem's features, from :func:`cache_stem_features`.
+        features: names of the arrays with features, from :func:`cache_features`.
     """
 
-    def __init__(self, pack: Pack, features: str) -> None:
+    def __init__(self, pack: Pack, features: Sequence[str]) -> None:
         self.pack = pack
-        self._arrays = pack.arrays("lightness", "ab", features)
+        self._arrays = pack.arrays("lightness", "ab", *features)
 
     def __len__(self) -> int:
         return len(self._arrays)
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> ColourBatch:
         """Return the views with these numbers."""
-        lightness, ab, stem_features = self._arrays.rows(indices)
-        return ColourBatch(lightness.float() / LEVELS_PER_UNIT, ab.float(), stem_features)
+        lightness, ab, *features = self._arrays.rows(indices)
+        return ColourBatch(lightness.float() / LEVELS_PER_UNIT, ab.float(), tuple(features))
 
 
 def draw_view(image: Image.Image, size: int, generator: np.random.Generator, first: bool) -> np.ndarray:
@@ -181,45 +190,49 @@ def _lab(pixels: np.ndarray) -> Tensor:
     return rgb_to_lab(torch.from_numpy(pixels).permute(0, 3, 1, 2))
 
 
-def cache_stem_features(
+def cache_features(
     pack: Pack,
     encoder: ImageEncoder,
     device: torch.device,
     precision: torch.dtype = torch.float32,
     progress: Callable[[int], None] = lambda views: None,
+    stem_only: bool = False,
     batch_size: int = 64,
-) -> str:
-    """Compute the features of the encoder's frozen stem for every view of a pack, in float16, unless they exist.
+) -> list[str]:
+    """Compute the encoder's features for every view of a pack, in float16, unless they exist.
 
     Args:
         pack: made by a :class:`ViewMaker`.
-        encoder: its stem computes the features.
+        encoder: computes the features.
         device: where the encoder runs.
         precision: of the encoder under autocast.
         progress: called with the number of views just processed.
+        stem_only: compute those of the frozen stem, at stride 8, because the layers above it will be trained.
         batch_size: views per call of the encoder.
 
     Returns:
-        The name of the array, which contains a digest of the stem's weights.
+        The names of the arrays, which contain a digest of the weights, one per stride.
     """
-    name = f"stem-{_weights_digest(encoder.stem)}"
     encoder = encoder.to(device)
+    weights = encoder.stem if stem_only else encoder
+    names = [f"features{stride}-{_weights_digest(weights)}" for stride in ENCODER_STRIDES[: 1 if stem_only else None]]
 
     @torch.inference_mode()
-    def features(lightness: np.ndarray) -> np.ndarray:
-        batches = []
+    def features(lightness: np.ndarray) -> list[np.ndarray]:
+        batches: list[Sequence[Tensor]] = []
         with torch.autocast(device.type, torch.bfloat16, precision is torch.bfloat16):
             for start in range(0, len(lightness), batch_size):
                 batch = torch.from_numpy(np.array(lightness[start : start + batch_size])).to(device) / LEVELS_PER_UNIT
-                batches.append(encoder.stem_features(batch).to("cpu", torch.float16).contiguous())
-        return torch.cat(batches).numpy()
+                found = (encoder.stem_features(batch),) if stem_only else encoder(batch)
+                batches.append([feature.to("cpu", torch.float16).contiguous() for feature in found])
+        return [torch.cat(column).numpy() for column in zip(*batches, strict=True)]
 
-    pack.derive(name, "lightness", features, progress)
-    return name
+    pack.derive(names, "lightness", features, progress)
+    return names
 
 
-def _weights_digest(stem: nn.Module) -> str:
+def _weights_digest(weights: nn.Module) -> str:
     digest = hashlib.sha256()
-    for value in stem.state_dict().values():
+    for value in weights.state_dict().values():
         digest.update(value.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]

@@ -1,13 +1,16 @@
 r"""The colorization model: a conditional flow over the chroma of a photograph, given its lightness.
 
-After Ardizzone et al. 2019 (arXiv 1907.02392), with the pyramid of Wavelet Flow (Yu et al. 2020, arXiv 2010.13821):
+After Ardizzone et al. 2019 (arXiv 1907.02392), with the pyramid of Wavelet Flow (Yu et al. 2020, arXiv 2010.13821),
+whose coarsest scale follows the things in the photograph:
 
-* a pretrained encoder and a feature pyramid predict the mean chroma :math:`m` from the lightness :math:`L`;
-* the residual :math:`r = ab - m`, normalised, is a Haar pyramid whose bands each have a conditional flow:
+* a pretrained encoder and a decoder predict the mean chroma :math:`m` from the lightness :math:`L`;
+* soft segments of the photograph are merged into a tree, which has an orthonormal basis;
+* the residual :math:`r = ab - m`, normalised, is rotated so that its coordinates in that basis come first; they and the
+  Haar details that are left each have a conditional flow:
 
 .. math:: \log p(ab \mid L) = \sum_s \log N(z_s; 0, 1) + \log |\det \partial z_s / \partial r_s|
 
-The mean carries the meaning, and samples vary around it. This module works on batches of tensors;
+The mean carries the meaning, and samples vary around it, thing by thing. This module works on batches of tensors;
 :class:`cinn_app.systems.colorization.colorizer.Colorizer` works on photographs at full resolution.
 """
 
@@ -25,19 +28,20 @@ from cinn_app.flows import (
     Chain,
     ConditionalAffine,
     FlowDistribution,
-    HaarDownsampling,
-    HaarPyramid,
     OrthogonalMixing,
+    SpanPyramid,
 )
 from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ImageEncoder
-from cinn_app.systems.colorization.pyramid import ColourPyramid
+from cinn_app.systems.colorization.decoder import ColourDecoder
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
+from cinn_app.systems.colorization.segments import Segmenter, Segments
+from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, TreeFlow
 
 __all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Conditions", "Losses", "denormalise", "normalise"]
 
-#: Height and width of the lightness must be multiples of this.
-SIZE_MULTIPLE = 64
+#: Height and width of the lightness must be multiples of this. There is a segment for each such square.
+SIZE_MULTIPLE = 32
 #: The chroma's side is the lightness's divided by this.
 TARGET_STRIDE = 4
 #: Mean and standard deviation of a and b over photographs, in Lab units.
@@ -45,10 +49,10 @@ AB_OFFSET = (2.4, 7.4)
 AB_SCALE = (11.2, 16.8)
 #: The mean log-scale of a and b: converts nats per normalised dimension to nats per dimension in Lab units.
 LOG_SCALE = sum(map(math.log, AB_SCALE)) / 2
-#: The guided filter's window in pixels of the chroma, and its regularisation: a variance of lightness in 0..1.
-SETTLING_WINDOW, SETTLING_EPSILON = 13, 0.01
 #: Bound of the log-scales that come directly from the condition.
 CONDITIONAL_CLAMP = 4.0
+#: Weights of the segments' objective beside the likelihoods: energy held by things, and sharpness of the masks.
+THINGS_WEIGHT, ENTROPY_WEIGHT = 0.5, 0.03
 
 
 class Conditions(NamedTuple):
@@ -56,15 +60,33 @@ class Conditions(NamedTuple):
 
     Attributes:
         mean: the mean chroma, normalised, ``(batch, 2, height / 4, width / 4)``.
-        scales: one tensor per scale of the flow, at strides 8, 16, 32 and 64.
+        details: one tensor per scale of details, at strides 8, 16 and 32.
+        segments: the things in the photographs.
+        splits: what the network knows about the splits of the segments' tree.
+        levels: the decoder's features at strides 8, 16 and 32.
     """
 
     mean: Tensor
-    scales: tuple[Tensor, ...]
+    details: tuple[Tensor, ...]
+    segments: Segments
+    splits: Splits
+    levels: tuple[Tensor, ...]
 
-    def first(self, count: int) -> "Conditions":
-        """Return those of the first photographs."""
-        return Conditions(self.mean[:count], tuple(condition[:count] for condition in self.scales))
+    @property
+    def of_flow(self) -> tuple[Tensor, ...]:
+        """What :class:`cinn_app.flows.SpanPyramid` takes."""
+        return (*self.details, *self.splits, self.segments.columns())
+
+    def rows(self, start: int, stop: int) -> "Conditions":
+        """Return those of some of the photographs."""
+        here = slice(start, stop)
+        return Conditions(
+            self.mean[here],
+            tuple(condition[here] for condition in self.details),
+            Segments(*(part[here] for part in self.segments)),
+            Splits(*(part[here] for part in self.splits)),
+            tuple(level[here] for level in self.levels),
+        )
 
 
 class Losses(NamedTuple):
@@ -74,12 +96,14 @@ class Losses(NamedTuple):
         total: the training objective.
         bits_per_dim: of ab in Lab units at stride 4, with the training's noise.
         mean_rmse: root mean squared error of the mean, in Lab units.
+        held_energy: share of the mean's squared error that colours of the segments could correct.
         nats_by_scale: negative log-likelihood per normalised dimension, fine to coarse.
     """
 
     total: Tensor
     bits_per_dim: Tensor
     mean_rmse: Tensor
+    held_energy: Tensor
     nats_by_scale: tuple[Tensor, ...]
 
 
@@ -94,42 +118,44 @@ def denormalise(ab: Tensor) -> Tensor:
 
 
 class ColorizationModel(nn.Module):
-    """Encoder, pyramid and flow, as a recipe's architecture describes them."""
+    """Encoder, decoder, segmenter and flow, as a recipe's architecture describes them."""
 
     def __init__(self, architecture: ColorizationArchitecture) -> None:
         super().__init__()
         self.encoder = ImageEncoder(architecture.encoder)
-        self.pyramid = ColourPyramid(
-            self.encoder.channels,
-            architecture.pyramid_widths,
-            architecture.condition_channels,
-            architecture.pyramid_blocks,
-            architecture.attention_layers,
+        widths, channels = architecture.decoder_widths, self.encoder.channels
+        self.decoder = ColourDecoder(
+            channels, widths, architecture.decoder_blocks, architecture.attention_layers, architecture.dropout
+        )
+        self.segmenter = Segmenter(widths[:2], channels[1])
+        self.splits = SplitEncoder(
+            channels[1:], widths[:2], architecture.split_width, architecture.split_layers, architecture.dropout
+        )
+        self.to_details = nn.ModuleList(
+            nn.Conv2d(width, out, 1) for width, out in zip(widths, architecture.condition_channels, strict=True)
         )
         self.flow = _build_flow(architecture)
-        self.haar = HaarDownsampling()
 
-    def condition(self, lightness: Tensor, stem_features: Tensor | None = None) -> Conditions:
+    def condition(self, lightness: Tensor, features: Sequence[Tensor] = ()) -> Conditions:
         """Compute the conditions of a batch of photographs.
 
         Args:
-            lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 64.
-            stem_features: of the encoder's stem, if they are cached.
+            lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 32.
+            features: of the encoder, if they are cached: at strides 8, 16 and 32, or at stride 8 alone.
         """
-        output = self.pyramid(self.encoder(lightness, stem_features), lightness)
-        mean = output.mean.float()
-        # Each scale gets the mean at its own stride, as it is and as the bands it would give. The flow's gradient must
-        # not change the mean, which is that of the squared error.
-        low, scales = mean.detach(), []
-        for level, condition in enumerate(output.conditions, start=1):
-            bands = self.haar(low)[0]
-            scales.append(torch.cat([condition.float(), bands / 2**level], 1))
-            low = bands[:, :2]
-        return Conditions(mean, tuple(scales))
+        features = features if len(features) == 3 else self.encoder(lightness, *features)
+        decoded = self.decoder(features, lightness)
+        # The mean is that of the squared error: what else learns must not change it.
+        fixed = decoded.detach()
+        segments = self.segmenter(lightness, features, fixed)
+        given = Segments(*(part.detach() for part in segments))
+        splits = self.splits(given, lightness, features, fixed)
+        details = tuple(project(level) for project, level in zip(self.to_details, fixed.levels, strict=True))
+        return Conditions(decoded.mean.float(), details, segments, splits, fixed.levels)
 
     def distribution(self, conditions: Conditions) -> FlowDistribution:
         """Return the distribution of the residual ``ab - m``, normalised, ``(2, height / 4, width / 4)``."""
-        return FlowDistribution(self.flow, conditions.mean.shape[1:], conditions.scales)
+        return FlowDistribution(self.flow, conditions.mean.shape[1:], conditions.of_flow)
 
     def encode(self, ab: Tensor, conditions: Conditions) -> tuple[tuple[Tensor, ...], Tensor]:
         """Map chroma to latents.
@@ -149,79 +175,96 @@ class ColorizationModel(nn.Module):
         residual, log_prob = self.distribution(conditions).decode(tuple(latents))
         return denormalise(residual + conditions.mean), log_prob - LOG_SCALE * residual[0].numel()
 
-    def settle(self, ab: Tensor, conditions: Conditions, lightness: Tensor) -> Tensor:
-        """Smooth a sample along the edges of the lightness, which removes the block steps of the wavelets.
+    def cool(self, ab: Tensor, conditions: Conditions, temperature: Sequence[float]) -> Tensor:
+        """Bring samples nearer to the mean, scale by scale: 1 leaves them as they are, and 0 gives the mean.
 
-        A guided filter (He et al. 2010) makes the difference between sample and mean locally linear in the lightness:
-        steps without an edge in the lightness disappear. The mean stays. The result has other latents than the sample.
+        The temperature is a factor of the coefficients, not of the latents: the density is skewed, so latent zero is
+        not the mean, and cooler latents would not lead to it.
 
         Args:
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
             conditions: of as many photographs, or of one.
-            lightness: L* in 0..100, ``(batch, 1, height, width)``, or of one photograph.
-
-        Returns:
-            Chroma of the same shape.
+            temperature: per scale, fine to coarse.
         """
-        from kornia.filters import guided_blur  # takes long to load
-
-        mean = denormalise(conditions.mean)
-        guide = functional.avg_pool2d(lightness, TARGET_STRIDE).expand(len(ab), -1, -1, -1) / 100
-        return mean + guided_blur(guide, ab - mean, SETTLING_WINDOW, SETTLING_EPSILON)
+        count = len(ab)
+        of_flow = tuple(part.expand(count, *part.shape[1:]) for part in conditions.of_flow)
+        residual = self.flow.scaled(normalise(ab) - conditions.mean, of_flow, temperature)
+        return denormalise(residual + conditions.mean)
 
     def losses(
         self,
         lightness: Tensor,
         ab: Tensor,
-        stem_features: Tensor | None,
+        features: Sequence[Tensor],
         objective: ColorizationObjective,
-        flow_share: float = 1.0,
+        details_share: float = 1.0,
     ) -> Losses:
         r"""Compute the training objective of a batch.
 
         .. math::
-            \mathcal L = \frac1S \sum_s \frac{-\log p(r_s \mid r_{>s}, L)}{\dim r_s}
-                + \lambda \, \lVert ab - m(L) \rVert^2
+            \mathcal L = \lambda \, \lVert ab - m(L) \rVert^2
+                + \frac{-\log p(s \mid L)}{\dim s}
+                + \frac13 \sum_l \frac{-\log p(d_l \mid d_{>l}, s, L)}{\dim d_l}
+                - E_{24} - \tfrac12 E_8 + \epsilon H
 
-        All scales have the same weight per dimension. Each density has its own weights, so the optimum is that of the
-        plain likelihood, but the fine scales do not dominate the pyramid that all of them share.
+        with the share :math:`E` of the mean's squared error that lies in the span of the segments and of the things,
+        and the entropy :math:`H` of the masks. The four parts have weights of their own, apart from the encoder's: the
+        mean learns from the first, the flow from the likelihoods, the segments from the last.
 
         Args:
             lightness: L* in 0..100, ``(batch, 1, height, width)``.
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
-            stem_features: of the encoder's stem, or ``None`` to compute them.
+            features: as for :meth:`condition`.
             objective: the recipe's.
-            flow_share: share of the batch that the likelihood is estimated from, the first views. The flow takes most
-                of the time, and the mean needs the most pictures.
+            details_share: share of the batch that the details learn from, the first views. They take most of the time,
+                and decide least.
         """
-        conditions = self.condition(lightness, stem_features)
+        conditions = self.condition(lightness, features)
         target = normalise(ab)
-        error = (target - conditions.mean).square()
-        count = math.ceil(flow_share * len(ab))
-        noisy = target[:count] + objective.noise * torch.randn_like(target[:count])
-        distribution = self.distribution(conditions.first(count))
-        latents, log_probs = distribution.encode_by_scale(noisy - conditions.mean[:count].detach())
-        nats = [-log_prob.mean() / z[0].numel() for z, log_prob in zip(latents, log_probs, strict=True)]
-        total = torch.stack(nats).mean() + objective.mean_weight * error.mean()
+        error = target - conditions.mean
+        residual = error.detach()
+        noisy = residual + objective.noise * torch.randn_like(residual)
+        things, held = conditions.segments.held_energy(residual)
+        masks = conditions.segments.masks
+        entropy = -(masks * (masks + 1e-8).log()).sum(1).mean()
+        importance = residual.square().mean((1, 2, 3)).clamp(max=1).sqrt()  # where the mean is right, little is to learn
+        energy = (importance * (held + THINGS_WEIGHT * things)).sum() / importance.sum()
+        # The flow learns the density, and not where the segments lie.
+        segments = Segments(*(part.detach() for part in conditions.segments))
+        conditions = conditions._replace(segments=segments)
+        few = max(1, math.ceil(details_share * len(ab)))
+        nats: list[Tensor] = []
+        log_probs: list[Tensor] = []
+        for start, stop, skip in ((0, few, 0), (few, len(ab), len(self.flow.details))):
+            if start < stop:
+                part = conditions.rows(start, stop)
+                latents, scales = self.distribution(part).encode_by_scale(noisy[start:stop], skip)
+                log_probs = log_probs or list(scales)
+                nats = nats or [-scale.mean() / z[0].numel() for z, scale in zip(latents, scales, strict=True)]
+                if skip:
+                    nats[-1] = torch.lerp(-scales[-1].mean() / latents[-1][0].numel(), nats[-1], few / len(ab))
+        total = (
+            objective.mean_weight * error.square().mean()
+            + nats[-1]
+            + torch.stack(nats[:-1]).mean()
+            - energy
+            + ENTROPY_WEIGHT * entropy
+        )
         bits = (-torch.stack(log_probs).sum(0).mean() / target[0].numel() + LOG_SCALE) / math.log(2)
-        lab_error = error.mean((0, 2, 3)) * error.new_tensor(AB_SCALE).square()
-        return Losses(total, bits.detach(), lab_error.mean().sqrt().detach(), tuple(n.detach() for n in nats))
+        lab_error = residual.square().mean((0, 2, 3)) * residual.new_tensor(AB_SCALE).square()
+        return Losses(
+            total, bits.detach(), lab_error.mean().sqrt(), held.mean().detach(), tuple(n.detach() for n in nats)
+        )
 
 
-def _build_flow(architecture: ColorizationArchitecture) -> HaarPyramid:
-    scales = []
+def _build_flow(architecture: ColorizationArchitecture) -> SpanPyramid:
+    details = []
     for scale, couplings in enumerate(architecture.couplings):
-        base = scale == len(architecture.couplings) - 1
-        channels = 8 if base else 6
-        # The pyramid's condition, four bands of the mean's two channels, and for details the coarser residual.
-        condition = architecture.condition_channels[scale] + 8 + (0 if base else 2)
         subnet = conv_subnet(architecture.subnet_widths[scale])
-        steps: list[Bijection] = [ConditionalAffine(channels, subnet, condition, CONDITIONAL_CLAMP)]
+        condition = architecture.condition_channels[scale] + 8  # and four bands of the picture so far
+        steps: list[Bijection] = [ConditionalAffine(6, subnet, condition, CONDITIONAL_CLAMP)]
         for step in range(couplings):
             seed = architecture.mixing_seed + 1000 * scale + step
-            steps += [
-                OrthogonalMixing(channels, seed),
-                AffineCoupling(channels, subnet, condition, architecture.clamp),
-            ]
-        scales.append(Chain(steps))
-    return HaarPyramid(scales[-1], scales[:-1])
+            steps += [OrthogonalMixing(6, seed), AffineCoupling(6, subnet, condition, architecture.clamp)]
+        details.append(Chain(steps))
+    return SpanPyramid(TreeFlow(architecture.split_width, architecture.tree_layers), details)

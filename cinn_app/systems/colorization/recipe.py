@@ -16,34 +16,61 @@ __all__ = [
     "ColorizationSchedule",
 ]
 
-#: One value per scale of the flow, strides 8, 16, 32 and 64.
-PerScale = Annotated[list[Positive], Field(min_length=4, max_length=4)]
+#: One value per scale of the details, strides 8, 16 and 32.
+PerScale = Annotated[list[Positive], Field(min_length=3, max_length=3)]
 
 
 class ColorizationArchitecture(Section):
-    """Sizes of the condition network and of the flow."""
+    """Sizes of the condition network and of the flow.
+
+    Attributes:
+        encoder: pretrained on ImageNet; it reads lightness.
+        decoder_widths, decoder_blocks: channels and residual blocks of the decoder at strides 8, 16 and 32.
+        attention_layers: of the decoder, at stride 32.
+        dropout: share of features that training leaves out.
+        condition_channels: of the details' flows at strides 8, 16 and 32.
+        couplings, subnet_widths: of these flows.
+        clamp: bound of their log-scales.
+        mixing_seed: of their random orthogonal matrices.
+        split_width, split_layers: of the transformer that describes the splits of the segments' tree.
+        tree_layers: of the causal transformer in the flow over their colours.
+    """
 
     encoder: Literal["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"]
-    pyramid_widths: Annotated[list[Positive], Field(min_length=5, max_length=5)]
-    pyramid_blocks: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=5, max_length=5)]
+    decoder_widths: PerScale
+    decoder_blocks: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=3, max_length=3)]
     attention_layers: Positive
+    dropout: Fraction
     condition_channels: PerScale
     couplings: PerScale
     subnet_widths: PerScale
     clamp: Clamp
     mixing_seed: int
+    split_width: Annotated[int, Field(gt=0, multiple_of=4)]
+    split_layers: Positive
+    tree_layers: Positive
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_this_version(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "pyramid_widths" in given:
+            raise ValueError(
+                "this is a model of version 0.1, which did not draw colours thing by thing: take the shipped model, or "
+                "train it again with the recipe of this version"
+            )
+        return given
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "ColorizationArchitecture":
-        if self.pyramid_widths[3] % 8:
-            raise ValueError("the width at stride 32 (the fourth of pyramid_widths) must be divisible by 8 heads")
+        if self.decoder_widths[2] % 8:
+            raise ValueError("the width at stride 32 (the third of decoder_widths) must be divisible by 8 heads")
         return self
 
 
 class ColorizationData(Section):
     """How training views are cut from pictures."""
 
-    size: Annotated[int, Field(gt=0, multiple_of=64)]
+    size: Annotated[int, Field(gt=0, multiple_of=32)]
     views_sharp: Positive
     views_enlarged: Positive
     aged: Fraction
@@ -57,12 +84,12 @@ class ColorizationObjective(Section):
     Attributes:
         noise: standard deviation of the noise that is added to the normalised chroma.
         mean_weight: of the squared error.
-        flow_share: share of every batch that the flow learns from; the mean learns from all of it.
+        details_share: share of every batch that the flows of the details learn from, which take most of the time.
     """
 
     noise: Annotated[float, Field(gt=0, le=1)]
     mean_weight: Annotated[float, Field(ge=0)]
-    flow_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # the default is for checkpoints that have no such key
+    details_share: Annotated[float, Field(gt=0, le=1)]
 
 
 class ColorizationSchedule(Training):
@@ -72,36 +99,18 @@ class ColorizationSchedule(Training):
         encoder_pace: factor of the learning rate for the encoder's weights above its stem; 0 freezes them.
     """
 
-    encoder_pace: Fraction = 0.0  # the default is for checkpoints that have no such key
+    encoder_pace: Fraction
 
 
 class ColorizationSampling(Section):
-    r"""Defaults of sampling.
+    """Defaults of sampling.
 
     Attributes:
-        temperature: standard deviation of the latent per scale, strides 8, 16, 32 and 64.
-        tint: standard deviation of a whole picture's tint in a and b, in Lab units, at that temperature.
-        cast: share of a sample's mean chroma that is left before the colours are made vivid.
-        vividness: factor of a pale sample's chroma: the mean of plausible colours is paler than each of them.
-        vividness_spread: standard deviation of that factor between samples, as a share of it; below :math:`1/\sqrt 3`,
-            so that the factor of every sample is positive.
-        chroma_limit: chroma in Lab units that stays as it is; the nearer to it, the less a colour gains.
+        temperature: how far samples depart from the mean, per scale: strides 8, 16, 32, and segments. At 1 they do as
+            the trained density says; at 0 they are the mean.
     """
 
-    temperature: Annotated[
-        list[Annotated[float, Field(ge=0.01, le=MAX_TEMPERATURE)]], Field(min_length=4, max_length=4)
-    ]
-    tint: Annotated[list[Annotated[float, Field(ge=0, le=100)]], Field(min_length=2, max_length=2)] = Field([0.0, 0.0])
-    cast: Fraction = 1.0
-    vividness: Annotated[float, Field(ge=0.1, le=3)] = 1.0
-    vividness_spread: Annotated[float, Field(ge=0, le=0.57)] = 0.0
-    chroma_limit: Annotated[float, Field(ge=1, le=1000)] = 100.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_coherence(cls, given: Any) -> Any:
-        """Drop a key that only the first checkpoints have, which the tint has replaced."""
-        return {key: value for key, value in given.items() if key != "coherence"} if isinstance(given, dict) else given
+    temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=4, max_length=4)]
 
 
 class ColorizationRecipe(Recipe):

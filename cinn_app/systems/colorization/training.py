@@ -1,4 +1,4 @@
-"""Training a colorizer: the likelihood of every scale and the squared error of the mean, then the axes of colour."""
+"""Training a colorizer: mean, segments and flow at once."""
 
 from collections.abc import Iterable
 from types import MappingProxyType
@@ -16,8 +16,7 @@ from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
 from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
-from cinn_app.systems.colorization.axes import axes_to_details, fit_colour_axes
-from cinn_app.systems.colorization.data import ColourBatch, PackedViews, ViewMaker, cache_stem_features
+from cinn_app.systems.colorization.data import ColourBatch, PackedViews, ViewMaker, cache_features
 from cinn_app.systems.colorization.model import ColorizationModel, Losses, denormalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe, ColorizationSampling
 from cinn_app.training.trainable import Setup, Trainable
@@ -28,11 +27,11 @@ HELD_OUT_VIEWS = 1024
 VIEWS_PER_CHECK = 128
 SHEET_VIEWS = 12
 #: The scales' names in logs, fine to coarse.
-SCALES = ("stride 8", "stride 16", "stride 32", "stride 64")
+SCALES = ("stride 8", "stride 16", "stride 32", "segments")
 
 
 class ColorizationTraining(Trainable):
-    """The likelihood of every scale, and the squared error of the mean.
+    """The squared error of the mean, the energy that segments hold, and the likelihood of every scale.
 
     Args:
         recipe: architecture, data, objective and schedule.
@@ -80,7 +79,9 @@ class ColorizationTraining(Trainable):
 
     def loss(self, batch: ColourBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of one batch."""
-        losses = self._losses(batch, self.recipe.objective.flow_share)
+        if torch.rand(()) < 0.5:
+            batch = batch.mirrored()
+        losses = self._losses(batch, self.recipe.objective.details_share)
         return losses.total, {"bits/dim": losses.bits_per_dim, **self._named("train", losses)}
 
     def measure(self, batch: ColourBatch) -> dict[str, Tensor]:
@@ -90,20 +91,16 @@ class ColorizationTraining(Trainable):
 
     def picture(self) -> Image.Image:
         """Show some held-out views with their mean and samples."""
-        shown = ColourBatch(*(part[:SHEET_VIEWS] for part in self.held_out[0]))
-        return _sample_sheet(self.model, shown, self.recipe.sampling)
+        return _sample_sheet(self.model, self.held_out[0].first(SHEET_VIEWS), self.recipe.sampling)
 
-    def details(self) -> dict[str, Any]:
-        """Fit the axes of colour."""
-        return axes_to_details(fit_colour_axes(self.model, self.held_out, self.progress))
-
-    def _losses(self, batch: ColourBatch, flow_share: float = 1.0) -> Losses:
-        return self.model.losses(*batch, self.recipe.objective, flow_share)
+    def _losses(self, batch: ColourBatch, details_share: float = 1.0) -> Losses:
+        return self.model.losses(*batch, self.recipe.objective, details_share)
 
     @staticmethod
     def _named(split: str, losses: Losses) -> dict[str, Tensor]:
         nats = zip(SCALES, losses.nats_by_scale, strict=True)
-        return {f"{split}/ab rmse": losses.mean_rmse, **{f"{split}/nats {scale}": value for scale, value in nats}}
+        figures = {f"{split}/ab rmse": losses.mean_rmse, f"{split}/held energy": losses.held_energy}
+        return figures | {f"{split}/nats {scale}": value for scale, value in nats}
 
 
 def weights_by_pace(
@@ -117,9 +114,9 @@ def weights_by_pace(
 
 
 def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTraining:
-    """Pack the pictures, cache the stem features of their views, and set up model and batches.
+    """Pack the pictures, cache the encoder's features of their views, and set up model and batches.
 
-    The encoder's stem stays the pretrained one, also if the training starts from other weights.
+    If the encoder is to be trained, its stem stays the pretrained one, also if the training starts from other weights.
 
     Raises:
         DataError: if there are no or too few pictures.
@@ -135,13 +132,14 @@ def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTr
 
 
 def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setup) -> PackedViews:
-    """Pack the pictures and cache the stem features of their views, or find both in the cache."""
+    """Pack the pictures and cache the encoder's features of their views, or find both in the cache."""
     data = recipe.data
     maker = ViewMaker(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
     with setup.progress("Packing pictures", None) as advance:
         pack = make_pack(setup.sources, setup.cache, maker, advance)
-    with setup.progress("Computing stem features", pack.report.examples) as advance:
-        features = cache_stem_features(pack, encoder, setup.device, setup.precision, advance)
+    with setup.progress("Computing features", pack.report.examples) as advance:
+        stem_only = recipe.training.encoder_pace > 0
+        features = cache_features(pack, encoder, setup.device, setup.precision, advance, stem_only)
     return PackedViews(pack, features)
 
 
@@ -157,11 +155,14 @@ def _sample_sheet(
 ) -> Image.Image:
     """Show one row per view: gray, true colours, the mean, and samples."""
     device = next(model.parameters()).device
-    conditions = model.condition(batch.lightness.to(device), batch.stem_features.to(device))
+    features = [part.to(device) for part in batch.features]
+    conditions = model.condition(batch.lightness.to(device), features)
     generator = torch.Generator().manual_seed(0)
     distribution = model.distribution(conditions)
-    latents = [distribution.sample_latent((), sampling.temperature, generator) for _ in range(samples)]
-    drawn = [model.decode(tuple(latent), conditions)[0] for latent in latents]
+    drawn = [
+        model.cool(model.decode(distribution.sample_latent((), 1.0, generator), conditions)[0], conditions, temperature)
+        for temperature in [sampling.temperature] * samples
+    ]
     columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(conditions.mean), *drawn]
     pictures = torch.stack([_show(batch.lightness, ab.cpu()) for ab in columns], dim=1).flatten(0, 1)
     return Image.fromarray(make_grid(pictures, nrow=len(columns)).permute(1, 2, 0).numpy())
