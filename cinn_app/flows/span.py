@@ -204,14 +204,15 @@ class SpanPyramid(Bijection):
             parts.append(_flat(self._details_at(rotated, level, x.shape[2:]) * factors[level - 1], x.shape[1]))
         return self._picture(torch.cat(parts, 2), rotation, x.shape[2:])
 
-    def coordinates(self, x: Tensor, columns: Tensor) -> Tensor:
-        """Return the coordinates along the columns, ``(batch, c, K)``.
+    def directions(self, columns: Tensor) -> Tensor:
+        """Return the orthonormal directions of the first coordinates, as pictures: ``(batch, K, h, w)``.
 
         Args:
-            x: data, ``(batch, c, h, w)``.
             columns: as pictures, ``(batch, K, h, w)``.
         """
-        return self._coordinates(full_precision(x), self._rotation(columns, x))[..., : columns.shape[1]]
+        batch, count, height, width = columns.shape
+        unit = torch.eye(count, height * width, dtype=columns.dtype, device=columns.device).expand(batch, -1, -1)
+        return self._picture(unit, self._rotation(columns, columns), columns.shape[2:])
 
     def latent_shape(self, event_shape: Shape) -> tuple[Shape, ...]:
         factor = 2 ** len(self.details)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinn_app import Colorizer, Hints, Palette, Steering
+from cinn_app import Colorizer, Hints, ColourReference, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, save_picture
 from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, Snapshot, look_at
@@ -155,7 +155,7 @@ def test_a_later_sample_of_a_seed_is_shown_with_its_neighbours(
 def test_settings_that_cannot_be_restored_are_named(
     session: Session, album: Album, colorizer: Colorizer, tmp_path: Path
 ) -> None:
-    palette = Palette.of(session.colourings[1])
+    palette = ColourReference.of(session.colourings[1])
     steered = session.draw(colorizer, 0.8, 0, Steering(reference=palette))
     record = {**read_provenance(export(steered, 1.0)), "weights": "another", "kept": "0123", "axes": {"bluer": 1.0}}
     record |= {"strength": 1.9, "hints": [{"colour": "#102030", "points": [[5000, 5]]}]}
@@ -211,7 +211,7 @@ def test_an_archive_has_all_photographs_under_different_names(
 def test_an_archive_takes_the_present_reference_for_all_photographs(
     session: Session, album: Album, colorizer: Colorizer, photograph: Path, scan: Callable[..., Path]
 ) -> None:
-    reference = Reference(Palette.of(session.colourings[1]), "No. 2", session.folder)
+    reference = Reference(ColourReference.of(session.colourings[1]), "No. 2", session.folder)
     album = album.with_photographs((look_at(photograph, album.folder), look_at(scan("b.png"), album.folder)))
     album = album.with_snapshot(Snapshot.of(session, CONTROLS))
     *_, last = archive(album, colorizer, reference=reference).write()

@@ -21,7 +21,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from cinn_app import Colorizer, Palette
+from cinn_app import Colorizer, ColourReference
 from cinn_app.imaging import read_provenance
 
 pytestmark = pytest.mark.slow
@@ -110,7 +110,7 @@ def test_a_reference_and_a_mask_count(client: Client, photograph: Path, tmp_path
     given = {"picture": handle_file(tmp_path / "grandma.png"), "seed": 3}
     (plain,), _, _ = client.predict(**given, api_name="/colorize")
     picture, line = client.predict(reference=handle_file(tmp_path / "reds.png"), **given, api_name="/reference")
-    assert line["reference"] == Palette.of(tmp_path / "reds.png").digest
+    assert line["reference"] == ColourReference.of(tmp_path / "reds.png").digest
     assert np.abs(pixels(picture) - pixels(plain)).max() > 10
 
     mask = np.zeros((240, 330), np.uint8)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cinn_app import Colorizer, Hints, Palette, Steering
+from cinn_app import Colorizer, Hints, ColourReference, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, rgb_to_lab
 from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
@@ -136,7 +136,7 @@ def test_hints_are_in_pixels_of_a_large_photograph(colorizer: Colorizer, tmp_pat
 def test_a_reference_from_a_colouring_is_for_other_photographs_only(
     colorizer: Colorizer, session: Session, tmp_path: Path
 ) -> None:
-    reference = Reference(Palette.of(session.colourings[1]), "No. 2", session.folder)
+    reference = Reference(ColourReference.of(session.colourings[1]), "No. 2", session.folder)
     assert Session.open(session.upload, tmp_path, colorizer, reference).palette is reference.palette
     assert dataclasses.replace(session, reference=reference).palette is None
     swatches = reference.palette.swatches(6)

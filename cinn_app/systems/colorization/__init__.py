@@ -23,7 +23,7 @@ SYSTEM = System(
         "Colorizer": f"{__name__}.colorizer:Colorizer",
         "Colouring": f"{__name__}.colouring:Colouring",
         "Hints": f"{__name__}.hints:Hints",
-        "Palette": f"{__name__}.reference:Palette",
+        "ColourReference": f"{__name__}.reference:ColourReference",
         "Steering": f"{__name__}.steering:Steering",
     },
     default_model="colorize",

@@ -25,17 +25,9 @@ from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.latents import slerp
 from cinn_app.limits import DIGEST_DIGITS, MAX_TEMPERATURE
-from cinn_app.progress import Progress, no_progress
-from cinn_app.systems.colorization.axes import (
-    ColourAxis,
-    axes_from_details,
-    axes_to_details,
-    fit_colour_axes,
-    sum_of_steps,
-)
+from cinn_app.systems.colorization.axes import AXES, ColourAxis, check_steps
 from cinn_app.systems.colorization.colouring import Codes, Colouring
-from cinn_app.systems.colorization.data import ColourBatch
-from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput, network_inputs
+from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput
 from cinn_app.systems.colorization.model import ColorizationModel, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.colorization.region import Region
@@ -70,34 +62,8 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     @property
     def axes(self) -> tuple[ColourAxis, ...]:
-        """The axes of colour, the strongest first; empty if the checkpoint has none."""
-        return axes_from_details(self.checkpoint.details)
-
-    @torch.inference_mode()
-    def fit_axes(self, pictures: Sequence[ImageSource], progress: Progress = no_progress) -> Checkpoint:
-        """Find the axes of colour again, as training does at its end.
-
-        Args:
-            pictures: colour photographs that the model was not trained on; gray ones are left out.
-            progress: shows the progress.
-
-        Returns:
-            The checkpoint with the axes, for :func:`cinn_app.checkpoints.save_checkpoint`.
-
-        Raises:
-            ImageError: if a picture cannot be read.
-            CinnError: if no picture has colours.
-        """
-        examples = []
-        for photograph in (read_photograph(picture, keep_colour=True) for picture in pictures):
-            if photograph.ab is not None:
-                encoded = self.encode_photograph(photograph)
-                stem_features = self.model.encoder.stem_features(encoded.lightness)
-                examples.append(ColourBatch(encoded.lightness, _true_chroma(encoded), stem_features))
-        if not examples:
-            raise CinnError("No axes can be found without colour photographs: give some that were not learnt from.")
-        details = axes_to_details(fit_colour_axes(self.model, examples, progress))
-        return dataclasses.replace(self.checkpoint, details={**self.checkpoint.details, **details})
+        """The axes of colour, along which :class:`Steering` takes steps."""
+        return AXES
 
     def temperatures(self, temperature: float | Sequence[float] | None = None) -> tuple[float, ...]:
         """Return the temperature of each scale, fine to coarse.
@@ -151,7 +117,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Raises:
             CinnError: if the model has no such axis, or a step is out of range.
         """
-        sum_of_steps(self.axes, steering.axes, len(self.axes[0].direction) if self.axes else 0)
+        check_steps(steering.axes)
 
     @torch.inference_mode()
     def encode_photograph(self, image: Picture, inputs: Sequence[NetworkInput] | None = None) -> EncodedPhotograph:
@@ -168,7 +134,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         if isinstance(image, EncodedPhotograph):
             return image
         photograph = image if isinstance(image, Photograph) else read_photograph(image)
-        return EncodedPhotograph.of(self.model, photograph, inputs or network_inputs(photograph, self.recipe.data.size))
+        return EncodedPhotograph.of(self.model, photograph, self.recipe.data.size, inputs)
 
     @torch.inference_mode()
     def colorize(
@@ -185,11 +151,9 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Args:
             image: a path, file object, PIL image, array, or a photograph, best one from :meth:`encode_photograph`.
             samples: how many to draw, or the numbers of those to draw, from 0.
-            temperature: see :meth:`temperatures`. 0 draws nothing and gives the mean, as vivid as photographs are. The
-                nearer it is to 1, the less is added to what the latents say, see :func:`draw_chroma`.
+            temperature: see :meth:`temperatures`. 0 gives the mean, 1 draws from the trained density.
             seed: sample `i` of a seed is always the same, however many are drawn, except for the last bits of sums,
-                which rarely change a pixel by one of 255 steps. The samples of each pair, 0 and 1, 2 and 3, are
-                opposite to each other, so that few samples already show the range of plausible colours.
+                which rarely change a pixel by one of 255 steps.
             steering: constraints on the colours. Their places are in pixels of the full-size photograph, also where a
                 smaller copy of it is coloured.
             diverse: draw four times as many, and keep those that differ most (:func:`choose_diverse`).
@@ -210,7 +174,8 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         encoded = self.encode_photograph(image)
         if steering.hints:
             steering = dataclasses.replace(steering, hints=steering.hints.on(encoded.photograph.full_size))
-        ab = draw_chroma(self.model, self.recipe.sampling, self.axes, encoded, scales, seed, numbers, steering)
+        self.check(steering)
+        ab = draw_chroma(self.model, encoded, scales, seed, numbers, steering)
         return [
             dataclasses.replace(
                 colouring,
@@ -224,9 +189,9 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     @torch.inference_mode()
     def sample_density(self, image: Picture, samples: int = 1, seed: int = 0) -> list[Colouring]:
-        """Draw from the trained density: temperature 1 at every scale, nothing settled or added.
+        """Draw from the trained density: temperature 1 at every scale.
 
-        Likelihood and calibration are properties of these samples. :meth:`colorize` gives up some of both for pictures
+        Likelihood and calibration are properties of these samples. :meth:`colorize` draws details cooler, for pictures
         without speckle.
 
         Args:

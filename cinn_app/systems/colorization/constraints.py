@@ -1,16 +1,8 @@
-r"""Making samples meet constraints: hints, the colours of a reference, and a region that is kept.
+"""Making samples meet constraints: hints, the colours of a reference, and a region that is kept.
 
-Hints and references search the latent space for the most probable colouring that meets them. From the latent
-:math:`z_0` of a sample, gradient steps through the flow's inverse lead to
-
-.. math:: z^* = \arg\min_z \tfrac12 \lVert z - z_0 \rVert^2 + \mathrm{cost}(ab(z))
-
-This maximises :math:`\log N(z; 0, 1)` under the constraint, starting from a draw. For a linear decoder, a quadratic
-cost and :math:`z_0 \sim N(0, 1)` it draws exactly from the posterior of the latents (randomise, then optimise: Bardsley
-et al. 2014), so different seeds stay different colourings.
+Hints and references say what some colours are. The draws of the photograph say what goes with that elsewhere
+(:mod:`cinn_app.systems.colorization.ensemble`).
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,38 +12,23 @@ from torch.nn import functional
 from cinn_app.imaging import Photograph, blend_by_distance
 from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.model import TARGET_STRIDE, ColorizationModel, Conditions
-from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.reference import ColourReference, colours_by_likeness
 from cinn_app.systems.colorization.region import Region
 
-__all__ = ["fading_region", "keep_region", "meet_hints", "meet_palette", "search_latents"]
+__all__ = ["fading_region", "keep_region", "meet_hints", "take_colours"]
 
-#: Standard deviation in Lab units to which a wanted colour is met, at each place.
-TOLERANCE = 3.0
-#: A palette counts as this many places, each met to this standard deviation in Lab units.
-PALETTE_PLACES, PALETTE_TOLERANCE = 150, 4.0
 #: The geodesic distance at which a kept region has faded to 1/e.
 FADING_WIDTH = 0.3
-#: The model's answer to a hint reaches farther than the hint itself, by this factor.
-ANSWER_WIDTH = 1.25
-#: Steps of Adam, and the size of the first one in each latent value; the size decays towards the end.
-STEPS, STEP_SIZE = 16, 0.18
-#: Colourings that are searched at once.
-BATCH = 8
 
 
-@torch.inference_mode(False)
-def meet_hints(model: ColorizationModel, encoded: EncodedPhotograph, ab: Tensor, hints: Hints) -> Tensor:
-    """Change samples so that hinted things have the hinted colours, up to their edges.
+def meet_hints(encoded: EncodedPhotograph, ab: Tensor, hints: Hints) -> Tensor:
+    """Change samples so that hinted things have the hinted colours.
 
-    1. The search finds the most probable latents that meet the hints.
-    2. Its changes are applied around the hints, as far as the edges of the lightness let them reach. Alone, the flow
-       would tint a quarter of the picture, since its wavelets do not follow the things in it.
-    3. The rest of the hinted colours is added within their own, narrower reach. The finished picture corrects what is
-       then missing, pixel by pixel (:func:`cinn_app.imaging.put_colours`).
+    1. The draws say what else changes with the colours at the hints: the rest of the thing, and what goes with it.
+    2. What is missing at the hints is added around them, as far as the edges of the lightness let it reach. The finished
+       picture corrects what is then missing, pixel by pixel (:func:`cinn_app.imaging.put_colours`).
 
     Args:
-        model: whose flow is searched.
         encoded: the photograph.
         ab: the samples in Lab units, ``(batch, 2, height / 4, width / 4)`` of the canvas.
         hints: laid on this photograph.
@@ -60,37 +37,33 @@ def meet_hints(model: ColorizationModel, encoded: EncodedPhotograph, ab: Tensor,
         Chroma of the samples' shape.
     """
     canvas, distances = encoded.canvas, hints.distances(encoded.photograph.geodesic_grid)
+    each = torch.stack([blend_by_distance(one[None], torch.ones(1, 1))[0][0] for one in distances])
     near, wanted = blend_by_distance(distances, hints.ab)
-    around, _ = blend_by_distance(distances, hints.ab, ANSWER_WIDTH)
-    weight, total, answering = (
+    each, near, total = (
         canvas.extend(functional.adaptive_avg_pool2d(part, canvas.content_size)[None]).to(ab)
-        for part in (near, near * wanted, around)
+        for part in (each, near, near * wanted)
     )
-    wanted = total / weight.clamp(min=1e-6)
-    found = search_latents(model, encoded.conditions, ab, lambda drawn: _misfit(drawn, wanted, weight))
-    changed = ab + answering * (found - ab)
-    return changed + weight * (wanted - changed)
+    weights = each[0] / each[0].sum((1, 2), keepdim=True).clamp(min=1e-6)
+    changed = encoded.ensemble.update(ab, weights, hints.ab.to(ab))
+    return changed + near * (total / near.clamp(min=1e-6) - changed)
 
 
-@torch.inference_mode(False)
-def meet_palette(model: ColorizationModel, encoded: EncodedPhotograph, ab: Tensor, palette: Palette) -> Tensor:
-    """Move samples towards the colours of another picture.
-
-    Only the coarsest latent moves, by one step common to all its positions, and no farther than is probable. So a
-    photograph takes on the mood of the other picture, but its sky stays bluer than the grass below it.
+def take_colours(encoded: EncodedPhotograph, ab: Tensor, reference: ColourReference) -> Tensor:
+    """Give the things in a photograph the colours of like things in another picture.
 
     Args:
-        model, encoded, ab: as for :func:`meet_hints`.
-        palette: of the other picture.
+        encoded, ab: as for :func:`meet_hints`.
+        reference: the other picture.
 
     Returns:
         Chroma of the samples' shape.
     """
-    lightness = functional.avg_pool2d(encoded.lightness, TARGET_STRIDE)[0]
-    weight = PALETTE_PLACES / (2 * PALETTE_TOLERANCE**2)
-    return search_latents(
-        model, encoded.conditions, ab, lambda drawn: weight * palette.distance(drawn, lightness), common=True
-    )
+    other = encoded.of_same_model(reference.photograph)
+    masks = encoded.conditions.segments.masks[0]
+    colours = other.canvas.chroma(reference.ab).to(ab)
+    wanted, confidence = colours_by_likeness(encoded.conditions, other.conditions, colours)
+    weights = masks / masks.sum((1, 2), keepdim=True).clamp(min=1e-6)
+    return encoded.ensemble.update(ab, weights, wanted, confidence)
 
 
 def keep_region(encoded: EncodedPhotograph, ab: Tensor, region: Region) -> Tensor:
@@ -133,60 +106,3 @@ def fading_region(mask: np.ndarray, photograph: Photograph, content_size: tuple[
     region = torch.from_numpy(mask.astype(np.float32))[None]
     inside = functional.max_pool2d(functional.adaptive_max_pool2d(region, content_size), 3, 1, 1)
     return torch.maximum(inside, functional.adaptive_avg_pool2d(fading, content_size))
-
-
-def search_latents(
-    model: ColorizationModel,
-    conditions: Conditions,
-    ab: Tensor,
-    cost: Callable[[Tensor], Tensor],
-    common: bool = False,
-) -> Tensor:
-    """Find the most probable chroma near each sample that meets a constraint.
-
-    Args:
-        model: whose flow is searched; its weights do not change.
-        conditions: of the photograph.
-        ab: the samples in Lab units, ``(batch, 2, height / 4, width / 4)``.
-        cost: maps a batch of chroma to minus the log-likelihood of the constraint, in nats, ``(batch,)``. Tensors that
-            it uses must not be made in inference mode.
-        common: move only the coarsest latent, by one step for all its positions.
-
-    Returns:
-        Chroma of the samples' shape.
-    """
-    # Autograd refuses tensors made in inference mode, but not copies that are made outside of it.
-    with torch.inference_mode(False):
-        conditions = Conditions(conditions.mean.clone(), tuple(scale.clone() for scale in conditions.scales))
-        return torch.cat([_search(model, conditions, part.clone(), cost, common) for part in ab.split(BATCH)])
-
-
-def _search(
-    model: ColorizationModel, conditions: Conditions, ab: Tensor, cost: Callable[[Tensor], Tensor], common: bool
-) -> Tensor:
-    with torch.no_grad():
-        start, _ = model.encode(ab, conditions)
-    steps = [torch.zeros_like(start[-1][..., :1, :1])] if common else [torch.zeros_like(z) for z in start]
-    fixed, moving = start[: -len(steps)], start[-len(steps) :]
-    optimizer = torch.optim.Adam([step.requires_grad_() for step in steps], STEP_SIZE)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 - step / STEPS) ** 0.5)
-
-    def decoded() -> Tensor:
-        moved = (z + step for z, step in zip(moving, steps, strict=True))
-        return model.decode([*fixed, *moved], conditions)[0]
-
-    with torch.enable_grad():
-        for _ in range(STEPS):
-            prior = sum(step.expand_as(z).square().sum() for z, step in zip(moving, steps, strict=True)) / 2
-            total = cost(decoded()).sum() + prior
-            for step, gradient in zip(steps, torch.autograd.grad(total, steps), strict=True):
-                step.grad = gradient
-            optimizer.step()
-            schedule.step()
-    with torch.no_grad():
-        return decoded()
-
-
-def _misfit(ab: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
-    """Return minus the log-likelihood of wanted colours, up to a constant, ``(batch,)``."""
-    return (weight * ((ab - wanted) / TOLERANCE).square()).sum((1, 2, 3)) / 2

@@ -1,4 +1,4 @@
-"""A photograph as the network sees it: its lightness at several sizes, and the conditions of the flow.
+"""A photograph as the network sees it: its lightness at several sizes, the conditions of the flow, and many draws.
 
 The mean chroma of a photograph is the average over several sizes of the photograph and over both orientations,
 mirrored and not. The conditions are those of the working size.
@@ -6,6 +6,7 @@ mirrored and not. The conditions are those of the working size.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,16 +14,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.imaging import Photograph
-from cinn_app.systems.colorization.model import SIZE_MULTIPLE, TARGET_STRIDE, ColorizationModel, Conditions, denormalise
+from cinn_app.systems.colorization.ensemble import DRAWS, Ensemble
+from cinn_app.systems.colorization.model import SIZE_MULTIPLE, TARGET_STRIDE, ColorizationModel, Conditions, normalise
 
 __all__ = ["Canvas", "EncodedPhotograph", "NetworkInput", "average_predictions", "network_inputs"]
 
 #: The sizes whose predictions are averaged, as multiples of the working size, and the place of the working size itself.
 SCALES = (0.75, 1.0, 1.5, 2.0)
 WORKING = SCALES.index(1.0)
-#: The longer side of a photograph is shrunk to at most this multiple of the working size.
-MAX_ASPECT = 4
-#: Standard deviation of L* below which the predicted mean fades into that of all photographs. Fog has more contrast.
+#: Standard deviation of L* below which colours fade: an even gray says nothing about them. Fog has more contrast.
 MIN_CONTRAST = 3.0
 
 
@@ -34,7 +34,7 @@ class Canvas:
 
     Attributes:
         height, width: of the shrunk photograph, multiples of the chroma's stride.
-        size: height and width of the canvas, multiples of 64.
+        size: height and width of the canvas, multiples of 32.
     """
 
     height: int
@@ -43,15 +43,17 @@ class Canvas:
 
     @classmethod
     def of(cls, photograph: Photograph, size: int) -> "Canvas":
-        """Choose the canvas for a photograph whose shorter side is shrunk to `size` pixels.
+        """Choose the canvas for a photograph: as many cells of 32x32 pixels as a square of `size` pixels has, roughly.
 
         It depends on the full-size photograph alone, so that all copies of a photograph have the same canvas.
         """
-        scale = min(size / min(photograph.full_size), MAX_ASPECT * size / max(photograph.full_size))
-        height, width = (
-            max(TARGET_STRIDE, TARGET_STRIDE * round(scale * side / TARGET_STRIDE)) for side in photograph.full_size
-        )
-        return cls(height, width, (_round_up(height), _round_up(width)))
+        area, (height, width) = (size / SIZE_MULTIPLE) ** 2, photograph.full_size
+        ratio = math.sqrt(height / width)
+        rows = round(min(max(math.sqrt(area) * ratio, 1), area))
+        columns = round(min(max(math.sqrt(area) / ratio, 1), area))
+        scale = min(SIZE_MULTIPLE * rows / height, SIZE_MULTIPLE * columns / width)
+        shrunk = (max(1, round(scale * side / TARGET_STRIDE)) * TARGET_STRIDE for side in photograph.full_size)
+        return cls(*shrunk, (SIZE_MULTIPLE * rows, SIZE_MULTIPLE * columns))
 
     @property
     def content_size(self) -> tuple[int, int]:
@@ -130,19 +132,31 @@ class EncodedPhotograph:
         photograph: to be coloured: the full-size photograph, or a smaller copy.
         inputs: what the network sees, on the device of the model.
         model: encodes them.
+        size: the working size in pixels, :attr:`ColorizationData.size` of the recipe.
     """
 
     photograph: Photograph
     inputs: tuple[NetworkInput, ...] = dataclasses.field(repr=False)
     model: ColorizationModel = dataclasses.field(repr=False)
+    size: int
 
     @classmethod
     def of(
-        cls, model: ColorizationModel, photograph: Photograph, inputs: Sequence[NetworkInput]
+        cls,
+        model: ColorizationModel,
+        photograph: Photograph,
+        size: int,
+        inputs: Sequence[NetworkInput] | None = None,
     ) -> "EncodedPhotograph":
-        """Bring the inputs of a photograph, from :func:`network_inputs`, to the device of a model."""
+        """Bring the inputs of a photograph to the device of a model; without any, :func:`network_inputs` makes them."""
         device = next(model.parameters()).device
-        return cls(photograph, tuple(NetworkInput(one.canvas, one.lightness.to(device)) for one in inputs), model)
+        inputs = inputs or network_inputs(photograph, size)
+        placed = tuple(NetworkInput(one.canvas, one.lightness.to(device)) for one in inputs)
+        return cls(photograph, placed, model, size)
+
+    def of_same_model(self, photograph: Photograph) -> "EncodedPhotograph":
+        """Encode another photograph as this one was."""
+        return EncodedPhotograph.of(self.model, photograph, self.size)
 
     @property
     def canvas(self) -> Canvas:
@@ -154,13 +168,15 @@ class EncodedPhotograph:
         """The lightness on that canvas, L* in 0..100, ``(1, 1, height, width)``."""
         return self.inputs[WORKING].lightness
 
+    @property
+    def certainty(self) -> float:
+        """How far colours depart from gray, 0 to 1: 0 for an even gray, which says nothing about them."""
+        return float((self.lightness.std() / MIN_CONTRAST).clamp(max=1))
+
     @functools.cached_property
     @torch.inference_mode()
     def conditions(self) -> Conditions:
-        """The conditions of the flow, of a batch of one; their mean is the average of all predictions.
-
-        An even gray tells nothing: the less contrast there is, the more its mean is that of all photographs.
-        """
+        """The conditions of the flow, of a batch of one; their mean is the average of all predictions."""
         conditions: list[Conditions] = []
 
         def predict(lightness: Tensor) -> Tensor:
@@ -168,16 +184,16 @@ class EncodedPhotograph:
             return conditions[-1].mean
 
         mean = average_predictions(predict, self.inputs)
-        return conditions[WORKING].first(1)._replace(mean=mean * (self.lightness.std() / MIN_CONTRAST).clamp(max=1))
+        gray = normalise(torch.zeros_like(mean))
+        return conditions[WORKING].rows(0, 1)._replace(mean=torch.lerp(gray, mean, self.certainty))
 
     @functools.cached_property
     @torch.inference_mode()
-    def skew(self) -> Tensor:
-        """The density's centre, latent 0, minus its mean: Lab units, ``(1, 2, height / 4, width / 4)``."""
-        mean = self.conditions.mean
-        shapes = self.model.distribution(self.conditions).latent_shapes
-        centre, _ = self.model.decode([mean.new_zeros(1, *shape) for shape in shapes], self.conditions)
-        return centre - denormalise(mean)
+    def ensemble(self) -> Ensemble:
+        """Draws of the colours of its segments, at temperature 1 and without details, always the same."""
+        count = self.lightness.shape[2:].numel() // SIZE_MULTIPLE**2
+        latents = torch.randn(DRAWS, 2, count, generator=torch.Generator().manual_seed(0)).to(self.lightness.device)
+        return Ensemble(self.model.decode_segments(latents, self.conditions, self.certainty))
 
 
 def _shrink(picture: Tensor, size: tuple[int, int]) -> Tensor:
@@ -197,7 +213,3 @@ def _extend(picture: Tensor, size: tuple[int, int], at: tuple[int, int] = (0, 0)
         index = (torch.arange(side, device=picture.device) - start) % (2 * picture.shape[dim])
         picture = picture.index_select(dim, torch.minimum(index, 2 * picture.shape[dim] - 1 - index))
     return picture
-
-
-def _round_up(side: int) -> int:
-    return -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE

@@ -175,6 +175,23 @@ class ColorizationModel(nn.Module):
         residual, log_prob = self.distribution(conditions).decode(tuple(latents))
         return denormalise(residual + conditions.mean), log_prob - LOG_SCALE * residual[0].numel()
 
+    def decode_segments(self, latents: Tensor, conditions: Conditions, temperature: float = 1.0) -> Tensor:
+        """Map latents of the segments to chroma whose details are those of the mean.
+
+        Args:
+            latents: ``(batch, 2, K)``.
+            conditions: of one photograph.
+            temperature: factor of the residual.
+
+        Returns:
+            Lab units, ``(batch, 2, height / 4, width / 4)``.
+        """
+        splits = tuple(part.expand(len(latents), *part.shape[1:]) for part in conditions.splits)
+        coordinates, _ = self.flow.base.inverse(latents, splits)
+        directions = self.flow.directions(conditions.segments.columns())[0]
+        residual = temperature * torch.einsum("bck,kyx->bcyx", coordinates, directions)
+        return denormalise(residual + conditions.mean)
+
     def cool(self, ab: Tensor, conditions: Conditions, temperature: Sequence[float]) -> Tensor:
         """Bring samples nearer to the mean, scale by scale: 1 leaves them as they are, and 0 gives the mean.
 

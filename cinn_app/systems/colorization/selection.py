@@ -17,7 +17,7 @@ from cinn_app.systems.colorization.steering import Steering
 
 __all__ = [
     "CANDIDATES",
-    "by_likelihood",
+    "best_first",
     "choose_diverse",
     "contact_sheet_of",
     "save_contact_sheet",
@@ -34,33 +34,44 @@ WHITE = 16.0
 SIDE = 480
 
 
-def by_likelihood(colourings: Sequence[Colouring]) -> list[Colouring]:
-    """Sort colourings of one photograph, the most probable first."""
-    return sorted(colourings, key=lambda colouring: colouring.log_prob, reverse=True)
+def best_first(colourings: Sequence[Colouring], among: Sequence[Colouring] = ()) -> list[Colouring]:
+    """Sort colourings of one photograph: first those that are nearest to all others.
+
+    A colouring that many draws resemble is near the truth more often than a probable one: likelihood favours pale
+    colours. See docs/figures.md for how often each measure finds the best of four.
+
+    Args:
+        colourings: to be sorted.
+        among: the colourings that they are compared with, by default each other.
+    """
+    if not colourings:
+        return []
+    ab, others = _stack(colourings), _stack(among or colourings)
+    distances = torch.cdist(ab.flatten(1), others.flatten(1)).mean(1)
+    return [colourings[number] for number in distances.argsort().tolist()]
 
 
 def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colouring]:
-    """Choose the colourings that differ most: the most probable one, then always the one farthest from all chosen.
+    """Choose the colourings that differ most: the best one, then always the one farthest from all chosen.
 
-    The least probable quarter is left out if there are enough: what is farthest from all others is often a cast over
-    the whole picture, which the model itself finds improbable.
-
-    The distance is the root mean square difference of ab. This greedy choice is within a factor of two of the largest
-    possible spread (Gonzalez 1985).
+    The quarter that is farthest from all others is left out if there are enough: these are often casts over the whole
+    picture. The distance is the root mean square difference of ab. This greedy choice is within a factor of two of the
+    largest possible spread (Gonzalez 1985).
 
     Args:
         candidates: colourings of one photograph.
-        count: how many to choose; if there are no more, all of them are returned, in this order.
+        count: how many to choose; if there are no more, all of them are returned.
 
     Returns:
-        Colourings that know their candidates, and whose settings name the number of these (``chosen_of``).
+        Colourings, the best first, that know their candidates, and whose settings name the number of these
+        (``chosen_of``).
 
     Raises:
         CinnError: if `count` is below 1, or the colourings are of photographs of different shapes.
     """
     if count < 1:
         raise CinnError("{count} colourings were asked for: ask for at least 1.", count=count)
-    ranked = by_likelihood(candidates)[: max(count, math.ceil(0.75 * len(candidates)))]
+    ranked = best_first(candidates)[: max(count, math.ceil(0.75 * len(candidates)))]
     if not ranked:
         return []
     ab = _stack(ranked)
@@ -75,14 +86,16 @@ def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colourin
             settings={**ranked[number].settings, "chosen_of": len(candidates)},
             candidates=tuple(candidates),
         )
-        for number in chosen
+        for number in sorted(chosen)
     ]
 
 
 def uncertainty(colourings: Sequence[Colouring]) -> Tensor:
-    r"""Map where colourings differ: the deviation of ab from its mean at each pixel, in Lab units.
+    r"""Map where colourings differ, beyond tints of the whole picture: the deviation of ab at each pixel, in Lab units.
 
     .. math:: \sigma_p = \sqrt{\operatorname{Var} a_p + \operatorname{Var} b_p}
+
+    for colourings whose mean over the picture has been made the same.
 
     Args:
         colourings: at least two, of one photograph.
@@ -96,7 +109,9 @@ def uncertainty(colourings: Sequence[Colouring]) -> Tensor:
     if len(colourings) < 2:
         raise CinnError("{count} colourings cannot disagree: give at least 2 of one photograph.", count=len(colourings))
     photograph = colourings[0].photograph
-    deviation = _stack(colourings).var(0).sum(0, keepdim=True).sqrt() * colourings[0].contrast
+    ab = _stack(colourings)
+    ab = ab - ab.mean((2, 3), keepdim=True)
+    deviation = ab.var(0).sum(0, keepdim=True).sqrt() * colourings[0].contrast
     return photograph.border.clear(upsample_chroma(deviation, photograph.unfaded))[0]
 
 

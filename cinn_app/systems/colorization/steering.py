@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region
 
 __all__ = ["Steering"]
@@ -34,7 +34,7 @@ class Steering:
 
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
     hints: Hints | None = None
-    reference: Palette | None = None
+    reference: ColourReference | None = None
     region: Region | None = None
     restore_levels: bool = False
 

@@ -10,7 +10,7 @@ from PIL import Image
 from cinn_app import Colorizer, Colouring
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.steering import Steering
 
 
@@ -29,14 +29,14 @@ def tinted(red: int, green: int, blue: int) -> np.ndarray:
     return (gray()[..., None] * (np.array([red, green, blue]) / 255)).astype(np.uint8)
 
 
-def distance(colouring: Colouring, palette: Palette) -> float:
+def distance(colouring: Colouring, palette: ColourReference) -> float:
     small = torch.nn.functional.adaptive_avg_pool2d(colouring.photograph.lightness, colouring.ab.shape[1:])
     return float(palette.distance(colouring.ab[None], small))
 
 
 def test_the_distance_of_a_palette_from_its_own_picture_is_small(colorizer: Colorizer) -> None:
     colouring, other = colorizer.colorize(gray(), 2, temperature=1.0)
-    palette = Palette.of(colouring)
+    palette = ColourReference.of(colouring)
     assert distance(colouring, palette) < 0.5
     assert distance(other, palette) > 2
 
@@ -45,7 +45,7 @@ def test_the_distance_between_tints_is_that_of_their_colours() -> None:
     """Only ab differs, by the same vector everywhere, so any transport costs its square."""
     lightness, ab = torch.rand(1, 8, 8) * 100, torch.randn(2, 8, 8)
     shift = torch.tensor([6.0, 8.0])[:, None, None]
-    palette = Palette.of(Colouring(_photograph(lightness), ab, lambda: ((), 0.0)))
+    palette = ColourReference.of(Colouring(_photograph(lightness), ab, lambda: ((), 0.0)))
     many = torch.stack([palette.distance((ab + turn * shift)[None], lightness) for turn in (0.0, 1.0)])
     assert many[0] < 1e-6
     assert many[1].item() == pytest.approx(100, rel=1e-3)
@@ -59,7 +59,7 @@ def _photograph(lightness: torch.Tensor):
 
 @pytest.mark.parametrize("colour", [(230, 180, 160), (150, 180, 230)])
 def test_a_reference_moves_the_colours_towards_its_own(colorizer: Colorizer, colour: tuple[int, int, int]) -> None:
-    palette = Palette.of(tinted(*colour))
+    palette = ColourReference.of(tinted(*colour))
     free = colorizer.colorize(gray(), 2, seed=3)
     steered = colorizer.colorize(gray(), 2, seed=3, steering=Steering(reference=palette))
     for before, after in zip(free, steered, strict=True):
@@ -70,7 +70,7 @@ def test_a_reference_moves_the_colours_towards_its_own(colorizer: Colorizer, col
 def test_a_gray_reference_is_refused() -> None:
     for picture in (gray(), tinted(255, 255, 255)):
         with pytest.raises(ImageError, match="no colours to take"):
-            Palette.of(picture)
+            ColourReference.of(picture)
 
 
 def test_redrawing_keeps_the_region_and_changes_the_rest(colorizer: Colorizer) -> None:

@@ -197,10 +197,10 @@ def colorize(
     with json_lines(report) as (reported, write_line):
         with err.status("Loading the model"):
             from cinn_app import Colorizer
-            from cinn_app.systems.colorization.reference import Palette
+            from cinn_app.systems.colorization.reference import ColourReference
             from cinn_app.systems.colorization.steering import Steering
 
-            palette = Palette.of(reference) if reference else None
+            palette = ColourReference.of(reference) if reference else None
             steering = Steering(steps, _read_hints(hint) if hint else None, palette, restore_levels=restore_levels)
             colorizer = Colorizer.load(model, device)
             colorizer.check(steering)

@@ -12,7 +12,7 @@ from cinn_app.studio.endpoints import Axes, File, Line, Picture, Seed, Strength,
 from cinn_app.studio.files import new_results_folder
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.selection import save_contact_sheet, save_uncertainty
 from cinn_app.systems.colorization.steering import Steering
 
@@ -125,7 +125,7 @@ class ColorizeApi:
             picture: The colouring at full resolution.
             report: Its file, all settings, its log-likelihood, seconds and warnings.
         """
-        steering = Steering(axes or {}, reference=Palette.of(reference), restore_levels=restore_levels)
+        steering = Steering(axes or {}, reference=ColourReference.of(reference), restore_levels=restore_levels)
         return self._steered(picture, steering, temperature, strength, seed)
 
     def redraw(

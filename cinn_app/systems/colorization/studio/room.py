@@ -2,7 +2,7 @@
 
 from cinn_app.studio.language import later
 from cinn_app.studio.room import Room
-from cinn_app.systems.colorization.axes import axes_from_details
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.studio.endpoints import ColorizeApi
 from cinn_app.systems.colorization.studio.tab import ColorizeTab
 
@@ -13,6 +13,6 @@ ROOM = Room(
     tagline=later("Photographs in colour."),
     tab=ColorizeTab,
     api=ColorizeApi,
-    header_attributes={"axes": lambda header: axes_from_details(header.details)},
+    header_attributes={"axes": lambda header: AXES},
     measured=("colorize",),
 )

@@ -14,7 +14,7 @@ from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput, network_inputs
-from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region
 from cinn_app.systems.colorization.steering import Steering
 
@@ -87,7 +87,7 @@ class Reference:
             session does not take the colours on.
     """
 
-    palette: Palette
+    palette: ColourReference
     name: str
     origin: Path | None = None
 
@@ -180,7 +180,7 @@ class Session:
         return f"{self.upload.stem}-colourised-{colouring.seed}-{self.number(self.chosen)}{suffix}"
 
     @property
-    def palette(self) -> Palette | None:
+    def palette(self) -> ColourReference | None:
         """The colours that this photograph takes on."""
         foreign = self.reference is not None and self.reference.origin != self.folder
         return self.reference.palette if self.reference and foreign else None

@@ -13,7 +13,7 @@ from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.reference import Palette
+from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region, painted_region
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
@@ -148,7 +148,7 @@ class SteeringPanel:
         path = Path(payload["path"])
         try:
             with naming(path):
-                palette = Palette.of(path)
+                palette = ColourReference.of(path)
             return [None, *_with_reference(session, Reference(palette, path.name))]
         except CinnError as error:
             problem = f'{tr(REFERENCE)}<p class="error">{html.escape(tr(error))}</p>'
@@ -158,7 +158,7 @@ class SteeringPanel:
         if session is None or not session.colourings:
             return [gr.skip()] * 3
         name = tr("No. {number} of {name}", number=session.number(session.chosen), name=session.upload.name)
-        palette = Palette.of(session.colourings[session.chosen])
+        palette = ColourReference.of(session.colourings[session.chosen])
         return _with_reference(session, Reference(palette, name, session.folder))
 
     def _leave(self, session: Session | None) -> list[Any]:
