@@ -20,7 +20,7 @@ from cinn_app.systems.colorization.ensemble import Ensemble
 
 __all__ = ["AXES", "ColourAxis", "change_along_axes", "check_steps"]
 
-#: A step of one changes a photograph by at least this much at its most variable places, in Lab units.
+#: A step of one changes colours by at least this much, in Lab units (root mean square), also where draws hardly differ.
 MIN_CHANGE = 3.0
 
 
@@ -53,13 +53,13 @@ AXES = (
 )
 
 
-def change_along_axes(ensemble: Ensemble, steps: Mapping[str | int, float], weights: Tensor | None = None) -> Tensor:
+def change_along_axes(ensemble: Ensemble, steps: Mapping[str | int, float], thing: Tensor | None = None) -> Tensor:
     """Return what steps along axes add to the colours of a photograph.
 
     Args:
         ensemble: draws of the photograph.
         steps: by an axis's name or its number from 1, in standard deviations of the draws.
-        weights: of the places that are measured, with sum 1, ``(height, width)``; the whole picture by default.
+        thing: mask of what is measured and changed, 0 to 1, ``(height, width)``; the whole picture by default.
 
     Returns:
         Lab units, ``(2, height, width)``.
@@ -69,11 +69,11 @@ def change_along_axes(ensemble: Ensemble, steps: Mapping[str | int, float], weig
     """
     check_steps(steps)
     ab = ensemble.ab
-    if weights is None:
-        weights = ab.new_full(ab.shape[2:], 1 / ab.shape[2:].numel())
-    changes = ensemble.regress(torch.stack([axis.measure(ab, weights) for axis in AXES], 1))
-    largest = changes.norm(dim=1).flatten(1).quantile(0.9, dim=1).clamp(min=1e-6)
-    changes = changes * (MIN_CHANGE / largest).clamp(min=1)[:, None, None, None]
+    mask = ab.new_ones(ab.shape[2:]) if thing is None else thing
+    weights = mask / mask.sum().clamp(min=1e-6)
+    changes = mask * ensemble.regress(torch.stack([axis.measure(ab, weights) for axis in AXES], 1))
+    typical = (changes.square().sum(1) * weights).sum((1, 2)).sqrt().clamp(min=1e-6)
+    changes = changes * (MIN_CHANGE / typical).clamp(min=1)[:, None, None, None]
     chosen = {axis.name: step for axis, step in match_axes(AXES, steps)}
     return torch.einsum("m,mcyx->cyx", ab.new_tensor([chosen.get(axis.name, 0.0) for axis in AXES]), changes)
 

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cinn_app.errors import CinnError
 from cinn_app.imaging import Photograph, blend_by_distance
 from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import ColourReference, colours_by_likeness
 from cinn_app.systems.colorization.region import Region
 
-__all__ = ["fading_region", "keep_region", "meet_hints", "take_colours"]
+__all__ = ["fading_region", "keep_region", "meet_hints", "take_colours", "thing_at"]
 
 #: The geodesic distance at which a kept region has faded to 1/e.
 FADING_WIDTH = 0.3
@@ -64,6 +65,30 @@ def take_colours(encoded: EncodedPhotograph, ab: Tensor, reference: ColourRefere
     wanted, confidence = colours_by_likeness(encoded.conditions, other.conditions, colours)
     weights = masks / masks.sum((1, 2), keepdim=True).clamp(min=1e-6)
     return encoded.ensemble.update(ab, weights, wanted, confidence)
+
+
+def thing_at(encoded: EncodedPhotograph, place: tuple[float, float]) -> Tensor:
+    """Return the mask of the thing at a place of a photograph, 0 to 1, ``(height / 4, width / 4)`` of the canvas.
+
+    Args:
+        encoded: the photograph.
+        place: ``x, y`` in pixels of the full-size photograph.
+
+    Raises:
+        CinnError: if the place is outside the photograph.
+    """
+    (x, y), (height, width) = place, encoded.photograph.full_size
+    if not (0 <= x < width and 0 <= y < height):
+        raise CinnError(
+            "The thing {x:g},{y:g} is outside the picture of {width} x {height} pixels: count from 0,0 at the top left.",
+            x=x,
+            y=y,
+            width=width,
+            height=height,
+        )
+    things = encoded.conditions.segments.things()[0]
+    rows, columns = encoded.canvas.content_size
+    return things[things[:, int(y / height * rows), int(x / width * columns)].argmax()]
 
 
 def keep_region(encoded: EncodedPhotograph, ab: Tensor, region: Region) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from cinn_app.errors import CinnError
 from cinn_app.limits import MAX_SEED
 from cinn_app.systems.colorization.axes import change_along_axes
-from cinn_app.systems.colorization.constraints import keep_region, meet_hints, take_colours
+from cinn_app.systems.colorization.constraints import keep_region, meet_hints, take_colours, thing_at
 from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.steering import Steering
@@ -46,7 +46,8 @@ def draw_chroma(
     ab, *_ = _draw(model, encoded, [generator_of(seed, number) for number in numbers])
     ab = model.cool(ab, encoded.conditions, [encoded.certainty * scale for scale in temperature])
     if steering.axes:
-        ab = ab + change_along_axes(encoded.ensemble, steering.axes)
+        thing = None if steering.thing is None else thing_at(encoded, steering.thing)
+        ab = ab + change_along_axes(encoded.ensemble, steering.axes, thing)
     if steering.reference is not None:
         ab = take_colours(encoded, ab, steering.reference)
     if steering.hints is not None:

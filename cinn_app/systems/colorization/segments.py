@@ -48,6 +48,15 @@ class Segments(NamedTuple):
         """Return the pixels of each segment, ``(batch, K)``."""
         return self.masks.sum((2, 3))
 
+    def things(self) -> Tensor:
+        """Return the masks of the things that the first splits separate, ``(batch, things, height / 4, width / 4)``."""
+        batch, count, _ = self.first.shape
+        label = torch.zeros(batch, count + 1, dtype=torch.long, device=self.masks.device)
+        for number in range(min(THINGS - 1, count)):
+            label[self.first[:, number] > 0] = number + 1
+        members = functional.one_hot(label, min(THINGS, count + 1)).to(self.masks.dtype)
+        return (members.mT @ self.masks.flatten(2)).unflatten(2, self.masks.shape[2:])
+
     def held_energy(self, error: Tensor) -> tuple[Tensor, Tensor]:
         """Return the shares of an error's energy that lie in the span of the things, and of all segments.
 

@@ -24,8 +24,8 @@ class Steering:
     """Constraints on a colouring. All parts are optional; without any, colours are drawn freely.
 
     Attributes:
-        axes: steps along the model's axes of colour, by name or by number from 1, in standard deviations of what is
-            drawn at the recipe's temperature.
+        axes: steps along the axes of colour, by name or by number from 1, in standard deviations of the draws.
+        thing: ``x, y`` of a thing that these steps change, in pixels of the upright picture; without it, all of it.
         hints: wanted colours at places of the photograph.
         reference: the colours of another picture, taken on as far as they are plausible.
         region: a region of another colouring of the photograph, kept as it is.
@@ -33,6 +33,7 @@ class Steering:
     """
 
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
+    thing: tuple[float, float] | None = None
     hints: Hints | None = None
     reference: ColourReference | None = None
     region: Region | None = None
@@ -43,6 +44,8 @@ class Steering:
         settings: dict[str, Any] = {}
         if self.axes:
             settings["axes"] = {str(name): float(step) for name, step in self.axes.items()}
+        if self.axes and self.thing is not None:
+            settings["thing"] = list(map(float, self.thing))
         if self.hints:
             # Without the size of the picture, which is unknown before a photograph is read.
             dumped = TypeAdapter(Hints).dump_python(self.hints, mode="json", exclude_defaults=True)

@@ -57,9 +57,7 @@ class SplitEncoder(nn.Module):
         self.project = nn.Linear(2 * channels + 5, width)
         self.layers = nn.ModuleList(TransformerLayer(width, dropout) for _ in range(layers))
 
-    def forward(
-        self, segments: Segments, lightness: Tensor, features: Sequence[Tensor], decoded: Decoded
-    ) -> Splits:
+    def forward(self, segments: Segments, lightness: Tensor, features: Sequence[Tensor], decoded: Decoded) -> Splits:
         """Describe the splits of a batch of photographs.
 
         Args:
@@ -77,7 +75,9 @@ class SplitEncoder(nn.Module):
         count = sizes.shape[1]
         rank = torch.linspace(0, 1, count, device=sizes.device).expand(len(sizes), count)
         shares = torch.cat([size_first, size_second], 2) / sizes.sum(1)[:, None, None]
-        numbers = torch.cat([(shares.log() + 3) / 3, rank[..., None], rank.square()[..., None], rank[..., None] == 0], 2)
+        numbers = torch.cat(
+            [(shares.log() + 3) / 3, rank[..., None], rank.square()[..., None], rank[..., None] == 0], 2
+        )
         tokens = self.project(torch.cat([*map(self.dropout, sides), numbers], 2))
         for layer in self.layers:
             tokens, _ = layer(tokens)
@@ -122,9 +122,7 @@ class TreeFlow(Bijection):
         self.to_first = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), zero_init(nn.Linear(width, outputs))
         )
-        self.to_second = nn.Sequential(
-            nn.Linear(width + 1, width), nn.SiLU(), zero_init(nn.Linear(width, outputs))
-        )
+        self.to_second = nn.Sequential(nn.Linear(width + 1, width), nn.SiLU(), zero_init(nn.Linear(width, outputs)))
 
     def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
         x = self._data(x)
@@ -153,7 +151,9 @@ class TreeFlow(Bijection):
             for number, layer in enumerate(self.layers):
                 hidden, pasts[number] = layer(hidden, pasts[number])
             first, log_first = _transform_back(z[:, 0, here], self.to_first(hidden))
-            second, log_second = _transform_back(z[:, 1, here], self.to_second(torch.cat([hidden, first[..., None]], 2)))
+            second, log_second = _transform_back(
+                z[:, 1, here], self.to_second(torch.cat([hidden, first[..., None]], 2))
+            )
             values = torch.stack([first, second], 2)
             found.append(values * units[:, here])
             earlier = torch.cat([splits.features[:, here], values], 2)
@@ -170,7 +170,12 @@ class TreeFlow(Bijection):
     @staticmethod
     def _splits(condition: Condition, x: Tensor) -> tuple[Splits, Tensor]:
         """Return the splits, and the typical size of each coefficient: half of what a difference of one gives."""
-        if condition is None or isinstance(condition, Tensor) or len(condition) != 3 or any(c is None for c in condition):
+        if (
+            condition is None
+            or isinstance(condition, Tensor)
+            or len(condition) != 3
+            or any(c is None for c in condition)
+        ):
             raise ShapeError("TreeFlow needs three conditions: features, scales and ancestors of the splits.")
         splits = Splits(*(full_precision(part) for part in condition if part is not None))
         if splits.scales.shape != (len(x), x.shape[2]):
