@@ -183,7 +183,8 @@ class FlowDistribution(Distribution):
     def encode_by_scale(self, x: Tensor, skip: int = 0) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Map data to their latents, and return the log-density of each scale given all coarser ones.
 
-        The log-densities sum to that of :meth:`encode`. Only a :class:`HaarPyramid` and a :class:`SpanPyramid` have them.
+        The log-densities sum to that of :meth:`encode`. Only :class:`HaarPyramid` and :class:`SpanPyramid`
+        have them.
 
         Args:
             x: as in :meth:`encode`.

@@ -199,10 +199,12 @@ class SpanPyramid(Bijection):
         columns = self._conditions(condition, tuple(x.shape[1:]))[2]
         rotation = self._rotation(columns, x)
         rotated = self._coordinates(full_precision(x), rotation)
-        parts = [rotated[..., : columns.shape[1]] * factors[-1]]
-        for level in range(len(self.details), 0, -1):
-            parts.append(_flat(self._details_at(rotated, level, x.shape[2:]) * factors[level - 1], x.shape[1]))
-        return self._picture(torch.cat(parts, 2), rotation, x.shape[2:])
+        details = (
+            _flat(self._details_at(rotated, level, x.shape[2:]) * factors[level - 1], x.shape[1])
+            for level in range(len(self.details), 0, -1)
+        )
+        scaled = torch.cat([rotated[..., : columns.shape[1]] * factors[-1], *details], 2)
+        return self._picture(scaled, rotation, x.shape[2:])
 
     def directions(self, columns: Tensor) -> Tensor:
         """Return the orthonormal directions of the first coordinates, as pictures: ``(batch, K, h, w)``.

@@ -2,8 +2,8 @@
 
 Each axis raises one measure of the colours, such as their warmth, and leaves the others. Across many draws of a
 photograph, regression on these measures gives the change of every colour per standard deviation of each
-(:meth:`cinn_app.systems.colorization.ensemble.Ensemble.regress`). So a step makes warmer what may well be warmer in this
-photograph, and leaves what is certain.
+(:meth:`cinn_app.systems.colorization.ensemble.Ensemble.regress`). So a step makes warmer what may well be warmer in
+this photograph, and leaves what is certain.
 """
 
 from collections.abc import Callable, Mapping

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.latents import slerp

@@ -26,8 +26,8 @@ def meet_hints(encoded: EncodedPhotograph, ab: Tensor, hints: Hints) -> Tensor:
     """Change samples so that hinted things have the hinted colours.
 
     1. The draws say what else changes with the colours at the hints: the rest of the thing, and what goes with it.
-    2. What is missing at the hints is added around them, as far as the edges of the lightness let it reach. The finished
-       picture corrects what is then missing, pixel by pixel (:func:`cinn_app.imaging.put_colours`).
+    2. What is missing at the hints is added around them, as far as the edges of the lightness let it reach. The
+       finished picture corrects what is then missing, pixel by pixel (:func:`cinn_app.imaging.put_colours`).
 
     Args:
         encoded: the photograph.
@@ -80,7 +80,8 @@ def thing_at(encoded: EncodedPhotograph, place: tuple[float, float]) -> Tensor:
     (x, y), (height, width) = place, encoded.photograph.full_size
     if not (0 <= x < width and 0 <= y < height):
         raise CinnError(
-            "The thing {x:g},{y:g} is outside the picture of {width} x {height} pixels: count from 0,0 at the top left.",
+            "The thing at {x:g},{y:g} is outside the picture of {width} x {height} pixels: count from 0,0 at the top "
+            "left.",
             x=x,
             y=y,
             width=width,

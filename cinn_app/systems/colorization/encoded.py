@@ -52,8 +52,8 @@ class Canvas:
         rows = round(min(max(math.sqrt(area) * ratio, 1), area))
         columns = round(min(max(math.sqrt(area) / ratio, 1), area))
         scale = min(SIZE_MULTIPLE * rows / height, SIZE_MULTIPLE * columns / width)
-        shrunk = (max(1, round(scale * side / TARGET_STRIDE)) * TARGET_STRIDE for side in photograph.full_size)
-        return cls(*shrunk, (SIZE_MULTIPLE * rows, SIZE_MULTIPLE * columns))
+        height, width = (TARGET_STRIDE * max(1, round(scale * side / TARGET_STRIDE)) for side in (height, width))
+        return cls(height, width, (SIZE_MULTIPLE * rows, SIZE_MULTIPLE * columns))
 
     @property
     def content_size(self) -> tuple[int, int]:

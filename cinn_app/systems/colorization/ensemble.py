@@ -1,9 +1,9 @@
 r"""Many colourings of one photograph as a linear model of what is plausible.
 
-The flow draws the colours of the segments, at temperature 1 and without details. Across these draws, colours of different
-places vary together: both sleeves of a coat, a lawn and the trees behind it. Linear regression across the draws says
-how the colours of a photograph change where something about them is known, as in an ensemble Kalman filter (Evensen
-1994): with draws :math:`x`, an observation :math:`h(x)` of them and what is wanted, :math:`y`,
+The flow draws the colours of the segments, at temperature 1 and without details. Across these draws, colours of
+different places vary together: both sleeves of a coat, a lawn and the trees behind it. Linear regression across the
+draws says how the colours of a photograph change where something about them is known, as in an ensemble Kalman filter
+(Evensen 1994): with draws :math:`x`, an observation :math:`h(x)` of them and what is wanted, :math:`y`,
 
 .. math:: x^* = x + \operatorname{Cov}(x, h) \, (\operatorname{Cov}(h, h) + R)^{-1} \, (y - h(x))
 """

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cinn_app.flows import (
     AffineCoupling,
@@ -244,9 +243,7 @@ class ColorizationModel(nn.Module):
         things, held = conditions.segments.held_energy(residual)
         masks = conditions.segments.masks
         entropy = -(masks * (masks + 1e-8).log()).sum(1).mean()
-        importance = (
-            residual.square().mean((1, 2, 3)).clamp(max=1).sqrt()
-        )  # where the mean is right, little is to learn
+        importance = residual.square().mean((1, 2, 3)).clamp(max=1).sqrt()
         energy = (importance * (held + THINGS_WEIGHT * things)).sum() / importance.sum()
         # The flow learns the density, and not where the segments lie.
         segments = Segments(*(part.detach() for part in conditions.segments))

@@ -25,19 +25,20 @@ class Steering:
 
     Attributes:
         axes: steps along the axes of colour, by name or by number from 1, in standard deviations of the draws.
-        thing: ``x, y`` of a thing that these steps change, in pixels of the upright picture; without it, all of it.
         hints: wanted colours at places of the photograph.
         reference: the colours of another picture, taken on as far as they are plausible.
         region: a region of another colouring of the photograph, kept as it is.
         restore_levels: remove the fading of the photograph from the finished picture, too.
+        thing: ``x, y`` of a thing that the steps along axes change, in pixels of the upright picture; without it, they
+            change all of the picture.
     """
 
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
-    thing: tuple[float, float] | None = None
     hints: Hints | None = None
     reference: ColourReference | None = None
     region: Region | None = None
     restore_levels: bool = False
+    thing: tuple[float, float] | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return the constraints for a provenance record, as JSON has them; empty without any."""

@@ -14,6 +14,7 @@ from torchvision.utils import make_grid
 from cinn_app.data.pack import make_pack, split_held_out
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
+from cinn_app.flows.base import as_tuple
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
 from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
 from cinn_app.systems.colorization.data import ColourBatch, PackedViews, ViewMaker, cache_features
@@ -159,10 +160,10 @@ def _sample_sheet(
     conditions = model.condition(batch.lightness.to(device), features)
     generator = torch.Generator().manual_seed(0)
     distribution = model.distribution(conditions)
-    drawn = [
-        model.cool(model.decode(distribution.sample_latent((), 1.0, generator), conditions)[0], conditions, temperature)
-        for temperature in [sampling.temperature] * samples
-    ]
+    drawn = []
+    for _ in range(samples):
+        latents = as_tuple(distribution.sample_latent((), generator=generator))
+        drawn.append(model.cool(model.decode(latents, conditions)[0], conditions, sampling.temperature))
     columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(conditions.mean), *drawn]
     pictures = torch.stack([_show(batch.lightness, ab.cpu()) for ab in columns], dim=1).flatten(0, 1)
     return Image.fromarray(make_grid(pictures, nrow=len(columns)).permute(1, 2, 0).numpy())
