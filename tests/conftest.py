@@ -81,9 +81,11 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = ColorizationModel(recipe.architecture)
-        for parameter in (*model.pyramid.parameters(), *model.flow.parameters()):
-            # Also what starts at zero, such as the last layer of every subnet, lest the flow be the identity.
-            parameter.data += 0.1 * torch.randn_like(parameter)
+        # Also what starts at zero, such as the last layer of every subnet, so that the flow is not the identity.
+        parts = (model.decoder, 0.2), (model.splits, 0.1), (model.to_details, 0.1), (model.flow.details, 0.1)
+        for part, deviation in (*parts, (model.flow.base, 0.03)):
+            for parameter in part.parameters():
+                parameter.data += deviation * torch.randn_like(parameter)
     path = tmp_path_factory.mktemp("checkpoints") / "tiny.safetensors"
     save_checkpoint(path, Checkpoint(recipe, dict(model.state_dict()), {"held_out_bits_per_dim": 5.25}, ["noise"]))
     return path
