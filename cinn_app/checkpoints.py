@@ -249,7 +249,7 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
 
 def _header(metadata: dict[str, str], path: Path) -> CheckpointHeader:
     try:
-        recipe = parse_recipe(json.loads(metadata["recipe"]), f"inside {path}")
+        recipe = parse_recipe(json.loads(metadata["recipe"]), "in it")
         return CheckpointHeader(
             recipe,
             json.loads(metadata["figures"]),
@@ -258,7 +258,7 @@ def _header(metadata: dict[str, str], path: Path) -> CheckpointHeader:
         )
     except (RecipeError, json.JSONDecodeError) as error:
         raise CheckpointError(
-            "The header of the checkpoint {path} cannot be read by this program: {reason}", path=path, reason=error
+            "The checkpoint {path} cannot be read by this program: {reason}", path=path, reason=error
         ) from error
 
 

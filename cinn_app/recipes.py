@@ -107,7 +107,7 @@ def parse_recipe(content: Any, origin: str) -> Recipe:
         )
     schema: type[Recipe] = systems()[system].load("recipe")
     try:
-        return schema.model_validate(content)
+        return schema.model_validate(content, context={"origin": origin})
     except ValidationError as error:
         problems = "; ".join(_explain(problem) for problem in error.errors())
         raise RecipeError(

@@ -76,10 +76,25 @@ def test_other_files_are_refused_with_their_reason(tiny_checkpoint: Path, tmp_pa
         load_checkpoint(odd)
 
 
+def test_a_colorizer_of_the_first_version_is_refused_with_advice(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    recipe = json.loads(load_checkpoint(tiny_checkpoint).recipe.model_dump_json())
+    for key in ("decoder_widths", "decoder_blocks", "dropout", "split_width", "split_layers", "tree_layers"):
+        del recipe["architecture"][key]
+    recipe["architecture"] |= {"pyramid_widths": [8] * 5, "pyramid_blocks": [0] * 5, "couplings": [2] * 4}
+    recipe["sampling"] |= {"tint": [3.3, 4.7], "vividness": 2.6}
+    old = rewritten(tiny_checkpoint, tmp_path / "old.safetensors", recipe=json.dumps(recipe))
+    with pytest.raises(CheckpointError) as error:
+        Colorizer.load(old, "cpu")
+    assert str(error.value) == (
+        f"The checkpoint {old} cannot be read by this program: The recipe in it is of version 0.1, which did not draw "
+        "colours thing by thing: take the model that came with this program, or train one with models/colorize.toml."
+    )
+
+
 def test_weights_that_do_not_fit_the_recipe_are_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(tiny_checkpoint)
     weights = dict(checkpoint.weights)
-    weights.pop("pyramid.mean.weight")
+    weights.pop("decoder.mean.1.weight")
     path = tmp_path / "unfit.safetensors"
     save_checkpoint(path, Checkpoint(checkpoint.recipe, weights, {}, []))
     with pytest.raises(CheckpointError, match="do not fit its recipe"):

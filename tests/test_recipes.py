@@ -32,9 +32,11 @@ def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
     [
         ({"training": {"learning_rat": 1e-3}}, ["training.learning_rat is not a known key"]),
         ({"training": {"steps": -1}}, ["training.steps is -1"]),
-        ({"data": {"size": 100}}, ["data.size is 100", "multiple of 64"]),
-        ({"architecture": {"couplings": [2, 2]}}, ["architecture.couplings is [2, 2]", "at least 4"]),
-        ({"architecture": {"pyramid_widths": [8, 8, 8, 12, 8]}}, ["divisible by 8 heads"]),
+        ({"data": {"size": 100}}, ["data.size is 100", "multiple of 32"]),
+        ({"architecture": {"couplings": [2, 2]}}, ["architecture.couplings is [2, 2]", "at least 3"]),
+        ({"architecture": {"decoder_widths": [8, 8, 12]}}, ["divisible by 8 heads"]),
+        ({"architecture": {"split_width": 18}}, ["architecture.split_width is 18", "multiple of 4"]),
+        ({"sampling": {"temperature": [0.5, 0.5, 0.5, 3]}}, ["sampling.temperature.3 is 3", "less than or equal to 2"]),
         (
             {"training": {"steps": 0}, "objective": {"noise": "much"}},
             ["training.steps is 0", "objective.noise is 'much'"],

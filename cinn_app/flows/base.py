@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias, TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 
 from cinn_app.errors import RecipeError
@@ -18,6 +19,7 @@ __all__ = [
     "ShapeError",
     "as_shapes",
     "as_tuple",
+    "join_condition",
     "require_bijection",
     "require_condition",
     "require_condition_count",
@@ -184,6 +186,22 @@ def require_condition(condition: Condition, channels: int, like: Tensor) -> Tens
             expected=expected,
         )
     return condition
+
+
+def join_condition(condition: Tensor | None, picture: Tensor, level: int) -> Tensor:
+    """Return the condition of a pyramid's details: what it is given, if anything, joined with the picture so far."""
+    if condition is None:
+        return picture
+    if condition.shape[0] != picture.shape[0] or condition.shape[2:] != picture.shape[2:]:
+        raise ShapeError(
+            "The condition of scale {level} has shape {given} where ({batch}, channels, {sizes}) is needed; resize it "
+            "to its scale.",
+            level=level,
+            given=tuple(condition.shape),
+            batch=picture.shape[0],
+            sizes=_listed(picture.shape[2:]),
+        )
+    return torch.cat([condition, picture], dim=1)
 
 
 def require_condition_count(condition: Condition, count: int) -> None:

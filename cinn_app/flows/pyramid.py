@@ -15,6 +15,7 @@ from cinn_app.flows.base import (
     ShapeError,
     as_shapes,
     as_tuple,
+    join_condition,
     require_bijection,
     require_condition_count,
 )
@@ -182,16 +183,4 @@ class HaarPyramid(Bijection):
     @staticmethod
     def _joined(condition: Tensor | None, low: Tensor, level: int) -> Tensor:
         """Return the condition of a detail: what it is given, joined with the coarser image."""
-        coarser_image = low / 2 ** (level * (low.dim() - 2) / 2)
-        if condition is None:
-            return coarser_image
-        if condition.shape[0] != low.shape[0] or condition.shape[2:] != low.shape[2:]:
-            raise ShapeError(
-                "The condition of scale {level} has shape {given} where ({batch}, channels, {sizes}) is "
-                "needed; resize it to its scale.",
-                level=level,
-                given=tuple(condition.shape),
-                batch=low.shape[0],
-                sizes=", ".join(map(str, low.shape[2:])),
-            )
-        return torch.cat([condition, coarser_image], dim=1)
+        return join_condition(condition, low / 2 ** (level * (low.dim() - 2) / 2), level)

@@ -16,6 +16,7 @@ from cinn_app.flows.base import (
     ShapeError,
     as_shapes,
     as_tuple,
+    join_condition,
     require_bijection,
 )
 from cinn_app.flows.numerics import full_precision, without_autocast, zero_log_det
@@ -155,7 +156,7 @@ class SpanPyramid(Bijection):
         Returns:
             Latents and log-determinants, fine to coarse, without the skipped scales.
         """
-        of_details, of_base, columns = self._conditions(condition, tuple(x.shape[1:]))
+        of_details, of_base, columns = self._conditions(condition, tuple(x.shape))
         rotation = self._rotation(columns, x)
         rotated = self._coordinates(full_precision(x), rotation)
         latents, log_dets = [], []
@@ -171,7 +172,7 @@ class SpanPyramid(Bijection):
     def inverse(self, z: Latent, condition: Condition = None) -> tuple[Tensor, Tensor]:
         latents = tuple(map(full_precision, as_tuple(z)))
         shape = self.event_shape(tuple(tuple(part.shape[1:]) for part in latents))
-        of_details, of_base, columns = self._conditions(condition, shape)
+        of_details, of_base, columns = self._conditions(condition, (len(latents[-1]), *shape))
         rotation, sizes = self._rotation(columns, latents[-1]), torch.Size(shape[1:])
         coordinates, log_det = self.base.inverse(latents[-1], of_base)
         rotated = functional.pad(coordinates, (0, sizes.numel() - coordinates.shape[2]))
@@ -196,7 +197,7 @@ class SpanPyramid(Bijection):
         Returns:
             Data of the same shape.
         """
-        columns = self._conditions(condition, tuple(x.shape[1:]))[2]
+        columns = self._conditions(condition, tuple(x.shape))[2]
         rotation = self._rotation(columns, x)
         rotated = self._coordinates(full_precision(x), rotation)
         details = (
@@ -244,24 +245,23 @@ class SpanPyramid(Bijection):
             given=latent_shape,
         )
 
-    def _conditions(
-        self, condition: Condition, event_shape: Shape
-    ) -> tuple[Sequence[Tensor | None], Condition, Tensor]:
+    def _conditions(self, condition: Condition, data_shape: Shape) -> tuple[Sequence[Tensor | None], Condition, Tensor]:
         """Return the conditions of the details and of the base, and the columns."""
-        _, height, width = (*event_shape, 0, 0)[:3]
+        self.latent_shape(data_shape[1:])
+        batch, _, height, width = data_shape
         count = height * width // 4 ** len(self.details)
-        self.latent_shape(event_shape)
         if condition is None or isinstance(condition, Tensor) or len(condition) != self.condition_count:
             raise ShapeError(
                 "SpanPyramid needs a tuple of {count} conditions: one per scale, fine to coarse, and the columns.",
                 count=self.condition_count,
             )
         columns, details = condition[-1], len(self.details)
-        if columns is None or tuple(columns.shape[1:]) != (count, height, width):
+        if columns is None or tuple(columns.shape) != (batch, count, height, width):
             raise ShapeError(
-                "The columns have shape {given} where (batch, {count}, {height}, {width}) is needed; give one for each "
-                "value of the coarsest scale, of the data's size.",
+                "The columns have shape {given} where ({batch}, {count}, {height}, {width}) is needed; give one for "
+                "each value of the coarsest scale, of the data's size.",
                 given=None if columns is None else tuple(columns.shape),
+                batch=batch,
                 count=count,
                 height=height,
                 width=width,
@@ -291,7 +291,7 @@ class SpanPyramid(Bijection):
             so_far = rotation.undo(known)
             low = self._from_haar(so_far, sizes, level)
             bands = torch.cat([low, self._details_at(so_far, level, sizes)], 1) / 2**level
-        return bands if condition is None else torch.cat([condition.to(bands.dtype), bands], 1)
+        return join_condition(condition, bands, level)
 
     def _to_haar(self, x: Tensor) -> Tensor:
         """Return all Haar coefficients, the coarsest first: ``(batch, channels, height * width)``."""

