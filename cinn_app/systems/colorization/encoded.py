@@ -177,15 +177,9 @@ class EncodedPhotograph:
     @torch.inference_mode()
     def conditions(self) -> Conditions:
         """The conditions of the flow, of a batch of one; their mean is the average of all predictions."""
-        conditions: list[Conditions] = []
-
-        def predict(lightness: Tensor) -> Tensor:
-            conditions.append(self.model.condition(lightness))
-            return conditions[-1].mean
-
-        mean = average_predictions(predict, self.inputs)
+        mean = average_predictions(self.model.predict_mean, self.inputs)
         gray = normalise(torch.zeros_like(mean))
-        return conditions[WORKING].rows(0, 1)._replace(mean=torch.lerp(gray, mean, self.certainty))
+        return self.model.condition(self.lightness)._replace(mean=torch.lerp(gray, mean, self.certainty))
 
     @functools.cached_property
     @torch.inference_mode()

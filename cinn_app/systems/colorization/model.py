@@ -135,6 +135,15 @@ class ColorizationModel(nn.Module):
         )
         self.flow = _build_flow(architecture)
 
+    def predict_mean(self, lightness: Tensor) -> Tensor:
+        """Predict the mean chroma of a batch of photographs alone, normalised, ``(batch, 2, height / 4, width / 4)``.
+
+        Args:
+            lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 32.
+        """
+        mean: Tensor = self.decoder(self.encoder(lightness), lightness).mean
+        return mean.float()
+
     def condition(self, lightness: Tensor, features: Sequence[Tensor] = ()) -> Conditions:
         """Compute the conditions of a batch of photographs.
 
