@@ -34,7 +34,7 @@ TINY_RECIPE = {
     "data": {"size": 96, "views_sharp": 1, "views_enlarged": 1, "aged": 0, "held_out": 0.1, "seed": 0},
     "objective": {"noise": 0.05, "mean_weight": 1, "details_share": 0.5},
     "training": TINY_TRAINING | {"encoder_pace": 0.5},
-    "sampling": {"temperature": [0.3, 0.4, 0.6, 0.8]},
+    "sampling": {"temperature": [0.3, 0.4, 0.6, 0.7, 0.8]},
 }
 
 TINY_DIGITS_RECIPE = {

@@ -34,7 +34,7 @@ from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.decoder import ColourDecoder
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
-from cinn_app.systems.colorization.segments import Segmenter, Segments
+from cinn_app.systems.colorization.segments import THINGS, Segmenter, Segments
 from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, TreeFlow
 
 __all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Conditions", "Losses", "denormalise", "normalise"]
@@ -209,11 +209,14 @@ class ColorizationModel(nn.Module):
         Args:
             ab: Lab units, ``(batch, 2, height / 4, width / 4)``.
             conditions: of as many photographs, or of one.
-            temperature: per scale, fine to coarse.
+            temperature: per scale, fine to coarse: of details at strides 8, 16 and 32, of parts, and of things.
         """
         count = len(ab)
+        *details, parts, things = temperature
+        splits = ab.new_full(conditions.splits.scales.shape[1:], parts)
+        splits[:THINGS] = things
         of_flow = tuple(part.expand(count, *part.shape[1:]) for part in conditions.of_flow)
-        residual = self.flow.scaled(normalise(ab) - conditions.mean, of_flow, temperature)
+        residual = self.flow.scaled(normalise(ab) - conditions.mean, of_flow, [*details, splits])
         return denormalise(residual + conditions.mean)
 
     def losses(

@@ -97,11 +97,11 @@ class ColorizationSampling(Section):
     """Defaults of sampling.
 
     Attributes:
-        temperature: how far samples depart from the mean, per scale: strides 8, 16, 32, and segments. At 1 they do as
-            the trained density says; at 0 they are the mean.
+        temperature: how far samples depart from the mean, per scale: details at strides 8, 16 and 32, parts of things,
+            things and the whole picture. At 1 they do as the trained density says; at 0 they are the mean.
     """
 
-    temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=4, max_length=4)]
+    temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=5, max_length=5)]
 
 
 class ColorizationRecipe(Recipe):

@@ -15,7 +15,7 @@ from torch.nn import functional
 from cinn_app.nn.blocks import zero_init
 from cinn_app.systems.colorization.decoder import FEATURE_SCALE, Decoded, double_size
 
-__all__ = ["Segmenter", "Segments"]
+__all__ = ["THINGS", "Segmenter", "Segments"]
 
 #: Rounds of k-means: hard ones to find the centres, then soft ones, through which gradients reach the embedding.
 HARD_ROUNDS, SOFT_ROUNDS = 4, 3
