@@ -62,7 +62,7 @@ class ColourReference:
         if isinstance(picture, Coloured):
             return cls(shrink_photograph(picture.photograph, SIDE), picture.ab)
         photograph = picture if isinstance(picture, Photograph) else read_photograph(picture, keep_colour=True)
-        if photograph.ab is None:
+        if photograph.colours is None:
             raise ImageError("The reference has no colours to take: give a picture in colour.")
         small = shrink_photograph(photograph, SIDE)
         assert small.ab is not None

@@ -41,8 +41,8 @@ class Segments(NamedTuple):
 
     def columns(self) -> Tensor:
         """Return the columns that span the basis: the whole, then the smaller side of each split, as the masks are."""
-        split = self.first @ self.masks.flatten(2)
-        return torch.cat([torch.ones_like(split[:, :1]), split], 1).view_as(self.masks)
+        pixels = self.masks.flatten(2)
+        return torch.cat([torch.ones_like(pixels[:, :1]), self.first @ pixels], 1).view_as(self.masks)
 
     def sizes(self) -> Tensor:
         """Return the pixels of each segment, ``(batch, K)``."""

@@ -67,7 +67,7 @@ class SplitEncoder(nn.Module):
             decoded: of the decoder.
         """
         sizes = segments.sizes()
-        whole, none = torch.ones_like(segments.first[:, :1]), torch.zeros_like(segments.first[:, :1])
+        whole = torch.ones_like(sizes)[:, None]
         first, second = (torch.cat([whole, side], 1) * sizes[:, None] for side in (segments.first, segments.second))
         size_first, size_second = (side.sum(2, keepdim=True).clamp(min=1e-3) for side in (first, second))
         pooled = self.norm(_pool(segments.masks, lightness, features, decoded))
@@ -85,7 +85,7 @@ class SplitEncoder(nn.Module):
         scales = (size_first * size_second / (size_first + size_second))[..., 0].sqrt()
         scales = torch.cat([size_first[:, 0].sqrt(), scales[:, 1:]], 1)
         on_first = torch.cat([whole, segments.first], 1) * (scales[..., None] / size_first)
-        on_second = torch.cat([none, segments.second], 1) * (scales[..., None] / size_second)
+        on_second = torch.cat([0 * whole, segments.second], 1) * (scales[..., None] / size_second)
         union = torch.cat([first[:, :1], first[:, 1:] + second[:, 1:]], 1)
         union = union / union.sum(2, keepdim=True).clamp(min=1e-3)
         ancestors = (union @ (on_first - on_second).mT).tril(-1)

@@ -9,7 +9,14 @@ from PIL import Image
 
 from cinn_app.data.pack import make_pack
 from cinn_app.nn.efficientnet import ImageEncoder
-from cinn_app.systems.colorization.data import PackedViews, ViewMaker, cache_stem_features
+from cinn_app.systems.colorization.data import (
+    PackedViews,
+    ViewMaker,
+    age_lightness,
+    cache_features,
+    change_levels,
+    draw_view,
+)
 
 MAKER = ViewMaker(size=64, views_sharp=3, views_enlarged=1, aged=0)
 
@@ -59,28 +66,81 @@ def test_the_first_view_has_the_pictures_true_colours(tmp_path: Path) -> None:
     assert np.abs(pooled - ab).max() < 0.2
 
 
-def test_ageing_changes_lightness_and_leaves_colours(pictures: Path, tmp_path: Path) -> None:
+def test_changed_levels_change_lightness_and_colours_together(pictures: Path, tmp_path: Path) -> None:
     clean = make_pack([pictures], tmp_path / "cache", MAKER, workers=1)
     aged = make_pack([pictures], tmp_path / "cache", ViewMaker(64, 3, 1, aged=1.0), workers=1)
     (new, new_ab), (old, old_ab) = (pack.arrays("lightness", "ab").rows(range(8)) for pack in (aged, clean))
-    torch.testing.assert_close(new_ab, old_ab)
     assert ((new.int() - old.int()).abs().float().mean((1, 2, 3)) > 1).all()
+    assert ((new_ab - old_ab).abs().float().mean((1, 2, 3)) > 0.1).all()
+    both = torch.stack([new_ab.float().flatten(1), old_ab.float().flatten(1)], 1)
+    assert all(torch.corrcoef(view)[0, 1] > 0.8 for view in both)  # of the same things
 
 
-def test_stem_features_are_computed_once_and_read_back(pictures: Path, tmp_path: Path) -> None:
+def test_changed_levels_keep_gray_gray_and_the_order_of_tones() -> None:
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[:, None, None].repeat(64, 1).repeat(3, 2)
+    spans = []
+    for seed in range(20):
+        changed = change_levels(ramp, np.random.default_rng(seed))
+        assert changed.dtype == np.float32 and changed.shape == ramp.shape
+        assert changed.min() >= 0 and changed.max() <= 1
+        assert np.ptp(changed, axis=-1).max() < 1e-6
+        assert (np.diff(changed[:, 0, 0]) >= -1e-6).all()
+        spans.append(np.ptp(changed))
+    assert min(spans) < 0.85 and max(spans) > 0.99  # some fade, some are stretched
+    even = change_levels(np.full((8, 8, 3), 0.5, np.float32), np.random.default_rng(0))
+    assert np.isfinite(even).all()
+
+
+def test_aged_lightness_is_soft_or_grainy_with_the_same_tones() -> None:
+    halves = np.repeat(np.array([[60, 180]], np.uint8), 64, 0).repeat(32, 1)
+    changes = []
+    for seed in range(10):
+        aged = age_lightness(halves, np.random.default_rng(seed))
+        assert aged.dtype == np.uint8
+        assert aged[:, :28].mean() == pytest.approx(60, abs=2) and aged[:, 36:].mean() == pytest.approx(180, abs=2)
+        changes.append(np.abs(aged.astype(int) - halves).mean())
+    assert max(changes) > 4
+
+
+def test_views_are_square_and_inside_the_picture() -> None:
+    picture = coloured(120, 50, 0)
+    whole, again = (draw_view(picture, 64, np.random.default_rng(seed), first=True) for seed in (0, 1))
+    assert whole.shape == (64, 64, 3) and whole.dtype == np.uint8
+    assert not np.array_equal(whole, again)  # another place
+    tiny = draw_view(coloured(1, 1, 0), 64, np.random.default_rng(0), first=False)
+    assert np.ptp(tiny, axis=(0, 1)).max() == 0
+
+
+@pytest.mark.parametrize("stem_only", [True, False])
+def test_features_are_computed_once_and_read_back(pictures: Path, tmp_path: Path, stem_only: bool) -> None:
     pack = make_pack([pictures], tmp_path / "cache", MAKER, workers=1)
-    encoder = ImageEncoder()
-    name = cache_stem_features(pack, encoder, torch.device("cpu"), batch_size=3)
-    files = {file: file.stat().st_mtime_ns for file in pack.folder.rglob("stem-*.npy")}
-    assert len(files) == len(pack.shards)
-    encoder.trunk.blocks[-1][0].conv_pw.weight.data += 1  # the layers above the stem may change
-    assert cache_stem_features(pack, encoder, torch.device("cpu")) == name
-    assert {file: file.stat().st_mtime_ns for file in pack.folder.rglob("stem-*.npy")} == files
-    encoder.trunk.conv_stem.weight.data += 1
-    assert cache_stem_features(pack, encoder, torch.device("cpu")) != name
-    views = PackedViews(pack, name)
+    encoder, cpu = ImageEncoder(), torch.device("cpu")
+    names = cache_features(pack, encoder, cpu, batch_size=3, stem_only=stem_only)
+    assert [name.partition("-")[0] for name in names] == ["features8", "features16", "features32"][
+        : 1 if stem_only else 3
+    ]
+    files = {file: file.stat().st_mtime_ns for file in pack.folder.rglob("features*.npy")}
+    assert len(files) == len(names) * len(pack.shards)
+    assert cache_features(pack, encoder, cpu, stem_only=stem_only) == names
+    assert {file: file.stat().st_mtime_ns for file in pack.folder.rglob("features*.npy")} == files
+    views = PackedViews(pack, names)
     batch = views.batch([7, 0])
     assert len(views) == pack.report.examples
-    encoder.trunk.conv_stem.weight.data -= 1
-    expected = encoder.stem_features(batch.lightness)
-    torch.testing.assert_close(batch.stem_features.float(), expected, rtol=1e-3, atol=1e-2)
+    with torch.inference_mode():
+        expected = (encoder.stem_features(batch.lightness),) if stem_only else encoder(batch.lightness)
+    for feature, exact in zip(batch.features, expected, strict=True):
+        torch.testing.assert_close(feature.float(), exact, rtol=1e-2, atol=1e-2)
+    encoder.trunk.blocks[-1][0].conv_pw.weight.data += 1  # the layers above the stem
+    assert (cache_features(pack, encoder, cpu, stem_only=stem_only) == names) == stem_only
+    encoder.trunk.conv_stem.weight.data += 1
+    assert cache_features(pack, encoder, cpu, stem_only=stem_only) != names
+
+
+def test_a_batch_is_cut_and_mirrored_with_its_features(pictures: Path, tmp_path: Path) -> None:
+    pack = make_pack([pictures], tmp_path / "cache", MAKER, workers=1)
+    batch = PackedViews(pack, cache_features(pack, ImageEncoder(), torch.device("cpu"))).batch(range(4))
+    assert all(len(part) == 2 for part in (batch.first(2).lightness, batch.first(2).ab, *batch.first(2).features))
+    mirrored = batch.mirrored()
+    for part, other in zip((batch.ab, *batch.features), (mirrored.ab, *mirrored.features), strict=True):
+        assert torch.equal(part.flip(-1), other)
+    torch.testing.assert_close(mirrored.mirrored().lightness, batch.lightness)

@@ -53,7 +53,8 @@ def test_a_photograph_of_full_levels_is_coloured_as_if_levels_and_borders_were_u
 def test_a_faded_print_has_the_colours_of_the_fresh_one_as_faded_as_its_lightness(colorizer: Colorizer) -> None:
     fresh, old = (colorizer.colorize(picture)[0] for picture in (gray(), faded(gray())))
     contrast = old.photograph.lightness.std() / fresh.photograph.lightness.std()
-    ratio = chroma(old.render()).mean() / chroma(fresh.render()).mean()
+    middle = (fresh.photograph.lightness[0] - 55).abs() < 20  # tones that show any of these colours
+    ratio = chroma(old.render())[middle].mean() / chroma(fresh.render())[middle].mean()
     assert ratio == pytest.approx(float(contrast), rel=0.25)
     torch.testing.assert_close(lab(old.render())[:1], old.photograph.lightness, atol=1.0, rtol=0)
     both = torch.stack([old.ab, fresh.ab]).flatten(1)
@@ -105,7 +106,7 @@ def test_a_border_stays_gray_and_does_not_change_the_colours_inside(colorizer: C
     rendered[rows, columns] = 0
     assert rendered.max() < 1 and inside > 1
     assert uncertainty([colouring, other])[:18].eq(0).all()
-    for one in network_inputs(colouring.photograph, 64):  # neither the paper nor a seam is seen
+    for one in network_inputs(colouring.photograph, colorizer.recipe.data.size):  # neither the paper nor a seam is seen
         assert one.lightness.diff(dim=-1).abs().max() < 30
 
 
@@ -113,7 +114,9 @@ def test_copies_of_a_faded_and_mounted_print_have_its_colours(colorizer: Coloriz
     photograph = read_photograph(np.pad(faded(gray()), 20, constant_values=240))
     small = shrink_photograph(photograph, 100)
     (colouring,) = colorizer.colorize(photograph)
-    (copy,) = colorizer.colorize(colorizer.encode_photograph(small, network_inputs(photograph, 64)))
+    (copy,) = colorizer.colorize(
+        colorizer.encode_photograph(small, network_inputs(photograph, colorizer.recipe.data.size))
+    )
     assert copy.contrast == colouring.contrast < 0.6
     assert chroma(copy.render()).mean() == pytest.approx(float(chroma(colouring.render()).mean()), rel=0.15)
 

@@ -11,6 +11,8 @@ from cinn_app import Colorizer
 from cinn_app.errors import CinnError
 from cinn_app.imaging import rgb_to_lab, shrink_into_gamut
 from cinn_app.systems.colorization.colouring import Colouring
+from cinn_app.systems.colorization.encoded import EncodedPhotograph
+from cinn_app.systems.colorization.ensemble import Ensemble
 from cinn_app.systems.colorization.hints import Hint, Hints
 from cinn_app.systems.colorization.steering import Steering
 
@@ -76,18 +78,39 @@ def test_strokes_and_masks_are_met_at_all_their_pixels(colorizer: Colorizer) -> 
     assert worst_miss(colouring) < 3
 
 
-def test_colour_fills_its_thing_and_stops_at_the_edge(colorizer: Colorizer) -> None:
+def halves_with_draws(colorizer: Colorizer, together: float) -> EncodedPhotograph:
+    """A picture of a dark and a light half, and draws of it, across which the halves' colours correlate."""
     picture = np.full((120, 180), 90, np.uint8)
     picture[:, 90:] = 190
+    encoded = colorizer.encode_photograph(picture)
+    left = torch.zeros(encoded.conditions.mean.shape[2:])
+    left[:, : encoded.canvas.content_size[1] // 2] = 1
+    values = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    even, _ = torch.linalg.qr(values - values.mean(0))  # no correlation by chance
+    one, other = (15 * 8 * even).unflatten(1, (2, 2, 1, 1)).unbind(1)
+    other = together * one + (1 - together**2) ** 0.5 * other
+    vars(encoded)["ensemble"] = Ensemble(left * one + (1 - left) * other)
+    return encoded
+
+
+@pytest.mark.parametrize("together", [0.0, 0.95])
+def test_colour_fills_its_thing_and_goes_beyond_an_edge_only_to_what_goes_with_it(
+    colorizer: Colorizer, together: float
+) -> None:
+    encoded = halves_with_draws(colorizer, together)
     hints = Hints.parse(["30,60=#a03030"])
-    (free,) = colorizer.colorize(picture, seed=2)
-    (steered,) = colorizer.colorize(picture, seed=2, steering=Steering(hints=hints))
+    (free,) = colorizer.colorize(encoded, seed=2)
+    (steered,) = colorizer.colorize(encoded, seed=2, steering=Steering(hints=hints))
     wanted = hints.ab[0][:, None, None]
     thing, beyond = (slice(None), slice(20, 100), slice(10, 80)), (slice(None), slice(20, 100), slice(100, 170))
     off = (rendered_ab(steered) - wanted)[thing].norm(dim=0).mean()
     assert off < 0.25 * (rendered_ab(free) - wanted)[thing].norm(dim=0).mean()
-    moved = (rendered_ab(steered) - rendered_ab(free)).norm(dim=0)
-    assert moved[beyond[1:]].mean() < 0.05 * moved[thing[1:]].mean()
+    if together == 0:
+        moved = (rendered_ab(steered) - rendered_ab(free)).norm(dim=0)
+        assert moved[beyond[1:]].mean() < 0.05 * moved[thing[1:]].mean()
+    else:  # as far as the light half shows it
+        moved = (steered.ab - free.ab).norm(dim=0)
+        assert moved[:, 14:].mean() > 0.6 * moved[:, :10].mean()
 
 
 def test_seeds_still_differ_and_lightness_stays(colorizer: Colorizer) -> None:

@@ -1,16 +1,19 @@
 """Steering by a reference, redrawing a part, and interpolating between colourings."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from cinn_app import Colorizer, Colouring
+from cinn_app import Colorizer
 from cinn_app.errors import CinnError, ImageError
+from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.hints import Hints
-from cinn_app.systems.colorization.reference import ColourReference
+from cinn_app.systems.colorization.reference import ColourReference, colours_by_likeness
+from cinn_app.systems.colorization.segments import Segments
 from cinn_app.systems.colorization.steering import Steering
 
 
@@ -29,42 +32,61 @@ def tinted(red: int, green: int, blue: int) -> np.ndarray:
     return (gray()[..., None] * (np.array([red, green, blue]) / 255)).astype(np.uint8)
 
 
-def distance(colouring: Colouring, palette: ColourReference) -> float:
-    small = torch.nn.functional.adaptive_avg_pool2d(colouring.photograph.lightness, colouring.ab.shape[1:])
-    return float(palette.distance(colouring.ab[None], small))
+def in_colour() -> Photograph:
+    """A photograph of two things, each with a lightness and a colour of its own."""
+    lightness, ab = torch.full((1, 96, 96), 30.0), torch.empty(2, 96, 96)
+    lightness[:, 48:] = 70
+    ab[0, :48], ab[1, :48], ab[0, 48:], ab[1, 48:] = 25, 15, -15, -25
+    return Photograph(lightness, ab)
 
 
-def test_the_distance_of_a_palette_from_its_own_picture_is_small(colorizer: Colorizer) -> None:
-    colouring, other = colorizer.colorize(gray(), 2, temperature=1.0)
-    palette = ColourReference.of(colouring)
-    assert distance(colouring, palette) < 0.5
-    assert distance(other, palette) > 2
-
-
-def test_the_distance_between_tints_is_that_of_their_colours() -> None:
-    """Only ab differs, by the same vector everywhere, so any transport costs its square."""
-    lightness, ab = torch.rand(1, 8, 8) * 100, torch.randn(2, 8, 8)
-    shift = torch.tensor([6.0, 8.0])[:, None, None]
-    palette = ColourReference.of(Colouring(_photograph(lightness), ab, lambda: ((), 0.0)))
-    many = torch.stack([palette.distance((ab + turn * shift)[None], lightness) for turn in (0.0, 1.0)])
-    assert many[0] < 1e-6
-    assert many[1].item() == pytest.approx(100, rel=1e-3)
-
-
-def _photograph(lightness: torch.Tensor):
-    from cinn_app.imaging import Photograph
-
-    return Photograph(lightness)
+def test_a_photographs_own_colours_as_reference_bring_colourings_nearer_to_the_truth(colorizer: Colorizer) -> None:
+    photograph = in_colour()
+    truth = colorizer.encode(photograph).ab
+    reference = Steering(reference=ColourReference.of(photograph))
+    free = colorizer.colorize(photograph, 4, seed=3)
+    steered = colorizer.colorize(photograph, 4, seed=3, steering=reference)
+    for before, after in zip(free, steered, strict=True):
+        assert (after.ab - truth).norm() < 0.6 * (before.ab - truth).norm()
 
 
 @pytest.mark.parametrize("colour", [(230, 180, 160), (150, 180, 230)])
 def test_a_reference_moves_the_colours_towards_its_own(colorizer: Colorizer, colour: tuple[int, int, int]) -> None:
-    palette = ColourReference.of(tinted(*colour))
+    reference = ColourReference.of(tinted(*colour))
+    wanted = reference.ab.mean((1, 2))
     free = colorizer.colorize(gray(), 2, seed=3)
-    steered = colorizer.colorize(gray(), 2, seed=3, steering=Steering(reference=palette))
+    steered = colorizer.colorize(gray(), 2, seed=3, steering=Steering(reference=reference))
     for before, after in zip(free, steered, strict=True):
-        assert distance(after, palette) < 0.8 * distance(before, palette)
+        assert (after.ab.mean((1, 2)) - wanted).norm() < 0.8 * (before.ab.mean((1, 2)) - wanted).norm()
     assert (steered[0].ab - steered[1].ab).abs().mean() > 0.1  # seeds still differ
+
+
+def test_a_reference_may_be_a_colouring_and_is_named_by_its_colours(colorizer: Colorizer) -> None:
+    first, second = colorizer.colorize(gray(), 2)
+    one, same, other = (ColourReference.of(colouring) for colouring in (first, first, second))
+    assert one.digest == same.digest != other.digest
+    assert max(one.photograph.size) <= 512
+    (steered,) = colorizer.colorize(gray(), steering=Steering(reference=one))
+    assert steered.settings["reference"] == one.digest
+    assert len(one.swatches(5)) == 5 and all(len(colour) == 7 for colour in one.swatches(5))
+
+
+def test_segments_take_the_colours_of_what_looks_alike() -> None:
+    """Features are one-hot: segment 0 looks like the left half of the reference, segment 1 like nothing in it."""
+    masks = torch.zeros(1, 2, 8, 8)
+    masks[:, 0, :4], masks[:, 1, 4:] = 1, 1
+    features, others = torch.zeros(1, 4, 4, 4), torch.zeros(1, 4, 4, 4)
+    features[:, 0, :2], features[:, 3, 2:] = 1, 1
+    others[:, 0, :, :2], others[:, 1, :, 2:] = 1, 1
+    ab = torch.zeros(1, 2, 8, 8)
+    ab[:, 0, :, :4], ab[:, 1, :, 4:] = 30, -20
+
+    def conditions(level: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(segments=Segments(masks, *torch.zeros(2, 1, 1, 2)), levels=(level,))
+
+    wanted, confidence = colours_by_likeness(conditions(features), conditions(others), ab)  # type: ignore[arg-type]
+    torch.testing.assert_close(wanted[0], torch.tensor([30.0, 0.0]), atol=0.1, rtol=0)
+    assert confidence[0] > 0.9 and confidence[1] < 0.5
 
 
 def test_a_gray_reference_is_refused() -> None:
@@ -74,7 +96,7 @@ def test_a_gray_reference_is_refused() -> None:
 
 
 def test_redrawing_keeps_the_region_and_changes_the_rest(colorizer: Colorizer) -> None:
-    colouring, other = colorizer.colorize(gray(), 2, temperature=1.0)
+    colouring, other = colorizer.colorize(gray(), 2, temperature=0.5)
     keep = np.zeros((80, 120), bool)
     keep[:, :60] = True
     first, second = (colorizer.redraw(colouring, keep, seed) for seed in (1, 2))
