@@ -1,7 +1,7 @@
 """Making samples meet constraints: hints, the colours of a reference, and a region that is kept.
 
-Hints and references say what some colours are. The draws of the photograph say what goes with that elsewhere
-(:mod:`cinn_app.systems.colorization.ensemble`).
+Hints say what some colours are. The draws of the photograph say what goes with that elsewhere
+(:mod:`cinn_app.systems.colorization.ensemble`). A reference says it for all segments.
 """
 
 import numpy as np
@@ -45,7 +45,7 @@ def meet_hints(encoded: EncodedPhotograph, ab: Tensor, hints: Hints) -> Tensor:
         for part in (each, near, near * wanted)
     )
     weights = each[0] / each[0].sum((1, 2), keepdim=True).clamp(min=1e-6)
-    changed = encoded.ensemble.update(ab, weights, hints.ab.to(ab))
+    changed = encoded.ensemble.spread(ab, weights, hints.ab.to(ab))
     return changed + near * (total / near.clamp(min=1e-6) - changed)
 
 
@@ -62,9 +62,10 @@ def take_colours(encoded: EncodedPhotograph, ab: Tensor, reference: ColourRefere
     other = encoded.of_same_model(reference.photograph)
     masks = encoded.conditions.segments.masks[0]
     colours = other.canvas.chroma(reference.ab).to(ab)
-    wanted, confidence = colours_by_likeness(encoded.conditions, other.conditions, colours)
+    wanted, trust = colours_by_likeness(encoded.conditions, other.conditions, colours)
     weights = masks / masks.sum((1, 2), keepdim=True).clamp(min=1e-6)
-    return encoded.ensemble.update(ab, weights, wanted, confidence)
+    missing = wanted - torch.einsum("bcyx,kyx->bkc", ab, weights)
+    return ab + torch.einsum("bkc,k,kyx->bcyx", missing, trust, masks)
 
 
 def thing_at(encoded: EncodedPhotograph, place: tuple[float, float]) -> Tensor:

@@ -1,11 +1,7 @@
-r"""Many colourings of one photograph as a linear model of what is plausible.
+r"""Many colourings of one photograph, which say what is plausible for it and what belongs together.
 
 The flow draws the colours of the segments, at temperature 1 and without details. Across these draws, colours of
-different places vary together: both sleeves of a coat, a lawn and the trees behind it. Linear regression across the
-draws says how the colours of a photograph change where something about them is known, as in an ensemble Kalman filter
-(Evensen 1994): with draws :math:`x`, an observation :math:`h(x)` of them and what is wanted, :math:`y`,
-
-.. math:: x^* = x + \operatorname{Cov}(x, h) \, (\operatorname{Cov}(h, h) + R)^{-1} \, (y - h(x))
+different places vary together: both sleeves of a coat, a lawn and the trees behind it.
 """
 
 import dataclasses
@@ -17,10 +13,10 @@ __all__ = ["DRAWS", "Ensemble"]
 
 #: How many colourings are drawn.
 DRAWS = 64
-#: A correlation below the first counts as chance, and one above the second as it is.
-CHANCE, CERTAIN = 0.25, 0.6
-#: Variance of an observation's error, as a share of its variance across the draws, and in Lab units squared.
-RELATIVE_ERROR, ABSOLUTE_ERROR = 0.02, 0.25
+#: A correlation below the first counts as chance, and one above the second as full.
+CHANCE, FULL = 0.3, 0.7
+#: Added to the diagonal of what is inverted, as a share of it.
+RIDGE = 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,11 +29,6 @@ class Ensemble:
 
     ab: Tensor
 
-    @property
-    def departures(self) -> Tensor:
-        """The draws without their mean, ``(draws, 2, height, width)``."""
-        return self.ab - self.ab.mean(0)
-
     def regress(self, measured: Tensor) -> Tensor:
         """Return how colours change where a measure of a colouring is one standard deviation larger.
 
@@ -47,43 +38,37 @@ class Ensemble:
         Returns:
             Lab units, ``(measures, 2, height, width)``.
         """
-        spread = measured.std(0).clamp(min=1e-6)
-        known = (measured - measured.mean(0)) / spread
-        gram = known.T @ known / len(known) + RELATIVE_ERROR * torch.eye(known.shape[1], device=known.device)
-        covariance = torch.einsum("nm,ncyx->mcyx", known, self.departures) / len(known)
-        return torch.einsum("ml,lcyx->mcyx", torch.linalg.inv(gram), covariance)
+        known = (measured - measured.mean(0)) / measured.std(0).clamp(min=1e-6)
+        gram = known.T @ known / len(known)
+        covariance = torch.einsum("nm,ncyx->mcyx", known, self.ab - self.ab.mean(0)) / len(known)
+        return torch.einsum("ml,lcyx->mcyx", torch.linalg.inv(gram + RIDGE * torch.eye(len(gram)).to(gram)), covariance)
 
-    def update(self, ab: Tensor, weights: Tensor, wanted: Tensor, confidence: Tensor | None = None) -> Tensor:
-        """Change colourings so that they have wanted colours at some places, and elsewhere what goes with them.
+    def spread(self, ab: Tensor, weights: Tensor, wanted: Tensor) -> Tensor:
+        r"""Give some places of colourings wanted colours, and what belongs to them the same change.
 
-        No place changes by more, in proportion, than the places where the colours are wanted.
+        .. math:: x + \sum_p k_p \, \delta_p, \quad
+            k_p = \max(0, \operatorname{corr}(x, h_p)) \min(1, \sigma_x / \sigma_{h_p})
+
+        for places with mean colours :math:`h_p`, and changes :math:`\delta_p` that bring all of these where they are
+        wanted. Correlation and deviation are across the draws, over both channels, without the tint of each draw: a
+        tint would connect everything. Correlations that may be chance are cut off.
 
         Args:
             ab: the colourings in Lab units, ``(batch, 2, height, width)``.
             weights: of each place, with sum 1, ``(places, height, width)``.
             wanted: mean colour of each place in Lab units, ``(places, 2)``.
-            confidence: of each wanted colour, 0 to 1, ``(places,)``; 1 by default.
 
         Returns:
             Chroma of the same shape.
         """
-        draws, places = len(self.ab), len(weights)
-        departures = self.departures
+        departures = self.ab - self.ab.mean(0)
+        departures = departures - departures.mean((2, 3), keepdim=True)
         seen = torch.einsum("ncyx,pyx->npc", departures, weights)
-        missing = wanted - torch.einsum("ncyx,pyx->npc", ab, weights)
-        spread, seen_spread = departures.std(0).clamp(min=0.1), seen.std(0).clamp(min=0.1)
-        across = _shrink(torch.einsum("npd,ncyx->pdcyx", seen / seen_spread, departures / spread) / draws)
-        among = _shrink(torch.einsum("npd,nqe->pdqe", seen / seen_spread, seen / seen_spread) / draws)
-        gram = (among * seen_spread[:, :, None, None] * seen_spread).reshape(2 * places, 2 * places)
-        error = RELATIVE_ERROR * seen_spread.square() + ABSOLUTE_ERROR
-        if confidence is not None:
-            error = error + (1 / confidence.clamp(min=1e-3) - 1)[:, None] * seen_spread.square()
-        gram = gram + torch.diag(error.flatten() + 1e-3 * gram.diagonal().mean())
-        pull = torch.linalg.solve(gram, missing.flatten(1).T).T.unflatten(1, (places, 2))
-        gain = seen_spread[:, :, None, None, None] * torch.minimum(seen_spread[:, :, None, None, None], spread)
-        return ab + torch.einsum("bpd,pdcyx->bcyx", pull, gain * across)
-
-
-def _shrink(correlation: Tensor) -> Tensor:
-    """Bring correlations that may be chance to zero."""
-    return correlation * ((correlation.abs() - CHANCE) / (CERTAIN - CHANCE)).clamp(0, 1)
+        sizes = departures.square().sum((0, 1)).sqrt().clamp(min=1e-3)
+        seen_sizes = seen.square().sum((0, 2)).sqrt().clamp(min=1e-3)[:, None, None]
+        correlation = torch.einsum("npc,ncyx->pyx", seen, departures) / (sizes * seen_sizes)
+        kernel = ((correlation - CHANCE) / (FULL - CHANCE)).clamp(0, 1) * (sizes / seen_sizes).clamp(max=1)
+        among = torch.einsum("pyx,qyx->qp", kernel, weights)
+        missing = wanted - torch.einsum("bcyx,pyx->bpc", ab, weights)
+        changes = torch.linalg.solve(among + RIDGE * torch.eye(len(among)).to(among), missing)
+        return ab + torch.einsum("bpc,pyx->bcyx", changes, kernel)
