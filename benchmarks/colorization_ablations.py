@@ -2,12 +2,12 @@
 
     python benchmarks/colorization_ablations.py --data train.tar --held-out val.tar --minutes 100 --json FILE
 
-The variants: the whole recipe; the encoder from scratch (random weights, and all of it learns) instead of pretrained;
-the pretrained encoder frozen instead of learning along; no conditional affine; pixels (checkerboard squeeze) instead of
-Haar wavelets; no mixing, the couplings moving either half in turn; half and twice the couplings; and the flow learning
-from all of each batch instead of a share. Each is trained in the loop of the baselines, measured as a colorizer, and
-resumed: variants that have had their minutes are only measured. A variant with slower steps takes fewer of them; the
-table has the views per second.
+The variants: the whole recipe, with the pretrained encoder frozen; the encoder learning along; the encoder from scratch
+(random weights, and all of it learns); cells of a grid in place of segments; and of the details' flows: no conditional
+affine; no mixing, the couplings moving either half in turn; half and twice the couplings; and learning from all of each
+batch instead of a share. Each is trained in the loop of the baselines, measured as a colorizer, and resumed: variants
+that have had their minutes are only measured. A variant with slower steps takes fewer of them; the table has the views
+per second.
 """
 
 import argparse

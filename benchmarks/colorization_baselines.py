@@ -1,4 +1,4 @@
-"""Seven other ways to colour photographs beside ours: same data, encoder, pyramid, schedule and minutes.
+"""Seven other ways to colour photographs beside ours: same data, encoder, decoder, schedule and minutes.
 
     python benchmarks/colorization_baselines.py --data train.tar --held-out val.tar --minutes 100 --json FILE
 
@@ -12,7 +12,7 @@ Every family predicts as our colorizer does: its single answer, or the centre of
 the code 0), is the average over several sizes and both orientations. Samples depart from that average as they do from
 the centre at the working size.
 
-The figure that counts is the energy score, which docs/figures.md defines.
+The figure that counts is the energy score, which comes first in the table; docs/figures.md defines it.
 
 --model adds a row with a finished checkpoint, which may have been trained for another time.
 """

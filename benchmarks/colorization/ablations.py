@@ -6,11 +6,15 @@ A variant changes the recipe, or the model that was built from it; the product k
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from cinn_app.flows import AffineCoupling, Bijection, Chain, ConditionalAffine, HaarPyramid, OrthogonalMixing, Squeeze
+from cinn_app.flows import AffineCoupling, Bijection, Chain, ConditionalAffine, OrthogonalMixing, SpanPyramid
 from cinn_app.nn.efficientnet import ImageEncoder
+from cinn_app.systems.colorization.model import SIZE_MULTIPLE, TARGET_STRIDE
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
+from cinn_app.systems.colorization.segments import Segments, _merge
 from colorization.flow import Flow
 
 
@@ -38,21 +42,18 @@ class UntrainedEncoder(ImageEncoder):
         return super().forward(lightness)
 
 
-class SqueezePyramid(HaarPyramid):
-    """Every second pixel of every second row is the coarser image; the other three of a block are its details.
+class Grid(nn.Module):
+    """Square cells in place of segments, as many, merged by where they lie; nothing is learnt."""
 
-    This is the multi-scale architecture of RealNVP (arXiv 1605.08803), whose halves are the colours of a checkerboard.
-    The conditions stay those of the recipe: only what the flow makes of its data is another.
-    """
-
-    def __init__(self, base: Bijection, details: Iterable[Bijection]) -> None:
-        super().__init__(base, list(details))
-        self.haar = Squeeze()  # in the place of the wavelets
-
-    @staticmethod
-    def _joined(condition: Tensor | None, low: Tensor, level: int) -> Tensor:
-        """Join the condition and the coarser image, which no low-pass has doubled: it is in the units of the data."""
-        return HaarPyramid._joined(condition, low * 2**level, level)
+    def forward(self, lightness: Tensor, *_: Any) -> Segments:
+        """Cut photographs ``(batch, 1, height, width)`` into cells."""
+        rows, columns = (side // SIZE_MULTIPLE for side in lightness.shape[2:])
+        cells = torch.eye(rows * columns, device=lightness.device).unflatten(1, (rows, columns))
+        masks = functional.interpolate(cells[None], scale_factor=SIZE_MULTIPLE // TARGET_STRIDE)
+        masks = masks.expand(len(lightness), -1, -1, -1)
+        places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(masks)
+        places = places.expand(len(lightness), -1, -1)
+        return Segments(masks, *_merge(places, masks.sum((2, 3))))
 
 
 def whole(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
@@ -65,60 +66,62 @@ def encoder_from_scratch(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: 
     return Flow(UntrainedEncoder(encoder.name), altered(recipe, "training", encoder_pace=1.0), ab)
 
 
-def frozen_encoder(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
-    """Leave the pretrained encoder as it is; the recipe's learns together with the flow."""
-    return Flow(encoder, altered(recipe, "training", encoder_pace=0.0), ab)
+def learning_encoder(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
+    """Let the pretrained encoder learn above its stem, at a quarter of the pace; the recipe's is frozen."""
+    return Flow(encoder, altered(recipe, "training", encoder_pace=0.25), ab)
+
+
+def grid_instead_of_segments(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
+    """Let the coarsest scale follow a grid, and not the things in the photograph."""
+    flow = whole(encoder, recipe, ab)
+    flow.model.segmenter = Grid()  # type: ignore[assignment]
+    return flow
 
 
 def no_conditional_affine(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
-    """Take away what shifts and scales every band straight from the condition."""
+    """Take away what shifts and scales the details straight from the condition."""
     return rebuilt(whole(encoder, recipe, ab), lambda scale: without(scale, ConditionalAffine))
-
-
-def squeeze_instead_of_haar(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
-    """Split the chroma into pixels instead of wavelets."""
-    return rebuilt(whole(encoder, recipe, ab), list, SqueezePyramid)
 
 
 def no_mixing(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
     """Never mix channels: the couplings move one half and the other in turn, or else one half would never move."""
     flow = rebuilt(whole(encoder, recipe, ab), lambda scale: without(scale, OrthogonalMixing))
-    for scale in scales_of(flow):
+    for scale in details_of(flow):
         for number, coupling in enumerate(member for member in scale if isinstance(member, AffineCoupling)):
             coupling.flip = number % 2 == 1  # both halves are as large, so that the subnet fits either
     return flow
 
 
 def half_the_couplings(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
-    """Let the flow be half as deep at every scale."""
+    """Let the flows of the details be half as deep."""
     couplings = [max(1, count // 2) for count in recipe.architecture.couplings]
     return Flow(encoder, altered(recipe, "architecture", couplings=couplings), ab)
 
 
 def twice_the_couplings(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
-    """Let the flow be twice as deep at every scale."""
+    """Let the flows of the details be twice as deep."""
     couplings = [2 * count for count in recipe.architecture.couplings]
     return Flow(encoder, altered(recipe, "architecture", couplings=couplings), ab)
 
 
-def flow_on_all_of_each_batch(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
-    """Let the flow learn from every view, as the mean does, and not from a share of them."""
-    return Flow(encoder, altered(recipe, "objective", flow_share=1.0), ab)
+def details_on_all_of_each_batch(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:
+    """Let the flows of the details learn from every view, as the rest does, and not from a share of them."""
+    return Flow(encoder, altered(recipe, "objective", details_share=1.0), ab)
 
 
 #: By the names of the table's rows.
 VARIANTS: dict[str, Callable[[ImageEncoder, ColorizationRecipe, Tensor], Flow]] = {
-    variant.__name__.replace("_", " ").replace("haar", "Haar"): variant
+    variant.__name__.replace("_", " "): variant
     for variant in (
         whole,
         encoder_from_scratch,
-        frozen_encoder,
+        learning_encoder,
+        grid_instead_of_segments,
         no_conditional_affine,
-        squeeze_instead_of_haar,
         no_mixing,
         half_the_couplings,
         twice_the_couplings,
-        flow_on_all_of_each_batch,
+        details_on_all_of_each_batch,
     )
 }
 
@@ -128,20 +131,14 @@ def altered(recipe: ColorizationRecipe, section: str, **values: Any) -> Coloriza
     return recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=values)})
 
 
-def scales_of(flow: Flow) -> list[Chain]:
-    """Return the flows of the bands, fine to coarse."""
-    pyramid = flow.model.flow
-    return [*pyramid.details, pyramid.base]
+def details_of(flow: Flow) -> list[Chain]:
+    """Return the flows of the details, fine to coarse."""
+    return list(flow.model.flow.details)  # type: ignore[arg-type]
 
 
-def rebuilt(
-    flow: Flow,
-    change: Callable[[Chain], Iterable[Bijection]],
-    pyramid: Callable[[Bijection, list[Bijection]], HaarPyramid] = HaarPyramid,
-) -> Flow:
-    """Put other members in the place of every scale's, and perhaps another pyramid around them."""
-    *details, base = [Chain(change(scale)) for scale in scales_of(flow)]
-    flow.model.flow = pyramid(base, details)
+def rebuilt(flow: Flow, change: Callable[[Chain], Iterable[Bijection]]) -> Flow:
+    """Put other members in the place of those of every scale of the details."""
+    flow.model.flow = SpanPyramid(flow.model.flow.base, [Chain(change(scale)) for scale in details_of(flow)])
     return flow
 
 

@@ -1,4 +1,4 @@
-"""What every baseline has in common: our encoder and pyramid, one optimiser step, and chroma at stride 4."""
+"""What every baseline has in common: our encoder and decoder, one optimiser step, and chroma at stride 4."""
 
 import copy
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from cinn_app.nn.blocks import ResidualBlock
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.comparison import Painter
 from cinn_app.systems.colorization.data import ColourBatch
-from cinn_app.systems.colorization.pyramid import ColourPyramid, PyramidOutput
+from cinn_app.systems.colorization.decoder import ColourDecoder, Decoded
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.colorization.training import weights_by_pace
 from colorization.painter import BaselinePainter
@@ -23,11 +23,11 @@ MEETING = 64
 
 
 class Baseline(nn.Module):
-    """A family of colorizers on the pyramid of our model, whose head at stride 4 has as many channels as it needs.
+    """A family of colorizers on the decoder of our model, whose head at stride 4 has as many channels as it needs.
 
     Args:
         encoder: with its weights; every family has a copy, which learns at the recipe's pace.
-        recipe: ours, for the pyramid's sizes and the schedule.
+        recipe: ours, for the decoder's sizes and the schedule.
         channels: of the head.
     """
 
@@ -37,14 +37,11 @@ class Baseline(nn.Module):
         if recipe.training.encoder_pace:
             self.encoder.unfreeze()
         sizes = recipe.architecture
-        self.pyramid = ColourPyramid(
-            encoder.channels,
-            sizes.pyramid_widths,
-            sizes.condition_channels,
-            sizes.pyramid_blocks,
-            sizes.attention_layers,
+        self.decoder = ColourDecoder(
+            encoder.channels, sizes.decoder_widths, sizes.decoder_blocks, sizes.attention_layers, sizes.dropout
         )
-        self.pyramid.mean = nn.Conv2d(sizes.pyramid_widths[0], channels, 3, padding=1)
+        head = nn.Conv2d(sizes.decoder_widths[0], 4 * channels, 3, padding=1)
+        self.decoder.mean = nn.Sequential(nn.SiLU(), head, nn.PixelShuffle(2))
         self.optimizers: list[torch.optim.Optimizer] = []
 
     def loss(self, batch: ColourBatch) -> Tensor:
@@ -55,7 +52,7 @@ class Baseline(nn.Module):
         """Give the one answer for each photograph, or the centre of all that would be drawn.
 
         Args:
-            lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 64.
+            lightness: L* in 0..100, ``(batch, 1, height, width)``, sides divisible by 32.
 
         Returns:
             Lab units, ``(batch, 2, height / 4, width / 4)``.
@@ -66,7 +63,7 @@ class Baseline(nn.Module):
         """Colour one photograph; a family without a choice gives its one answer every time.
 
         Args:
-            lightness: L* in 0..100, ``(1, 1, height, width)``, sides divisible by 64.
+            lightness: L* in 0..100, ``(1, 1, height, width)``, sides divisible by 32.
             count: how many colourings.
             generator: makes draws repeatable.
 
@@ -75,12 +72,8 @@ class Baseline(nn.Module):
         """
         return self.centre(lightness).expand(count, -1, -1, -1)
 
-    def painter(self, examples: Sequence[ColourBatch] = ()) -> Painter:
-        """Return what colours photographs with it, for measuring.
-
-        Args:
-            examples: photographs in colour, not learnt from, for what is found once training is over.
-        """
+    def painter(self) -> Painter:
+        """Return what colours photographs with it, for measuring."""
         return BaselinePainter(self, self.recipe.data.size)
 
     def configure(self) -> None:
@@ -108,9 +101,15 @@ class Baseline(nn.Module):
         groups = weights_by_pace(self.parameters(), self.encoder, training.encoder_pace * training.learning_rate)
         return torch.optim.AdamW(groups, training.learning_rate, weight_decay=training.weight_decay)
 
-    def read(self, lightness: Tensor, stem_features: Tensor | None = None) -> PyramidOutput:
-        """Let encoder and pyramid read photographs; the head's output stands where the pyramid's mean does."""
-        return self.pyramid(self.encoder(lightness, stem_features), lightness)
+    def features(self, lightness: Tensor, cached: Sequence[Tensor] = ()) -> Sequence[Tensor]:
+        """Return the encoder's features; those of layers that learn are computed again."""
+        if len(cached) == len(self.encoder.channels) and not self.recipe.training.encoder_pace:
+            return cached
+        return self.encoder(lightness, *cached[:1])
+
+    def read(self, lightness: Tensor, cached: Sequence[Tensor] = ()) -> Decoded:
+        """Let encoder and decoder read photographs; the head's output stands where the decoder's mean does."""
+        return self.decoder(self.features(lightness, cached), lightness)
 
     @property
     def device(self) -> torch.device:
@@ -124,7 +123,7 @@ class Baseline(nn.Module):
 
 
 class LatentDecoder(nn.Module):
-    """From what the pyramid says at stride 4 and a latent code to normalised chroma: the code scales and shifts."""
+    """From what the decoder says at stride 4 and a latent code to normalised chroma: the code scales and shifts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -95,7 +95,7 @@ class SoftClassification(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the weighed cross entropy of a pixel."""
-        scores = self.read(batch.lightness, batch.stem_features).mean.float()
+        scores = self.read(batch.lightness, batch.features).mean.float()
         nearest, shares = soft_encode(batch.ab, self.bins)
         entropy = -(shares * functional.log_softmax(scores, dim=1).gather(1, nearest)).sum(1)
         return (self.weights[nearest[:, 0]] * entropy).mean()

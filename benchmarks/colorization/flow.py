@@ -1,13 +1,10 @@
 """Our own model as a baseline, with the same loop, data and minutes as the others."""
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from cinn_app import Colorizer
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.nn.efficientnet import ImageEncoder
-from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details, fit_colour_axes
 from cinn_app.systems.colorization.data import ColourBatch
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
@@ -21,20 +18,21 @@ class Flow(Baseline):
         super().__init__(encoder, recipe)
         self.model = ColorizationModel(recipe.architecture)
         self.model.encoder = self.encoder
-        self.pyramid = self.model.pyramid
+        self.decoder = self.model.decoder
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the objective of our training."""
-        return self.model.losses(*batch, self.recipe.objective, self.recipe.objective.flow_share).total
+        features, objective = self.features(batch.lightness, batch.features), self.recipe.objective
+        return self.model.losses(batch.lightness, batch.ab, features, objective, objective.details_share).total
 
-    def painter(self, examples: Sequence[ColourBatch] = ()) -> Colorizer:
-        """Return the colorizer, with its axes of colour."""
-        return FlowColorizer(self, fit_colour_axes(self.model, examples) if examples else ())
+    def painter(self) -> Colorizer:
+        """Return the colorizer."""
+        return FlowColorizer(self)
 
 
 class FlowColorizer(Colorizer):
     """A colorizer with a model that was trained here, and may differ from its recipe."""
 
-    def __init__(self, flow: Flow, axes: Sequence[ColourAxis]) -> None:  # without the parent's, which builds the model
+    def __init__(self, flow: Flow) -> None:  # without the parent's, which builds the model
         self.recipe, self.model, self.device = flow.recipe, flow.model, flow.device
-        self.checkpoint = Checkpoint(flow.recipe, flow.model.state_dict(), {}, [], axes_to_details(axes))
+        self.checkpoint = Checkpoint(flow.recipe, flow.model.state_dict(), {}, [])

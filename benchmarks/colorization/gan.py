@@ -30,7 +30,7 @@ class ConditionalGAN(Baseline):
 
     def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> None:
         super().__init__(encoder, recipe, MEETING)
-        self.decoder = LatentDecoder()
+        self.latent_decoder = LatentDecoder()
         self.discriminator = nn.Sequential(
             nn.Conv2d(2 + TARGET_STRIDE**2, 64, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
@@ -42,7 +42,7 @@ class ConditionalGAN(Baseline):
 
     def configure(self) -> None:
         """Make an optimiser for either side."""
-        generator = nn.ModuleList([self.encoder, self.pyramid, self.decoder])
+        generator = nn.ModuleList([self.encoder, self.decoder, self.latent_decoder])
         pace = self.recipe.training.encoder_pace
         sides = (
             weights_by_pace(generator.parameters(), self.encoder, pace * LEARNING_RATE),
@@ -65,8 +65,8 @@ class ConditionalGAN(Baseline):
 
     def generate(self, batch: ColourBatch) -> Tensor:
         """Draw one normalised colouring of each photograph."""
-        features = self.read(batch.lightness, batch.stem_features).mean
-        return self.decoder(features, torch.randn(len(features), LATENT, device=features.device))
+        features = self.read(batch.lightness, batch.features).mean
+        return self.latent_decoder(features, torch.randn(len(features), LATENT, device=features.device))
 
     def discriminate(self, lightness: Tensor, ab: Tensor) -> Tensor:
         """Score patches: positive for what looks real."""
@@ -76,12 +76,12 @@ class ConditionalGAN(Baseline):
     def centre(self, lightness: Tensor) -> Tensor:
         """Decode the code in the middle."""
         features = self.read(lightness).mean
-        return denormalise(self.decoder(features, features.new_zeros(len(features), LATENT)))
+        return denormalise(self.latent_decoder(features, features.new_zeros(len(features), LATENT)))
 
     def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Draw codes and decode them."""
         z = torch.randn(count, LATENT, generator=generator).to(self.device)
-        return denormalise(self.decoder(self.read(lightness).mean.expand(count, -1, -1, -1), z))
+        return denormalise(self.latent_decoder(self.read(lightness).mean.expand(count, -1, -1, -1), z))
 
 
 def _entropy(scores: Tensor, truth: float) -> Tensor:

@@ -49,9 +49,8 @@ class BaselinePainter:
 
     def best_guess(self, image: Photograph, /) -> Colouring:
         """Return the centre of the samples."""
-        return self.colorize(image, 1, 0.0)[0]
+        return self._painted(image, 0, None)[0]
 
-    @torch.inference_mode()
     def colorize(
         self,
         image: Photograph,
@@ -60,13 +59,17 @@ class BaselinePainter:
         seed: int = 0,
         /,
     ) -> list[Colouring]:
-        """Draw colourings, or at temperature 0 return the centre; their likelihood is unknown."""
-        assert temperature is None or temperature == 0
+        """Draw colourings; their likelihood is unknown, and they have no temperature."""
+        assert temperature is None
+        return self._painted(image, samples, seed)
+
+    @torch.inference_mode()
+    def _painted(self, image: Photograph, samples: int, seed: int | None) -> list[Colouring]:
+        """Return samples of a seed, or the centre without one."""
         inputs = network_inputs(image, self.size)
         canvas = inputs[WORKING].canvas
         ab = average_predictions(lambda lightness: self.answers.centre(lightness.to(self.device)), inputs)
-        ab = ab.expand(samples, -1, -1, -1)
-        if temperature is None:
+        if seed is not None:
             lightness = inputs[WORKING].lightness.to(self.device)
             drawn = self.answers.sample(lightness, samples, torch.Generator().manual_seed(seed))
             ab = ab + drawn - self.answers.centre(lightness)

@@ -7,6 +7,7 @@ times, since its minutes are counted.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,6 @@ from colorization.baseline import Baseline
 
 #: Queries and their width; DDColor has 100 of 256.
 QUERIES, WIDTH, HEADS = 100, 128, 8
-#: The queries look at strides 32, 16 and 8 in turn.
-SCALES = 3
 
 
 class ColourQueries(Baseline):
@@ -31,21 +30,20 @@ class ColourQueries(Baseline):
     def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> None:
         super().__init__(encoder, recipe, WIDTH)
         self.queries = nn.Parameter(torch.randn(QUERIES, WIDTH))
-        self.views = nn.ModuleList(
-            nn.Conv2d(channels, WIDTH, 1) for channels in recipe.architecture.condition_channels[:SCALES]
-        )
+        widths = recipe.architecture.decoder_widths  # the queries look at strides 32, 16 and 8 in turn
+        self.views = nn.ModuleList(nn.Conv2d(width, WIDTH, 1) for width in widths)
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(
                 WIDTH, HEADS, 2 * WIDTH, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
             )
-            for _ in range(SCALES)
+            for _ in widths
         )
         self.out = nn.Conv2d(QUERIES + 1, 2, 1)
 
-    def paint(self, lightness: Tensor, stem_features: Tensor | None = None) -> Tensor:
+    def paint(self, lightness: Tensor, cached: Sequence[Tensor] = ()) -> Tensor:
         """Predict normalised chroma, ``(batch, 2, height / 4, width / 4)``."""
-        pixels, conditions = self.read(lightness, stem_features)
-        levels = [view(level).flatten(2).mT for view, level in zip(self.views, conditions[:SCALES], strict=True)]
+        pixels, seen = self.read(lightness, cached)
+        levels = [view(level).flatten(2).mT for view, level in zip(self.views, seen, strict=True)]
         colours = self.queries.expand(len(pixels), -1, -1)
         with sdpa_kernel(SDPBackend.MATH):  # on CPUs the fused kernel's backward pass is slower
             for layer, level in zip(self.layers, reversed(levels), strict=True):
@@ -56,7 +54,7 @@ class ColourQueries(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the absolute error, normalised."""
-        return (self.paint(batch.lightness, batch.stem_features) - normalise(batch.ab)).abs().mean()
+        return (self.paint(batch.lightness, batch.features) - normalise(batch.ab)).abs().mean()
 
     def centre(self, lightness: Tensor) -> Tensor:
         """Return what is painted."""

@@ -32,7 +32,7 @@ class Regression(Baseline):
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the squared error, normalised."""
-        mean = self.read(batch.lightness, batch.stem_features).mean.float()
+        mean = self.read(batch.lightness, batch.features).mean.float()
         return (mean - normalise(batch.ab)).square().mean()
 
     def centre(self, lightness: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from cinn_app.recipes import load_recipe
 from cinn_app.systems.colorization.comparison import Painter
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
-from cinn_app.systems.colorization.training import held_out_batches, prepare_views
+from cinn_app.systems.colorization.training import prepare_views
 from cinn_app.training.trainable import Setup
 from colorization.baseline import Baseline
 from colorization.tables import Figures
@@ -112,14 +112,13 @@ def train_and_measure(
     precision = resolve_precision("auto", device)
     setup = Setup(options.data, options.cache, device, precision, progress=rich_progress)
     views = prepare_views(recipe, encoder, setup)
-    learnt, held_out = split_held_out(views.pack.groups, recipe.data.held_out)
+    learnt, _ = split_held_out(views.pack.groups, recipe.data.held_out)
     counted = np.random.default_rng(recipe.data.seed).permutation(learnt)[:PRIOR_VIEWS]
-    examples = held_out_batches(recipe, views, held_out)
     for name in options.chosen or families:
         torch.manual_seed(recipe.training.seed)
         baseline = families[name](encoder, recipe, views.batch(counted).ab).to(device)
         trained = train_baseline(name, baseline, views, learnt, options.minutes, options.run)
-        found[name] = measure(name, trained.baseline.painter(examples), options)
+        found[name] = measure(name, trained.baseline.painter(), options)
         found[name]["training"] = {
             "steps": trained.steps,
             "minutes": trained.seconds / 60,

@@ -9,6 +9,9 @@ Figures = dict[str, Any]
 #: Heading, the figure's name, and how it is written; k is the number of samples.
 BASELINE_COLUMNS = (
     ("energy score", "energy_score", "{:.3f}"),
+    ("beyond a tint", "beyond_tint", "{:.2f}"),
+    ("chroma, of the truth's", "chroma", "{:.2f}"),
+    ("best guess, of gray", "of_gray_best_guess", "{:.3f}"),
     ("best of {k}, of gray", "of_gray_best_of_{k}", "{:.3f}"),
     ("one sample, of gray", "of_gray_one_sample", "{:.3f}"),
     ("oracle RMSE x100, RGB", "oracle_rmse_of_{k}", "{:.2%}"),
@@ -20,8 +23,9 @@ BASELINE_COLUMNS = (
     ("images/s", "pictures_per_second", "{:.1f}"),
 )
 ABLATION_COLUMNS = (
-    ("bits/dim", "bits_per_dim", "{:.3f}"),
     ("energy score", "energy_score", "{:.3f}"),
+    ("beyond a tint", "beyond_tint", "{:.2f}"),
+    ("bits/dim", "bits_per_dim", "{:.3f}"),
     ("best guess, of gray", "of_gray_best_guess", "{:.3f}"),
     ("one sample, of gray", "of_gray_one_sample", "{:.3f}"),
     ("best of {k}, of gray", "of_gray_best_of_{k}", "{:.3f}"),

@@ -16,8 +16,8 @@ from torch.distributions import Categorical, Distribution, Independent, MixtureS
 
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.data import ColourBatch
+from cinn_app.systems.colorization.decoder import Decoded
 from cinn_app.systems.colorization.model import denormalise, normalise
-from cinn_app.systems.colorization.pyramid import PyramidOutput
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from colorization.baseline import LATENT, MEETING, Baseline, LatentDecoder
 
@@ -43,33 +43,33 @@ class ConditionalVAE(Baseline):
             nn.Flatten(),
             nn.Linear(128, 2 * LATENT),
         )
-        self.decoder = LatentDecoder()
+        self.latent_decoder = LatentDecoder()
 
-    def prior(self, seen: PyramidOutput) -> Distribution:
+    def prior(self, seen: Decoded) -> Distribution:
         """Return p(z | L), of event shape ``(LATENT,)`` for each picture."""
         zeros = torch.zeros(len(seen.mean), LATENT, device=seen.mean.device)
         return Independent(Normal(zeros, 1.0), 1)
 
     def loss(self, batch: ColourBatch) -> Tensor:
         """Return the negative evidence lower bound per dimension of ab, up to a constant."""
-        seen = self.read(batch.lightness, batch.stem_features)
+        seen = self.read(batch.lightness, batch.features)
         target = normalise(batch.ab)
         posterior = normal(self.reader(torch.cat([target, seen.mean], 1)).float())
         z = posterior.rsample()
-        error = (self.decoder(seen.mean, z) - target).square().mean()
+        error = (self.latent_decoder(seen.mean, z) - target).square().mean()
         nats = posterior.log_prob(z) - self.prior(seen).log_prob(z)
         return error.log() / 2 + nats.mean() / target[0].numel()
 
     def centre(self, lightness: Tensor) -> Tensor:
         """Decode the prior's mean."""
         seen = self.read(lightness)
-        return denormalise(self.decoder(seen.mean, self.prior(seen).mean))
+        return denormalise(self.latent_decoder(seen.mean, self.prior(seen).mean))
 
     def sample(self, lightness: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Draw from the prior and decode."""
         seen = self.read(lightness)
         z = self.draw(self.prior(seen), count, generator)
-        return denormalise(self.decoder(seen.mean.expand(count, -1, -1, -1), z))
+        return denormalise(self.latent_decoder(seen.mean.expand(count, -1, -1, -1), z))
 
     def draw(self, prior: Any, count: int, generator: torch.Generator) -> Tensor:
         """Draw codes of one picture, ``(count, LATENT)``."""
@@ -85,12 +85,12 @@ class MixtureDensityVAE(ConditionalVAE):
 
     def __init__(self, encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> None:
         super().__init__(encoder, recipe, ab)
-        channels = recipe.architecture.condition_channels[-1]
+        channels = recipe.architecture.decoder_widths[-1]
         self.mixture = nn.Sequential(nn.Linear(channels, 256), nn.SiLU(), nn.Linear(256, COMPONENTS * (1 + 2 * LATENT)))
 
-    def prior(self, seen: PyramidOutput) -> MixtureSameFamily:
-        """Return the mixture that the coarsest condition, averaged over the picture, gives."""
-        return mixture(self.mixture(seen.conditions[-1].mean((-2, -1))).float())
+    def prior(self, seen: Decoded) -> MixtureSameFamily:
+        """Return the mixture that the coarsest level, averaged over the picture, gives."""
+        return mixture(self.mixture(seen.levels[-1].mean((-2, -1))).float())
 
     def draw(self, prior: Any, count: int, generator: torch.Generator) -> Tensor:
         """Choose components, then draw from each."""

@@ -30,13 +30,13 @@ def smallest_comparison(tiny_recipe: dict[str, Any], tmp_path: Path, as_toml: Ca
 
 @pytest.fixture
 def views() -> Callable[..., ColourBatch]:
-    """Photographs whose chroma follows from their lightness, with noise as stem features."""
+    """Photographs whose chroma follows from their lightness, with noise as features of the encoder's stem."""
 
     def make(count: int = 4) -> ColourBatch:
         generator = torch.Generator().manual_seed(0)
         lightness = torch.nn.functional.interpolate(100 * torch.rand(count, 1, 4, 4, generator=generator), (64, 64))
         small = torch.nn.functional.avg_pool2d(lightness, 4)
         ab = torch.cat([0.5 * small - 20, 30 - 0.6 * small], 1)
-        return ColourBatch(lightness, ab, torch.randn(count, 40, 8, 8, generator=generator))
+        return ColourBatch(lightness, ab, (torch.randn(count, 40, 8, 8, generator=generator),))
 
     return make

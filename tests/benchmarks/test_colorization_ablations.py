@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from colorization.ablations import VARIANTS, UntrainedEncoder, scales_of
+from colorization.ablations import VARIANTS, Grid, UntrainedEncoder, altered, details_of
 from colorization.flow import Flow
 from colorization.training import train_baseline
 from colorization_ablations import parse, run
-from torch import Tensor
 
-from cinn_app.flows import AffineCoupling, ConditionalAffine, OrthogonalMixing, Squeeze
+from cinn_app.flows import AffineCoupling, ConditionalAffine, OrthogonalMixing
 from cinn_app.imaging import read_photograph
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.recipes import parse_recipe
@@ -31,9 +30,13 @@ Variant = Callable[[str], Flow]
 
 @pytest.fixture
 def variant(tiny_recipe: dict[str, Any]) -> Variant:
-    """Make a variant by its name, as small as the tiny recipe, with the same random numbers for all variants."""
+    """Make a variant by its name, as small as the tiny recipe, with the same random numbers for all variants.
+
+    The encoder is frozen, as it is in the recipe that ships.
+    """
     recipe = parse_recipe(tiny_recipe, "the tests")
     assert isinstance(recipe, ColorizationRecipe)
+    recipe = altered(recipe, "training", encoder_pace=0.0)
     torch.manual_seed(3)
     encoder = ImageEncoder()
 
@@ -68,7 +71,7 @@ def test_every_variant_learns_is_still_a_density_and_colours(variant: Variant, n
 def test_the_encoders_learn_as_their_names_say(variant: Variant, views: Callable) -> None:
     """A step changes nothing, the layers above the stem, or all layers."""
     moved = {}
-    for name in ("whole", "frozen encoder", "encoder from scratch"):
+    for name in ("whole", "learning encoder", "encoder from scratch"):
         flow = variant(name)
         before = {key: value.clone() for key, value in flow.encoder.state_dict().items()}
         flow.configure()
@@ -78,8 +81,8 @@ def test_the_encoders_learn_as_their_names_say(variant: Variant, views: Callable
         moved[name] = {key for key, value in flow.encoder.state_dict().items() if not torch.equal(before[key], value)}
     stem = {key for key in before if key.startswith(("trunk.conv_stem", "trunk.bn1", "trunk.blocks.0"))}
     weights = {key for key, _ in flow.encoder.named_parameters()}
-    assert moved["frozen encoder"] == set()
-    assert moved["whole"] and not moved["whole"] & stem
+    assert moved["whole"] == set()
+    assert moved["learning encoder"] and not moved["learning encoder"] & stem
     assert moved["encoder from scratch"] > weights | stem  # and the statistics of batch normalisation
 
 
@@ -90,7 +93,7 @@ def test_the_encoder_from_scratch_has_nothing_of_the_pretrained_one(variant: Var
     assert all(a.shape == b.shape and not (a.dim() == 4 and torch.equal(a, b)) for (_, a), (_, b) in same)
     batch = views()
     with torch.inference_mode():
-        blind, seeing = scratch.eval()(batch.lightness), scratch.eval()(batch.lightness, batch.stem_features)
+        blind, seeing = scratch.eval()(batch.lightness), scratch.eval()(batch.lightness, *batch.features)
     torch.testing.assert_close(blind, seeing)  # the cache is of another stem
 
 
@@ -113,64 +116,48 @@ def test_the_averaged_encoder_from_scratch_has_the_batches_statistics(
 def test_the_flows_are_what_their_names_say(variant: Variant) -> None:
     parts = {name: census(variant(name)) for name in VARIANTS}
     whole = parts["whole"]
-    assert whole == {"affine": 4, "couplings": [2] * 4, "mixing": 8, "flipped": 0, "squeezed": False, "share": 0.5}
+    assert whole == {"affine": 3, "couplings": [2] * 3, "mixing": 6, "flipped": 0, "grid": False, "share": 0.5}
     changes = {
         name: {key: value for key, value in found.items() if value != whole[key]} for name, found in parts.items()
     }
     assert changes == {
         "whole": {},
         "encoder from scratch": {},
-        "frozen encoder": {},
+        "learning encoder": {},
+        "grid instead of segments": {"grid": True},
         "no conditional affine": {"affine": 0},
-        "squeeze instead of Haar": {"squeezed": True},
-        "no mixing": {"mixing": 0, "flipped": 4},
-        "half the couplings": {"couplings": [1] * 4, "mixing": 4},
-        "twice the couplings": {"couplings": [4] * 4, "mixing": 16},
-        "flow on all of each batch": {"share": 1.0},
+        "no mixing": {"mixing": 0, "flipped": 3},
+        "half the couplings": {"couplings": [1] * 3, "mixing": 3},
+        "twice the couplings": {"couplings": [4] * 3, "mixing": 12},
+        "details on all of each batch": {"share": 1.0},
     }
 
 
 def test_without_mixing_every_value_is_still_moved(variant: Variant, views: Callable) -> None:
     """The couplings move every value: the conditional affine is set to the identity."""
-    flow = shaken(variant("no mixing"))
-    for scale in scales_of(flow):
+    flow, given = shaken(variant("no mixing")), []
+    for scale in details_of(flow):
+        scale.register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
         for affine in (member for member in scale if isinstance(member, ConditionalAffine)):
             affine.subnet.apply(lambda layer: [weight.data.zero_() for weight in layer.parameters()])
     batch = views()
     with torch.inference_mode():
         conditions = flow.model.condition(batch.lightness)
-        residual = normalise(batch.ab) - conditions.mean
-        latents, _ = flow.model.flow(residual, conditions.scales)
-        low, level = residual, 0
-        for z in latents[:-1]:
-            bands = flow.model.haar(low)[0]
-            low, level = bands[:, :2], level + 1
-            assert ((z - bands[:, 2:]).abs().amax((0, 2, 3)) > 1e-3).all()
+        latents, _ = flow.model.flow(normalise(batch.ab) - conditions.mean, conditions.of_flow)
+    for z, details in zip(latents[:-1], given, strict=True):
+        assert ((z - details).abs().amax((0, 2, 3)) > 1e-3).all()
 
 
-def test_the_squeezed_flow_is_steered_in_the_units_of_its_data_and_knows_its_volume(
-    variant: Variant, views: Callable
-) -> None:
-    """Its coarser image is every second pixel, and its log-determinant is that of autograd's Jacobian."""
-    flow = shaken(variant("squeeze instead of Haar"))
-    steered: list[Tensor] = []
-    for detail in flow.model.flow.details:
-        detail.register_forward_pre_hook(lambda _, given: steered.append(given[1][:, -2:]))
-    batch = views(1)
-    ab = normalise(batch.ab.double())
-    with torch.no_grad():
-        conditions = tuple(condition.double() for condition in flow.model.condition(batch.lightness).scales)
-        _, log_det = flow.model.flow.double()(ab, conditions)
-    for level, low in enumerate(steered, start=1):
-        assert torch.equal(low, ab[..., :: 2**level, :: 2**level])
-
-    def flat(values: Tensor) -> Tensor:
-        latents, _ = flow.model.flow(values.view_as(ab), conditions)
-        return torch.cat([z.flatten() for z in latents])
-
-    jacobian = torch.func.jacrev(flat, chunk_size=64)(ab.flatten())
-    # The mixing matrices are orthogonal to float32's seven digits.
-    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_det[0], rtol=1e-5, atol=1e-5)
+def test_the_grid_has_a_cell_for_each_square_and_pairs_of_neighbours_merge_first() -> None:
+    segments = Grid()(torch.rand(2, 1, 64, 96))
+    assert segments.masks.shape == (2, 6, 16, 24)
+    assert torch.equal(segments.sizes(), torch.full((2, 6), 64.0))
+    assert (segments.masks[1, 4, 8:, 8:16] == 1).all()  # row by row
+    # The whole is split across, then each half down.
+    columns = segments.columns()[0]
+    assert columns[1].mean(0).std() > 0.1 and columns[1].mean(1).std() < 1e-6
+    assert sorted(columns.sum((1, 2)).tolist()) == [64, 64, 64, 128, 128, 384]
+    assert torch.linalg.matrix_rank(columns.flatten(1)) == 6
 
 
 def test_the_table_is_printed(
@@ -200,16 +187,16 @@ def test_unknown_variants_are_refused(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def census(flow: Flow) -> dict[str, Any]:
-    """Count the parts of a flow."""
-    members = [list(scale) for scale in scales_of(flow)]
+    """Count the parts of the details' flows, and say what else may differ."""
+    members = [list(scale) for scale in details_of(flow)]
     everything = [member for scale in members for member in scale]
     return {
         "affine": sum(isinstance(member, ConditionalAffine) for member in everything),
         "couplings": [sum(isinstance(member, AffineCoupling) for member in scale) for scale in members],
         "mixing": sum(isinstance(member, OrthogonalMixing) for member in everything),
         "flipped": sum(getattr(member, "flip", False) for member in everything),
-        "squeezed": isinstance(flow.model.flow.haar, Squeeze),
-        "share": flow.recipe.objective.flow_share,
+        "grid": isinstance(flow.model.segmenter, Grid),
+        "share": flow.recipe.objective.details_share,
     }
 
 

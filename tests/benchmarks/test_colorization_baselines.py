@@ -31,7 +31,7 @@ class Views:
     def batch(self, indices: np.ndarray) -> ColourBatch:
         self.asked.append(indices.tolist())
         ab = torch.from_numpy(indices).float()[:, None, None, None].expand(-1, 2, 16, 16)
-        return ColourBatch(torch.full((len(ab), 1, 64, 64), 50.0), ab, torch.zeros(len(ab), 40, 8, 8))
+        return ColourBatch(torch.full((len(ab), 1, 64, 64), 50.0), ab, (torch.zeros(len(ab), 40, 8, 8),))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_the_table_is_printed(
     assert written["cvae"]["training"]["steps"] > 0
     assert written["gray"]["figures"]["energy_score"] == pytest.approx(1, abs=0.01)
     shown = capsys.readouterr().out
-    for words in ("cvae", "energy score", "best of 2, of gray", "their cINN", "3.53"):
+    for words in ("cvae", "energy score", "tint", "chroma", "of gray", "their cINN", "3.53"):
         assert words in shown
 
 

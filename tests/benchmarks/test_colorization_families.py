@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from colorization.ablations import altered
 from colorization.baseline import LATENT, Baseline
 from colorization.classification import NEIGHBOURS, annealed_mean, gamut_bins, rarity_weights, soft_encode
 from colorization.gan import ConditionalGAN
@@ -41,7 +42,7 @@ def family(tiny_recipe: dict[str, Any], views: Callable) -> Family:
 
 
 def photograph() -> Photograph:
-    """A photograph three times as wide as the tiny recipe's working size."""
+    """A photograph three times as wide as high, larger than the tiny recipe's working size."""
     rng = np.random.default_rng(0)
     return read_photograph(Image.fromarray(rng.integers(0, 256, (8, 24), dtype=np.uint8)).resize((192, 64)))
 
@@ -57,9 +58,9 @@ def test_every_family_learns_and_colours_any_size(family: Family, name: str, vie
     painter = baseline.eval().painter()
     drawn = painter.colorize(photograph(), 3)
     again = painter.colorize(photograph(), 3)
-    (centre,) = painter.colorize(photograph(), 1, 0.0)
+    centre = painter.best_guess(photograph())
     for one, other in zip(drawn, again, strict=True):
-        assert one.ab.shape == (2, 16, 48) and one.ab.isfinite().all()
+        assert one.ab.shape == (2, 13, 40) and one.ab.isfinite().all()
         torch.testing.assert_close(one.ab, other.ab)
     if name in ("regression", "classification", "queries"):
         torch.testing.assert_close(drawn[1].ab, centre.ab)
@@ -68,24 +69,39 @@ def test_every_family_learns_and_colours_any_size(family: Family, name: str, vie
 
 
 def test_a_family_averages_predictions_as_our_colorizer_does(family: Family) -> None:
-    """With the flow's own pyramid in its place, the regression's answer is our best guess."""
+    """With the flow's own decoder in its place, the regression's answer is our best guess."""
     flow, regression = family("flow"), family("regression")
-    torch.nn.init.normal_(flow.pyramid.mean.weight)  # it starts at zero
-    regression.pyramid = flow.pyramid
+    torch.nn.init.normal_(flow.decoder.mean[1].weight)  # it starts at zero
+    regression.decoder = flow.decoder
     guess = flow.eval().painter().best_guess(photograph())
     torch.testing.assert_close(regression.eval().painter().best_guess(photograph()).ab, guess.ab)
-    once = regression.centre(Canvas.of(photograph(), 64).lightness(photograph()))
+    canvas = Canvas.of(photograph(), 96)
+    once = canvas.crop(regression.centre(canvas.lightness(photograph())))
     assert (once[0] - guess.ab).abs().max() > 1e-2
+
+
+def test_cached_features_save_the_encoder_unless_it_learns(family: Family, views: Callable) -> None:
+    regression, batch = family("regression").eval(), views()
+    whole = regression.encoder(batch.lightness)
+    with torch.inference_mode():
+        seen = regression.read(batch.lightness).mean
+        torch.testing.assert_close(regression.read(batch.lightness, whole[:1]).mean, seen)
+        other = [torch.randn_like(feature) for feature in whole]
+        assert (regression.read(batch.lightness, [whole[0], *other[1:]]).mean - seen).abs().max() < 1e-3
+        regression.recipe = altered(regression.recipe, "training", encoder_pace=0.0)
+        torch.testing.assert_close(regression.read(batch.lightness, whole).mean, seen)
+        assert (regression.read(batch.lightness, other).mean - seen).abs().max() > 1e-2
 
 
 def test_samples_depart_from_the_averaged_centre_as_from_that_of_one_size(family: Family) -> None:
     vae = family("cvae").eval()
-    lightness = Canvas.of(photograph(), 64).lightness(photograph())
+    canvas = Canvas.of(photograph(), 96)
+    lightness = canvas.lightness(photograph())
     with torch.inference_mode():
         departures = vae.sample(lightness, 2, torch.Generator().manual_seed(0)) - vae.centre(lightness)
     drawn, centre = vae.painter().colorize(photograph(), 2), vae.painter().best_guess(photograph())
     for one, departure in zip(drawn, departures, strict=True):
-        torch.testing.assert_close(one.ab - centre.ab, departure, rtol=0, atol=1e-3)
+        torch.testing.assert_close(one.ab - centre.ab, canvas.crop(departure), rtol=0, atol=1e-3)
 
 
 def test_the_bins_are_those_of_srgb() -> None:
@@ -160,11 +176,11 @@ def test_the_discriminator_learns_to_tell_real_from_drawn(family: Family, views:
     gan = family("cgan")
     assert isinstance(gan, ConditionalGAN)
     gan.configure()
-    before = gan.decoder.modulation.weight.clone()
+    before = gan.latent_decoder.modulation.weight.clone()
     gan.optimizers[0].param_groups[0]["lr"] = 0.0  # the generator stands still
     for _ in range(30):
         gan.train_step(views())
-    assert torch.equal(gan.decoder.modulation.weight, before)
+    assert torch.equal(gan.latent_decoder.modulation.weight, before)
     with torch.inference_mode():
         real = gan.discriminate(views().lightness, normalise(views().ab))
         drawn = gan.discriminate(views().lightness, gan.generate(views()))

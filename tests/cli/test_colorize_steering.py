@@ -1,6 +1,5 @@
 """`cinn colorize` with constraints: hints, axes, a choice of many, and the map of where they differ."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,26 +9,12 @@ import torch
 from PIL import Image
 
 from cinn_app import Colorizer, Hints
-from cinn_app.checkpoints import load_checkpoint, save_checkpoint
 from cinn_app.imaging import read_provenance
-from cinn_app.systems.colorization.axes import ColourAxis, axes_to_details
-from cinn_app.systems.colorization.selection import by_likelihood
+from cinn_app.systems.colorization.selection import best_first
 
 
 def colours(path: str) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB")).astype(int)
-
-
-@pytest.fixture
-def with_axes(tiny_checkpoint: Path, tmp_path: Path) -> Path:
-    """The tiny model with an axis, as from a training."""
-    checkpoint = load_checkpoint(tiny_checkpoint)
-    latents = Colorizer(checkpoint, torch.device("cpu")).colorize(np.full((64, 64), 128, np.uint8))[0].latents
-    axis = ColourAxis("warmer", 0.7, torch.nn.functional.normalize(torch.ones(len(latents[-1])), dim=0))
-    path = tmp_path / "axes.safetensors"
-    details = {**checkpoint.details, **axes_to_details((axis,))}
-    save_checkpoint(path, dataclasses.replace(checkpoint, details=details))
-    return path
 
 
 def test_a_hint_puts_its_colour_there(colorize: Callable, draw: Callable) -> None:
@@ -64,7 +49,8 @@ def test_fading_is_removed_on_request_only(colorize: Callable) -> None:
     [
         (["--hint", "4,3=red"], "The hint's colour 'red' is invalid", 2),
         (["--hint", "400,3=#d02020"], "outside the picture of 24 x 16 pixels", 1),
-        (["--axis", "warmer=1"], "This model has no axes of colour", 2),
+        (["--axis", "sweeter=1"], "There is no axis 'sweeter': choose one of 1 warmer, 2 greener, 3 more vivid", 2),
+        (["--axis", "warmer=1", "--thing", "24", "3"], "The thing at 24,3 is outside the picture of 24 x 16", 1),
     ],
 )
 def test_an_impossible_constraint_is_one_sentence(
@@ -76,16 +62,28 @@ def test_an_impossible_constraint_is_one_sentence(
     assert not Path("out").exists()
 
 
-def test_an_axis_moves_colours_both_ways(cinn: Callable, draw: Callable, with_axes: Path) -> None:
+def test_an_axis_moves_colours_both_ways(colorize: Callable, draw: Callable) -> None:
     draw("a.png")
     for folder, step in (("back", -2), ("stay", 0), ("on", 2)):
-        options = ["--model", with_axes, "--device", "cpu", "--axis", f"warmer={step}", "--temperature", 0]
-        assert cinn("colorize", "a.png", "-o", folder, *options).code == 0
+        assert colorize("a.png", "-o", folder, "--axis", f"warmer={step}", "--temperature", 0).code == 0
     back, stay, on = (colours(f"{folder}/a.png") for folder in ("back", "stay", "on"))
     assert np.abs(on - back).mean() > np.abs(on - stay).mean() > 0
     assert read_provenance("on/a.png")["axes"] == {"warmer": 2.0}
-    result = cinn("colorize", "a.png", "-o", "out", "--model", with_axes, "--axis", "sweeter=1")
-    assert (result.code, len(result.err.splitlines())) == (2, 1) and "1 warmer" in result.err
+
+
+def test_an_axis_moves_one_thing(colorize: Callable, draw: Callable) -> None:
+    ramp = np.where(np.arange(96) < 48, 60, 200).astype(np.uint8)
+    Image.fromarray(np.broadcast_to(ramp, (64, 96)).copy()).save("halves.png")
+    for folder, options in (("free", []), ("moved", ["--axis", "warmer=2", "--thing", "10", "30"])):
+        assert colorize("halves.png", "-o", folder, *options).code == 0
+    change = np.abs(colours("moved/halves.png") - colours("free/halves.png"))
+    assert change[30, 10].max() > 3 * change[:, 70:].max()
+    assert read_provenance("moved/halves.png")["thing"] == [10.0, 30.0]
+    draw("a.png")
+    result = colorize("a.png", "halves.png", "-o", "out", "--axis", "warmer=2", "--thing", "10", "30")
+    assert result.code == 2 and "A --hint or a --thing is a place of one picture" in " ".join(result.err.split())
+    result = colorize("a.png", "-o", "out", "--thing", "4", "3")
+    assert result.code == 2 and "A --thing moves along axes of colour: give one with --axis" in result.err
 
 
 def test_a_reference_gives_its_colours(colorize: Callable, draw: Callable) -> None:
@@ -127,8 +125,9 @@ def test_diverse_keeps_those_of_many_that_differ_most(
     assert {mark["chosen_of"] for mark in marks} == {8}
     drawn = Colorizer.load(tiny_checkpoint, "cpu").colorize(source, 8, 1.0)
     first, second = (drawn[mark["sample"]] for mark in marks)
-    assert first.log_prob == pytest.approx(max(colouring.log_prob for colouring in drawn))
-    away = [(colouring.ab - first.ab).square().mean() for colouring in by_likelihood(drawn)[:6]]
+    ranked = best_first(drawn)
+    assert torch.allclose(first.ab, ranked[0].ab, atol=1e-3)
+    away = [(colouring.ab - first.ab).square().mean() for colouring in ranked[:6]]
     assert (second.ab - first.ab).square().mean().item() == pytest.approx(max(away).item())
     assert colorize(source, "-o", "out", "--samples", 2, "--diverse", "--temperature", 1).out.endswith("before.\n")
     assert "chosen_of 8, not None" in colorize(source, "-o", "out", "--samples", 2, "--temperature", 1).err

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinn_app import Colorizer, Hints, ColourReference, Steering
+from cinn_app import Colorizer, ColourReference, Hints, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, save_picture
 from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, Snapshot, look_at
@@ -60,7 +60,7 @@ def scan(tmp_path: Path) -> Callable[..., Path]:
 def archive(
     album: Album, colorizer: Colorizer, controls: Controls = CONTROLS, reference: Reference | None = None
 ) -> Archive:
-    return Archive(album, colorizer, controls, reference, lambda session, _: Steering(reference=session.palette))
+    return Archive(album, colorizer, controls, reference, lambda session, _: Steering(reference=session.wanted_colours))
 
 
 def test_a_snapshot_restores_photograph_colours_and_choice(session: Session, album: Album) -> None:
@@ -145,26 +145,28 @@ def test_a_later_sample_of_a_seed_is_shown_with_its_neighbours(
     sample.save(tmp_path / "ninth.png")
     opened = album.open(tmp_path / "ninth.png", None, CONTROLS, colorizer)
     session = opened.session.draw(colorizer, opened.controls.variety, opened.controls.seed)
-    assert (session.first, session.chosen, session.number(session.chosen)) == (8, 1, 10)
-    assert [colouring.settings["sample"] for colouring in session.colourings] == [8, 9, 10, 11]
-    assert (session.colourings[1].ab - sample.ab).abs().max() < 1
+    chosen = session.colourings[session.chosen]
+    assert chosen.settings["sample"] == 9
+    assert {colouring.settings["sample"] for colouring in session.colourings} == {8, 9, 10, 11}
+    assert (chosen.ab - sample.ab).abs().max() < 1
     other = session.draw(colorizer, 0.8, seed=5)
-    assert (other.first, other.chosen) == (0, 0)
+    assert {colouring.settings["sample"] for colouring in other.colourings} == {0, 1, 2, 3} and other.chosen == 0
 
 
 def test_settings_that_cannot_be_restored_are_named(
     session: Session, album: Album, colorizer: Colorizer, tmp_path: Path
 ) -> None:
-    palette = ColourReference.of(session.colourings[1])
-    steered = session.draw(colorizer, 0.8, 0, Steering(reference=palette))
+    colours = ColourReference.of(session.colourings[1])
+    steered = session.draw(colorizer, 0.8, 0, Steering(reference=colours))
     record = {**read_provenance(export(steered, 1.0)), "weights": "another", "kept": "0123", "axes": {"bluer": 1.0}}
+    record |= {"thing": [3.0, 4.0]}
     record |= {"strength": 1.9, "hints": [{"colour": "#102030", "points": [[5000, 5]]}]}
     file = tmp_path / "coloured.png"
     save_picture(file, np.full((40, 60, 3), 90, np.uint8), provenance=record)
     opened = album.open(file, None, CONTROLS, colorizer)
-    assert set(opened.missing) == {"reference", "weights", "kept", "axes", "hints", "range"}
+    assert set(opened.missing) == {"reference", "weights", "kept", "axes", "thing", "hints", "range"}
     assert opened.controls.vividness == 1.5
-    present = dataclasses.replace(session, reference=Reference(palette, "No. 2"))
+    present = dataclasses.replace(session, reference=Reference(colours, "No. 2"))
     assert "reference" not in album.open(file, present, CONTROLS, colorizer).missing
 
 

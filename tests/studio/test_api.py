@@ -59,7 +59,8 @@ def test_colourings_come_at_full_resolution_each_with_its_report(client: Client,
         assert (first.size, first.format, first.info["dpi"]) == (gray.size, "JPEG", (300, 300))
         assert first.getexif()[0x010E] == "Grandma in the garden"
     assert [line["output"] for line in report] == [Path(picture).name for picture in pictures]
-    assert [(line["seed"], line["sample"], line["temperature"][-1]) for line in report] == [(5, 0, 0.7), (5, 1, 0.7)]
+    assert [(line["seed"], line["sample"]) for line in report] == [(5, 0), (5, 1)]
+    assert [line["temperature"][-1] for line in report] == pytest.approx([0.7, 0.7])
     assert all(np.isfinite(line["log_likelihood"]) and line["seconds"] > 0 for line in report)
     mark = read_provenance(pictures[1])
     assert mark is not None and (mark["sample"], mark["source"]) == (1, report[1]["input"])

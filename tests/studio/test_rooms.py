@@ -19,11 +19,10 @@ from cinn_app.registry import System
 from cinn_app.studio import room
 from cinn_app.studio.page import build
 from cinn_app.studio.room import DeferredModel, Room, load_in_background, load_models
-from cinn_app.systems.colorization.axes import axes_from_details
 
 
 def deferred(path: Path, load: Any = Colorizer.load) -> DeferredModel:
-    return DeferredModel(path, load, Colorizer.check_recipe, {"axes": lambda header: axes_from_details(header.details)})
+    return DeferredModel(path, load, Colorizer.check_recipe, {"data": lambda header: header.data})
 
 
 def test_weights_are_loaded_for_the_first_attribute_that_the_header_lacks(
@@ -36,7 +35,7 @@ def test_weights_are_loaded_for_the_first_attribute_that_the_header_lacks(
         return Colorizer.load(path, "cpu")
 
     model = deferred(tiny_checkpoint, load)
-    assert model.recipe == Colorizer.load(tiny_checkpoint, "cpu").recipe and model.axes == ()
+    assert model.recipe == Colorizer.load(tiny_checkpoint, "cpu").recipe and model.data == ["noise"]
     assert loads == []
     threads = [threading.Thread(target=model.temperatures, args=(0.8,)) for _ in range(4)]
     for thread in threads:

@@ -9,12 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from cinn_app import Colorizer, Hints, ColourReference, Steering
+from cinn_app import Colorizer, ColourReference, Hints, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, rgb_to_lab
+from cinn_app.systems.colorization.selection import best_first
 from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
 from cinn_app.systems.colorization.studio.pictures import export, gray, paint, uncertainty_map
-from cinn_app.systems.colorization.studio.session import SAMPLES, ControlRanges, Reference, Session
+from cinn_app.systems.colorization.studio.session import ControlRanges, Reference, Session
 from cinn_app.systems.colorization.studio.texts import caption, constraints, details
 
 
@@ -116,7 +117,7 @@ def test_colours_are_those_of_the_command_line(colorizer: Colorizer, tmp_path: P
     Image.fromarray(small).resize(size, Image.Resampling.BICUBIC).save(path)
     session = Session.open(path, tmp_path, colorizer).draw(colorizer, 0.8, seed=5)
     assert max(session.colourings[0].photograph.size) == 1024
-    for shown, written in zip(session.colourings, colorizer.colorize(path, 4, 0.8, 5), strict=True):
+    for shown, written in zip(session.colourings, best_first(colorizer.colorize(path, 4, 0.8, 5)), strict=True):
         torch.testing.assert_close(shown.ab, written.ab, rtol=0, atol=1e-4)
         assert shown.settings == written.settings
 
@@ -137,9 +138,9 @@ def test_a_reference_from_a_colouring_is_for_other_photographs_only(
     colorizer: Colorizer, session: Session, tmp_path: Path
 ) -> None:
     reference = Reference(ColourReference.of(session.colourings[1]), "No. 2", session.folder)
-    assert Session.open(session.upload, tmp_path, colorizer, reference).palette is reference.palette
-    assert dataclasses.replace(session, reference=reference).palette is None
-    swatches = reference.palette.swatches(6)
+    assert Session.open(session.upload, tmp_path, colorizer, reference).wanted_colours is reference.colours
+    assert dataclasses.replace(session, reference=reference).wanted_colours is None
+    swatches = reference.colours.swatches(6)
     assert len(swatches) == 6 and all(len(swatch) == 7 for swatch in swatches)
 
 
@@ -149,14 +150,19 @@ def test_the_map_is_white_where_colourings_differ_most(session: Session) -> None
 
 
 def test_each_caption_says_how_likely_the_colouring_is(session: Session) -> None:
-    ranked = sorted(range(SAMPLES), key=lambda index: -session.colourings[index].log_prob)
-    most, second, third, least = (caption(session, index) for index in ranked)
-    assert most.startswith(f"No. {ranked[0] + 1}, most likely of the four, ")
-    assert "second most likely" in second
-    assert "third most likely" in third
-    assert "least likely of the four" in least
-    bits = session.colourings[ranked[0]].bits_per_dim
-    assert most.endswith(f", {bits:.2f}\xa0bits/dim, seed\xa00, variety\xa00.8")
+    for index, colouring in enumerate(session.colourings):
+        bits = f"{colouring.bits_per_dim:.2f}\xa0bits/dim"
+        assert caption(session, index) == f"No. {index + 1}, {bits}, seed\xa00, variety\xa00.8"
+
+
+def test_the_best_is_shown_first_and_constraints_change_no_order(session: Session, colorizer: Colorizer) -> None:
+    ab = torch.stack([colouring.ab for colouring in session.colourings]).flatten(1)
+    distances = torch.cdist(ab, ab).mean(1)
+    assert (distances.diff() >= 0).all() and distances[0] < distances[-1]
+    samples = [colouring.settings["sample"] for colouring in session.colourings]
+    assert sorted(samples) == [0, 1, 2, 3] and session.chosen == 0
+    hinted = session.draw(colorizer, 0.8, 0, Steering(hints=Hints.parse(["30,40=#c02020"])))
+    assert [colouring.settings["sample"] for colouring in hinted.colourings] == samples
 
 
 def test_errors_name_the_file_without_its_folder(colorizer: Colorizer, tmp_path: Path) -> None:

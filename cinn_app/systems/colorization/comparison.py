@@ -24,6 +24,7 @@ from cinn_app.systems.colorization.metrics import (
     rmse,
 )
 from cinn_app.systems.colorization.old_prints import OldPrint
+from cinn_app.systems.colorization.selection import best_first
 
 __all__ = ["Comparison", "Painter", "Quotients", "compare", "compare_print"]
 
@@ -32,6 +33,8 @@ Quotients = dict[str, tuple[float, float]]
 
 #: Among 39 samples the truth has 40 possible ranks, and the central 50% and 90% begin and end between two of them.
 RANKED_SAMPLES = 39
+#: Colourings that the page shows side by side.
+SHOWN = 4
 #: Pixels of the shorter side at which the energy score and its companions are computed.
 SCORED_SIDE = 64
 
@@ -55,7 +58,7 @@ class Painter(Protocol):
     def colorize(
         self, image: Any, samples: int = ..., temperature: float | Sequence[float] | None = ..., seed: int = ..., /
     ) -> list[Colouring]:
-        """Draw colourings; at temperature 0 the centre of the distribution."""
+        """Draw colourings."""
         ...
 
 
@@ -90,15 +93,13 @@ def compare(
     true_rgb, gray_rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.stack([truth, torch.zeros_like(truth)]))
     begun = time.perf_counter()
     encoded = painter.encode_photograph(photograph)
-    centre = _Finished.of(painter.colorize(encoded, 1, 0.0)[0])
-    seconds = time.perf_counter() - begun
     guess = _Finished.of(painter.best_guess(encoded))
+    seconds = time.perf_counter() - begun
     colourings = painter.colorize(encoded, max(samples, RANKED_SAMPLES), temperature, seed)
     drawn = [_Finished.of(colouring) for colouring in colourings[:samples]]
     ab = torch.stack([one.ab for one in drawn])
     errors = {
         "best_guess": rmse(guess.ab, truth),
-        "centre": rmse(centre.ab, truth),
         "one_sample": rmse(ab[0], truth),
         f"best_of_{samples}": best_rmse(ab, truth),
     }
@@ -114,6 +115,8 @@ def compare(
         "colourfulness": colourfulness(drawn[0].rgb),
         "colourfulness_truth": colourfulness(true_rgb),
     }
+    if samples >= SHOWN:
+        figures["best_first_hit"] = _first_is_nearest(colourings[:samples], rmse(ab[:SHOWN], truth))
     if isinstance(painter, Colorizer):
         figures = {"bits_per_dim": torch.tensor(painter.encode(encoded, noisy=True).bits_per_dim)} | figures
         plain = torch.stack([colouring.ab for colouring in painter.sample_density(encoded, RANKED_SAMPLES, seed)])
@@ -199,6 +202,12 @@ def _diversity(ab: Tensor) -> dict[str, Tensor]:
         "variance": mean_variance(ab),
         "pairwise_distance": pairwise_rmse(ab),
     }
+
+
+def _first_is_nearest(colourings: Sequence[Colouring], errors: Tensor) -> Tensor:
+    """Return 1 if the one that is shown first of the first colourings has the smallest of their errors, else 0."""
+    shown = colourings[: len(errors)]
+    return torch.tensor(float(best_first(shown, colourings)[0] is shown[int(errors.argmin())]))
 
 
 def _ranks(samples: Tensor, truth: Tensor) -> dict[str, np.ndarray]:

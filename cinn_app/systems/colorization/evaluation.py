@@ -53,8 +53,8 @@ def evaluate_colorizer(
       for at least two samples;
     * ``bits_per_dim``: of the true ab at the network's size, with the training's noise, in Lab units; only for a
       :class:`Colorizer`;
-    * ``rmse_gray``, ``rmse_best_guess``, ``rmse_centre``, ``rmse_one_sample``, ``rmse_best_of_K``: the error of gray,
-      of the conditional mean, of temperature 0, of the first sample, and of the best of K samples as a whole;
+    * ``rmse_gray``, ``rmse_best_guess``, ``rmse_one_sample``, ``rmse_best_of_K``: the error of gray, of the conditional
+      mean, of the first sample, and of the best of K samples as a whole;
     * ``of_gray_...``: that averaged error divided by the averaged error of gray;
     * ``ratio_...``: the error of each picture divided by its own error of gray: nearly gray pictures have most weight;
     * ``oracle_rmse_of_K``, ``oracle_rmse_of_1``: the measure of the cINN paper, in RGB of 0..1, see
@@ -62,6 +62,8 @@ def evaluate_colorizer(
     * ``beyond_tint``: share of the samples' variance about their mean, at 64 pixels, that is neither a tint nor a
       change of vividness, see :func:`beyond_tint`; ``beyond_tint_truth``: that of the truth about the conditional mean;
     * ``chroma``: the samples' mean chroma divided by the truth's, at 64 pixels;
+    * ``best_first_hit``: share of the pictures where the first of four samples, ordered by :func:`best_first` among all
+      K, is the nearest of the four to the truth; for at least four samples;
     * ``deviation``, ``variance``, ``pairwise_distance``: the diversity of samples in ab, and ``variance_rgb`` in RGB of
       0..1, as in the paper; for at least two samples;
     * ``colourfulness``, ``colourfulness_truth``: that of Hasler and Suesstrunk, of the first sample and of the truth;

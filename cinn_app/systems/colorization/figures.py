@@ -9,7 +9,6 @@ ANSWERS = {
     "truth": "the truth",
     "gray": "leaving it gray",
     "best_guess": "the single best guess",
-    "centre": "temperature 0",
     "one_sample": "one sample",
 }
 RGB = "RGB 0 to 1"
@@ -62,6 +61,11 @@ FIGURES = (
                 "beyond_tint", "Share of their variance beyond a tint and a change of vividness; the truth's is best"
             ),
             Figure("beyond_tint_truth", "The same share of the truth's departure from the single best guess"),
+            Figure(
+                "best_first_hit",
+                "How often the colouring shown first is the nearest of four; chance is 25%",
+                better="higher",
+            ),
             Figure("deviation", "Standard deviation at a pixel", "Lab units"),
             Figure("variance", "Variance at a pixel", "Lab units, squared"),
             Figure("variance_rgb", "Variance at a pixel, as in the cINN paper", f"{RGB}, squared"),

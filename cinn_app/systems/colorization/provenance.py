@@ -18,13 +18,14 @@ from pydantic import BaseModel, Field, ValidationError
 from cinn_app.errors import CinnError
 from cinn_app.latents import match_axis
 from cinn_app.limits import MAX_SEED, MAX_STEP, MAX_TEMPERATURE
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.hints import Hint, Hints
 
 __all__ = ["Lack", "Provenance"]
 
 #: What a record names but does not hold, or what does not fit this model or picture.
-Lack = Literal["weights", "reference", "kept", "hints", "axes", "temperature"]
+Lack = Literal["weights", "reference", "kept", "hints", "axes", "thing", "temperature"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -37,6 +38,7 @@ class _Record(BaseModel):
     temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=1)]
     strength: Annotated[Finite, Field(ge=0)] = 1.0
     axes: dict[str, Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP)]] = {}
+    thing: tuple[Finite, Finite] | None = None
     hints: tuple[Hint, ...] = ()
     reference: str | None = None
     kept: str | None = None
@@ -49,11 +51,11 @@ class Provenance(NamedTuple):
     Attributes:
         seed: of the draw.
         sample: its number in the draw, from 0.
-        temperature: of the coarsest scale.
+        temperature: of things.
         strength: factor of the chroma.
-        axes: steps along the model's axes of colour.
+        axes: steps along the axes of colour.
         hints: laid on the photograph, if there were any.
-        reference: digest of the palette that was taken on, if any.
+        reference: digest of the colours that were taken on, if any.
         lacking: what else made it and is not available; if empty, the colours are the same.
         restore_levels: whether the fading of the photograph was removed.
     """
@@ -86,8 +88,8 @@ class Provenance(NamedTuple):
             made = _Record.model_validate(dict(record))
         except (ValidationError, CinnError):
             return None
-        named = {"reference": made.reference, "kept": made.kept}
-        lacking: list[Lack] = [name for name in ("reference", "kept") if named[name]]
+        named = {"reference": made.reference, "kept": made.kept, "thing": made.thing}
+        lacking: list[Lack] = [name for name in ("reference", "kept", "thing") if named[name]]
         if made.weights != colorizer.settings()["weights"]:
             lacking.append("weights")
         hints = None
@@ -98,8 +100,8 @@ class Provenance(NamedTuple):
                 lacking.append("hints")
         axes = {}
         for name, step in made.axes.items():
-            with contextlib.suppress(CinnError):  # an axis of other weights
-                axes[match_axis(colorizer.axes, name).name] = step
+            with contextlib.suppress(CinnError):  # an axis of another version
+                axes[match_axis(AXES, name).name] = step
         if len(axes) < len(made.axes):
             lacking.append("axes")
         temperature = round(made.temperature[-1], 6)

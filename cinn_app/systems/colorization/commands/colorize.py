@@ -60,7 +60,8 @@ def colorize(
         ),
     ] = False,
     temperature: Annotated[
-        float | None, temperature_option("How much colours vary: 0 not at all, above 1 they break.", COLOURS)
+        float | None,
+        temperature_option("How far colours depart from the best guess: 0 not at all, 1 as true ones may.", COLOURS),
     ] = None,
     strength: Annotated[
         float,
@@ -77,8 +78,16 @@ def colorize(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Move along one of the model's axes of colour, such as warmer=1, in standard deviations; repeat it "
-            "for more axes. An unknown name lists them.",
+            help="Move along an axis of colour, such as warmer=1, in standard deviations; repeat it for more axes. An "
+            "unknown name lists them.",
+            rich_help_panel=COLOURS,
+        ),
+    ] = None,
+    thing: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="X Y",
+            help="Move the thing at this place alone along the axes, in pixels of the upright picture.",
             rich_help_panel=COLOURS,
         ),
     ] = None,
@@ -97,7 +106,7 @@ def colorize(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="Take the colours of this picture, as far as they are plausible.",
+            help="Take the colours of like things in this picture, as far as they are plausible.",
             rich_help_panel=COLOURS,
         ),
     ] = None,
@@ -143,7 +152,7 @@ def colorize(
         bool,
         typer.Option(
             "--uncertainty",
-            help="Add NAME-uncertainty.png: light where the samples differ.",
+            help="Add NAME-uncertainty.png: light where the samples differ, apart from a tint of the whole picture.",
             rich_help_panel=WRITTEN,
         ),
     ] = False,
@@ -186,8 +195,10 @@ def colorize(
     found = find_pictures(inputs, recursive, output, wanted, is_colouring, advice)
     if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
         raise WrongUsage("Standard output takes one colouring: give one picture and one sample, and nothing beside it.")
-    if hint and len(found.pictures) > 1:
-        raise WrongUsage("A --hint is a place of one picture: give one picture.")
+    if (hint or thing) and len(found.pictures) > 1:
+        raise WrongUsage("A --hint or a --thing is a place of one picture: give one picture.")
+    if thing and not steps:
+        raise WrongUsage("A --thing moves along axes of colour: give one with --axis.")
     plan = make_plan(found.pictures, output, format, samples, Extras(sheet, uncertainty))
     problems = [*found.problems, *plan.problems]
     for problem in problems:
@@ -200,8 +211,13 @@ def colorize(
             from cinn_app.systems.colorization.reference import ColourReference
             from cinn_app.systems.colorization.steering import Steering
 
-            palette = ColourReference.of(reference) if reference else None
-            steering = Steering(steps, _read_hints(hint) if hint else None, palette, restore_levels=restore_levels)
+            steering = Steering(
+                steps,
+                hints=_read_hints(hint) if hint else None,
+                reference=ColourReference.of(reference) if reference else None,
+                restore_levels=restore_levels,
+                thing=thing,
+            )
             colorizer = Colorizer.load(model, device)
             colorizer.check(steering)
         request = Request(

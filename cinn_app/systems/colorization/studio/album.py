@@ -15,11 +15,12 @@ import torch
 
 from cinn_app.imaging import lightness_and_ab_to_rgb8, read_preview, read_provenance
 from cinn_app.studio.files import naming
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.provenance import Provenance
 from cinn_app.systems.colorization.studio.hint_pad import to_payload
 from cinn_app.systems.colorization.studio.pictures import paint, save_preview
-from cinn_app.systems.colorization.studio.session import SAMPLES, ControlRanges, Controls, Session
+from cinn_app.systems.colorization.studio.session import ControlRanges, Controls, Session
 
 __all__ = ["MAX_PHOTOGRAPHS", "MAX_SNAPSHOTS", "Album", "AlbumPhotograph", "Opened", "Snapshot", "look_at"]
 
@@ -196,18 +197,16 @@ def _sessions(album: Album) -> dict[Path, Session]:
 def _restore(session: Session, provenance: Provenance, ranges: ControlRanges) -> Opened:
     """Restore the settings of a coloured picture, as far as the controls allow it."""
     drawn = to_payload(provenance.hints) if provenance.hints else None
-    steps = tuple(provenance.axes.get(name, 0.0) for name in ranges.axes)
+    steps = tuple(provenance.axes.get(axis.name, 0.0) for axis in AXES)
     wanted = Controls(
         provenance.temperature, provenance.strength, provenance.seed, drawn, provenance.restore_levels, steps
     )
     controls = ranges.read(*wanted[:5], *steps)
     missing: tuple[str, ...] = provenance.lacking
-    if session.reference and session.reference.palette.digest == provenance.reference:
+    if session.reference and session.reference.colours.digest == provenance.reference:
         missing = tuple(name for name in missing if name != "reference")
     elif not provenance.reference:
         session = dataclasses.replace(session, reference=None)
     if controls != wanted:
         missing = (*missing, "range")
-    chosen = provenance.sample % SAMPLES
-    session = dataclasses.replace(session, first=provenance.sample - chosen, chosen=chosen)
-    return Opened(session, controls, missing)
+    return Opened(dataclasses.replace(session, sample=provenance.sample), controls, missing)

@@ -89,7 +89,7 @@ def _title(snapshot: Snapshot) -> str:
     name = tr(
         "{name}, No. {number}, seed {seed}, variety {variety:g}",
         name=session.upload.name,
-        number=session.number(session.chosen),
+        number=session.chosen + 1,
         seed=controls.seed,
         variety=controls.variety,
     )

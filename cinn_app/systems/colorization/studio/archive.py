@@ -103,14 +103,16 @@ class Archive:
                 session.delete_files()
 
     def _colouring(self, session: Session, controls: Controls) -> Colouring:
-        """Return the chosen colouring if it is as wanted, or draw it."""
-        steering, number = self.constraints(session, controls), session.first + session.chosen
-        wanted = self.colorizer.settings(controls.seed, number, controls.variety, steering)
-        if session.colourings and dict(session.colourings[session.chosen].settings) == wanted:
-            return session.colourings[session.chosen]
-        session = session.resume() if session.colourings else session
-        encoded = self.colorizer.encode_photograph(session.large, session.inputs)
-        return self.colorizer.colorize(encoded, [number], controls.variety, controls.seed, steering)[0]
+        """Return the chosen colouring if it is as wanted, or draw it; of a photograph without any, the best of four."""
+        steering = self.constraints(session, controls)
+        if session.colourings:
+            present = session.colourings[session.chosen]
+            wanted = self.colorizer.settings(controls.seed, present.settings["sample"], controls.variety, steering)
+            if dict(present.settings) == wanted:
+                return present
+            session = session.resume()
+        session = session.draw(self.colorizer, controls.variety, controls.seed, steering, [session.chosen])
+        return session.colourings[session.chosen]
 
     def _free(self, name: str) -> str:
         """Add a number to a name that is taken; many file systems ignore case."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from cinn_app.imaging import format_like, read_photograph
 from cinn_app.studio.endpoints import Axes, File, Line, Picture, Seed, Strength, Temperature
 from cinn_app.studio.files import new_results_folder
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import ColourReference
@@ -33,8 +34,8 @@ class ColorizeApi:
         self.endpoints = (self.colorize, self.hint, self.reference, self.redraw, self.interpolate, self.uncertainty)
 
     def axes(self) -> list[str]:
-        """Return the names of the axes of colour, the strongest first."""
-        return [axis.name for axis in self.colorizer.axes]
+        """Return the names of the axes of colour."""
+        return [axis.name for axis in AXES]
 
     def colorize(
         self,
@@ -55,7 +56,7 @@ class ColorizeApi:
             temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2; 1 is as the model draws them.
             seed: The same seed gives the same colours, another seed other colours.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
             diverse: Draw four times as many, and keep the most different ones.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
@@ -90,7 +91,7 @@ class ColorizeApi:
             temperature: How much the other colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2; 1 meets the hints.
             seed: Another seed gives other colours where no hint is.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
@@ -110,7 +111,7 @@ class ColorizeApi:
         axes: Axes = None,
         restore_levels: bool = False,
     ) -> tuple[File, Line]:
-        """Colour a photograph in the colours of another picture, as far as they are plausible there.
+        """Colour a photograph in the colours of like things in another picture, as far as they are plausible there.
 
         Args:
             picture: The photograph, of any size and format.
@@ -118,7 +119,7 @@ class ColorizeApi:
             temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
             seed: Another seed distributes the colours differently.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
@@ -148,7 +149,7 @@ class ColorizeApi:
             other_seed: Seed of the colours around the region.
             temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
@@ -184,7 +185,7 @@ class ColorizeApi:
             count: Number of colourings, both ends included, 2 to 16.
             temperature: How much colours vary, 0 to 2; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
@@ -206,14 +207,14 @@ class ColorizeApi:
         seed: Seed = 0,
         axes: Axes = None,
     ) -> File:
-        """Show where colourings of a photograph disagree.
+        """Show where colourings of a photograph disagree, apart from tints of the whole picture.
 
         Args:
             picture: The photograph, of any size and format.
             samples: Number of colourings to compare, 2 to 16.
             temperature: How much colours vary, 0 to 2; by default the model's own.
             seed: Seed of the colourings.
-            axes: Steps of -3 to 3 along the model's axes of colour, such as {"warmer": 1}; /models lists them.
+            axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
 
         Returns:
             map: A gray picture of the photograph's size, black where colourings agree and white from 16 Lab units on.

@@ -30,7 +30,10 @@ POINTING = later(
     "stay those of the photograph."
 )
 KEEPING = later("Paint over what is right, then redraw the rest.")
-DIFFERING = later("Bright where the four disagree most: there the photograph leaves the colour open, and a hint helps.")
+DIFFERING = later(
+    "Bright where the four disagree most, apart from a tint of the whole picture: there the photograph leaves the "
+    "colour open, and a hint helps."
+)
 HERE = Path(__file__).parent
 DAMAGED = later("The drawing on the picture cannot be read: clear it, and draw again.")
 

@@ -28,7 +28,7 @@ class ResultsPanel:
     """Lays the four pictures out in the page that is being built, and the large one with :meth:`lay_out_chosen`."""
 
     def __init__(self) -> None:
-        gr.HTML(tr("<h2>Four colourings <small>choose the one you like</small></h2>"))
+        gr.HTML(tr("<h2>Four colourings <small>the best first; choose the one you like</small></h2>"))
         self.gallery = gr.Gallery(
             label=tr("Four colourings"),
             show_label=False,
@@ -100,7 +100,7 @@ class ResultsPanel:
 
     def large(self, session: Session, strength: float, **value: Any) -> dict[Any, Any]:
         """Show the chosen colouring large and on the pad; `value` is as for :meth:`HintPad.show`."""
-        picture, number = paint(session, session.chosen, strength, large=True), session.number(session.chosen)
+        picture, number = paint(session, session.chosen, strength, large=True), session.chosen + 1
         return {
             self.heading: tr("<h2>No. {number} <small>before and after</small></h2>", number=number),
             self.download: _button(session),
@@ -125,4 +125,4 @@ class ResultsPanel:
 
 
 def _button(session: Session) -> gr.Button:
-    return gr.Button(tr("Download No. {number} at full size", number=session.number(session.chosen)), interactive=True)
+    return gr.Button(tr("Download No. {number} at full size", number=session.chosen + 1), interactive=True)

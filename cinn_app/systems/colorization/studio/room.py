@@ -2,7 +2,6 @@
 
 from cinn_app.studio.language import later
 from cinn_app.studio.room import Room
-from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.studio.endpoints import ColorizeApi
 from cinn_app.systems.colorization.studio.tab import ColorizeTab
 
@@ -13,6 +12,6 @@ ROOM = Room(
     tagline=later("Photographs in colour."),
     tab=ColorizeTab,
     api=ColorizeApi,
-    header_attributes={"axes": lambda header: AXES},
+    header_attributes={},  # the recipe is enough
     measured=("colorize",),
 )

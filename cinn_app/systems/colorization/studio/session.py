@@ -12,10 +12,12 @@ from cinn_app.limits import MAX_STEP
 from cinn_app.messages import Message
 from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.studio.files import naming
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput, network_inputs
 from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region
+from cinn_app.systems.colorization.selection import best_first
 from cinn_app.systems.colorization.steering import Steering
 
 __all__ = ["SAMPLES", "STEPS", "VIVIDNESS", "ControlRanges", "Controls", "Reference", "Session", "read_upload"]
@@ -39,7 +41,7 @@ class Controls(NamedTuple):
     """The settings of the controls.
 
     Attributes:
-        variety: temperature of the coarsest scale.
+        variety: temperature of things.
         vividness: factor of the chroma.
         seed: of the draw.
         drawn: hints and strokes on the photograph, in the form of :mod:`cinn_app.systems.colorization.studio.hint_pad`.
@@ -59,19 +61,17 @@ class ControlRanges:
     """The ranges of the controls for a colorizer.
 
     Attributes:
-        axes: names of the axes of colour.
         variety: the range of temperatures.
     """
 
     def __init__(self, colorizer: Colorizer) -> None:
-        self.axes = [axis.name for axis in colorizer.axes]
         self.variety = Range(0.1, 1.5, colorizer.recipe.sampling.temperature[-1])
 
     def read(
         self, variety: Any, vividness: Any, seed: Any, drawn: Any = None, restore_levels: Any = False, *steps: Any
     ) -> Controls:
         """Read what the page has sent, and bring it into range."""
-        along = tuple(STEPS.read(step) for step in steps) or (STEPS.default,) * len(self.axes)
+        along = tuple(STEPS.read(step) for step in steps) or (STEPS.default,) * len(AXES)
         numbers = self.variety.read(variety), VIVIDNESS.read(vividness), int(SEEDS.read(seed))
         return Controls(*numbers, drawn, bool(restore_levels), along)
 
@@ -81,13 +81,13 @@ class Reference:
     """The colours of a picture, for photographs to take on.
 
     Attributes:
-        palette: the colours.
+        colours: of the picture.
         name: of the picture, for the visitor.
         origin: the folder of the session that the picture is a colouring of, if it is one. The photograph of that
             session does not take the colours on.
     """
 
-    palette: ColourReference
+    colours: ColourReference
     name: str
     origin: Path | None = None
 
@@ -105,9 +105,10 @@ class Session:
         large: the photograph, reduced for the large picture.
         inputs: the full-size photograph as the network sees it, so that its colours are those of the command line.
         encoded: the photograph as the network has encoded it, once that is done.
-        colourings: of the reduced photograph.
+        colourings: of the reduced photograph, the best first as they were drawn; constraints do not change the order.
         chosen: index of the colouring in the large picture.
-        first: sample number of the first colouring, from 0.
+        sample: number of the sample, from 0, that is chosen once it is drawn with its neighbours; by default the best
+            of the first ones.
         reference: whose colours this photograph or the next ones take on.
         region: of a colouring, to keep while the rest is drawn again.
     """
@@ -122,7 +123,7 @@ class Session:
     encoded: EncodedPhotograph | None = None
     colourings: tuple[Colouring, ...] = ()
     chosen: int = 0
-    first: int = 0
+    sample: int | None = None
     reference: Reference | None = None
     region: Region | None = None
 
@@ -164,26 +165,22 @@ class Session:
 
     def restart(self, reference: Reference | None) -> "Session":
         """Forget the colourings."""
-        return dataclasses.replace(self, colourings=(), chosen=0, first=0, region=None, reference=reference)
+        return dataclasses.replace(self, colourings=(), chosen=0, sample=None, region=None, reference=reference)
 
     def delete_files(self) -> None:
         """Delete the pictures of this session."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def number(self, index: int) -> int:
-        """Return the number of a colouring for the visitor, from 1."""
-        return self.first + index + 1
-
     def download_name(self, colouring: Colouring) -> str:
         """Return the name of a file with the chosen colouring."""
         suffix = self.upload.suffix if self.upload.suffix.lower() in KEPT_SUFFIXES else ".png"
-        return f"{self.upload.stem}-colourised-{colouring.seed}-{self.number(self.chosen)}{suffix}"
+        return f"{self.upload.stem}-colourised-{colouring.seed}-{self.chosen + 1}{suffix}"
 
     @property
-    def palette(self) -> ColourReference | None:
+    def wanted_colours(self) -> ColourReference | None:
         """The colours that this photograph takes on."""
         foreign = self.reference is not None and self.reference.origin != self.folder
-        return self.reference.palette if self.reference and foreign else None
+        return self.reference.colours if self.reference and foreign else None
 
     def has_draw(self, colorizer: Colorizer, temperature: float, seed: int) -> bool:
         """Return whether the colourings are of this draw, with any steering."""
@@ -198,34 +195,42 @@ class Session:
         steering: Steering = UNSTEERED,
         indices: Sequence[int] = range(SAMPLES),
     ) -> "Session":
-        """Draw the colourings that differ from what is wanted.
+        """Draw the colourings that differ from what is wanted; those of a new draw are put into order.
 
         Args:
             colorizer: draws.
             temperature: see :meth:`Colorizer.temperatures`.
             seed: of the draw.
             steering: constraints on the colours.
-            indices: of the wanted colourings; the others stay as they are. Without any colourings, all are drawn.
+            indices: of the wanted colourings; the others stay as they are. Of another draw, all are drawn.
 
         Raises:
             CinnError: if the temperature is out of range, or a constraint does not fit the photograph.
         """
-        session = self
-        if not session.colourings:
-            indices = range(SAMPLES)
-        elif not session.has_draw(colorizer, temperature, seed):
-            session = dataclasses.replace(session, first=0, chosen=0)
-        wanted = {index: colorizer.settings(seed, session.first + index, temperature, steering) for index in indices}
-        present = {index: colouring.settings for index, colouring in enumerate(session.colourings)}
-        missing = [index for index in indices if present.get(index) != wanted[index]]
+        if not self.has_draw(colorizer, temperature, seed):
+            return self._draw_afresh(colorizer, temperature, seed, steering)
+        numbers = [colouring.settings["sample"] for colouring in self.colourings]
+        missing = [
+            index
+            for index in indices
+            if self.colourings[index].settings != colorizer.settings(seed, numbers[index], temperature, steering)
+        ]
         if not missing:
-            return session
-        encoded = session.encoded or colorizer.encode_photograph(session.large, session.inputs)
-        numbers = [session.first + index for index in missing]
-        drawn = dict(enumerate(session.colourings))
-        drawn |= zip(missing, colorizer.colorize(encoded, numbers, temperature, seed, steering), strict=True)
-        colourings = tuple(drawn[index] for index in range(SAMPLES))
-        return dataclasses.replace(session, encoded=encoded, colourings=colourings)
+            return self
+        encoded = self.encoded or colorizer.encode_photograph(self.large, self.inputs)
+        drawn = colorizer.colorize(encoded, [numbers[index] for index in missing], temperature, seed, steering)
+        colourings = dict(enumerate(self.colourings)) | dict(zip(missing, drawn, strict=True))
+        return dataclasses.replace(self, encoded=encoded, colourings=tuple(colourings.values()))
+
+    def _draw_afresh(self, colorizer: Colorizer, temperature: float, seed: int, steering: Steering) -> "Session":
+        """Draw all colourings, and choose the best one, or the sample that is wanted."""
+        sample = None if self.colourings else self.sample
+        first = (sample or 0) // SAMPLES * SAMPLES
+        encoded = self.encoded or colorizer.encode_photograph(self.large, self.inputs)
+        drawn = colorizer.colorize(encoded, range(first, first + SAMPLES), temperature, seed, steering)
+        colourings = tuple(best_first(drawn))
+        chosen = [sample in (None, colouring.settings["sample"]) for colouring in colourings].index(True)
+        return dataclasses.replace(self, encoded=encoded, colourings=colourings, chosen=chosen, sample=None)
 
     def new_warnings(self, before: "Session") -> list[Message | str]:
         """Return the warnings about the colourings that were not shown with an earlier state of the session."""

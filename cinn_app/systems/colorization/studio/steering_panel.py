@@ -11,7 +11,7 @@ from cinn_app.errors import CinnError
 from cinn_app.studio.files import naming
 from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, random_seed, warn
 from cinn_app.studio.language import later, tr
-from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region, painted_region
@@ -26,9 +26,13 @@ LABELS = {
     "warmer": later("Cooler to warmer"),
     "greener": later("Pinker to greener"),
     "more vivid": later("Paler to more vivid"),
+    "more varied": later("Plainer to more varied"),
 }
 REFERENCE = later("<h3>The colours of another picture</h3>")
-NO_REFERENCE = later("Your photographs take on the mood of a picture that you upload, or of the chosen colouring.")
+NO_REFERENCE = later(
+    "Things in your photographs take on the colours of like things in a picture that you upload, or in the chosen "
+    "colouring."
+)
 FOR_NEXT, FROM = later("For the next photographs: <b>{name}</b>"), later("From <b>{name}</b>")
 NO_PHOTOGRAPH = later("There is no photograph yet: upload one first.")
 NO_HINTS = later("There are no hints to save yet: choose a colour and click on the picture first.")
@@ -36,14 +40,9 @@ NO_STROKES = later("No region is painted yet: paint over what is right first.")
 
 
 class SteeringPanel:
-    """Lays the panel out in the page that is being built, and handles its events.
+    """Lays the panel out in the page that is being built, and handles its events."""
 
-    Args:
-        colorizer: shared by all visitors, and never changed.
-    """
-
-    def __init__(self, colorizer: Colorizer) -> None:
-        self.axes = [axis.name for axis in colorizer.axes]
+    def __init__(self) -> None:
         self.unfade = gr.Checkbox(
             label=tr("Remove fading"),
             info=tr("Light and shade at full contrast, colours at full strength"),
@@ -51,7 +50,7 @@ class SteeringPanel:
             elem_id="unfade",
         )
         with gr.Accordion(tr("Steer the colours"), open=False, elem_id="steering"):
-            with gr.Row(visible=bool(self.axes), equal_height=False, elem_id="axes-of-colour"):
+            with gr.Row(equal_height=False, elem_id="axes-of-colour"):
                 self._lay_out_axes()
             self.pad = HintPad()
             with gr.Row(equal_height=False, elem_id="borrowed"):
@@ -61,7 +60,7 @@ class SteeringPanel:
                     self._lay_out_files()
 
     def _lay_out_axes(self) -> None:
-        self.sliders = [STEPS.slider(step=0.1, label=tr(LABELS.get(name, name.capitalize()))) for name in self.axes]
+        self.sliders = [STEPS.slider(step=0.1, label=tr(LABELS[axis.name])) for axis in AXES]
         self.reset = gr.Button(tr("Reset"), size="sm", scale=0, min_width=90, elem_id="reset-axes")
 
     def _lay_out_reference(self) -> None:
@@ -135,11 +134,11 @@ class SteeringPanel:
             CinnError: if what was drawn on it does not fit.
         """
         steps: dict[str | int, float] = {
-            name: step for name, step in zip(self.axes, controls.steps, strict=True) if step
+            axis.name: step for axis, step in zip(AXES, controls.steps, strict=True) if step
         }
         drawn = self.pad.read(controls.drawn, session.size)
         region = session.region if drawn.strokes else None
-        return Steering(steps, drawn.hints, session.palette, region, controls.restore_levels)
+        return Steering(steps, drawn.hints, session.wanted_colours, region, restore_levels=controls.restore_levels)
 
     def _refer(self, payload: dict[str, Any] | None, session: Session | None) -> list[Any]:
         """Take the colours of a picture; if it has none or cannot be read, say so and leave the rest."""
@@ -148,8 +147,8 @@ class SteeringPanel:
         path = Path(payload["path"])
         try:
             with naming(path):
-                palette = ColourReference.of(path)
-            return [None, *_with_reference(session, Reference(palette, path.name))]
+                colours = ColourReference.of(path)
+            return [None, *_with_reference(session, Reference(colours, path.name))]
         except CinnError as error:
             problem = f'{tr(REFERENCE)}<p class="error">{html.escape(tr(error))}</p>'
             return [None, gr.skip(), problem, gr.skip()]
@@ -157,9 +156,9 @@ class SteeringPanel:
     def _take(self, session: Session | None) -> list[Any]:
         if session is None or not session.colourings:
             return [gr.skip()] * 3
-        name = tr("No. {number} of {name}", number=session.number(session.chosen), name=session.upload.name)
-        palette = ColourReference.of(session.colourings[session.chosen])
-        return _with_reference(session, Reference(palette, name, session.folder))
+        name = tr("No. {number} of {name}", number=session.chosen + 1, name=session.upload.name)
+        colours = ColourReference.of(session.colourings[session.chosen])
+        return _with_reference(session, Reference(colours, name, session.folder))
 
     def _leave(self, session: Session | None) -> list[Any]:
         return _with_reference(session, None) if session else [gr.skip()] * 3
@@ -215,6 +214,6 @@ def _with_reference(session: Session, reference: Reference | None) -> list[Any]:
 def _describe(reference: Reference | None) -> str:
     if reference is None:
         return f"{tr(REFERENCE)}<p>{tr(NO_REFERENCE)}</p>"
-    colours = "".join(f'<i style="background: {colour}"></i>' for colour in reference.palette.swatches())
+    colours = "".join(f'<i style="background: {colour}"></i>' for colour in reference.colours.swatches())
     text = tr(FOR_NEXT if reference.origin else FROM, name=html.escape(reference.name))
     return f'{tr(REFERENCE)}<div class="swatches" aria-hidden="true">{colours}</div><p>{text}</p>'

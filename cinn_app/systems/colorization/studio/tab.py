@@ -14,6 +14,7 @@ from cinn_app.studio.files import upload_folder
 from cinn_app.studio.gradio_workarounds import cumulative
 from cinn_app.studio.handlers import COMPUTING, QUIET, SAVE_FILE, inform, random_seed, warn
 from cinn_app.studio.language import later, tr
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.studio.album import MAX_PHOTOGRAPHS, Album, Opened, Snapshot, look_at
 from cinn_app.systems.colorization.studio.album_panel import AlbumPanel
@@ -91,7 +92,7 @@ class ColorizeTab:
                 self.seed = SEEDS.box(label=tr("Seed"), min_width=100, elem_id="seed")
                 self.dice = gr.Button(tr("⚄ Roll the dice"), scale=0, min_width=130, elem_id="dice")
         self.albums.lay_out_history()
-        self.steering = SteeringPanel(self.colorizer)
+        self.steering = SteeringPanel()
         self.pictures.lay_out_chosen(self.steering.pad)
 
     def _connect(self) -> None:
@@ -135,7 +136,7 @@ class ColorizeTab:
                 "seed": (self.seed, SEEDS),
                 "variety": (self.variety, self.ranges.variety),
                 "vividness": (self.vividness, VIVIDNESS),
-                **{name: (slider, STEPS) for name, slider in zip(self.ranges.axes, self.steering.sliders, strict=True)},
+                **{axis.name: (slider, STEPS) for axis, slider in zip(AXES, self.steering.sliders, strict=True)},
             }
         )
 
@@ -254,7 +255,7 @@ class ColorizeTab:
             for warning in complete.new_warnings(session):
                 inform(warning)
             for index in range(SAMPLES):
-                progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=complete.number(index)))
+                progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=index + 1))
                 paint(complete, index, controls.vividness)
             yield {self.session: complete, **self.pictures.four(complete, controls.vividness)}
             large = self.pictures.large(complete, controls.vividness)

@@ -24,17 +24,21 @@ EMPTY = later("""
 </ol>
 """)
 HELP = later("""
-**Bits/dim** say how likely the model finds a colouring. Fewer are more likely, but likely colours are the usual ones,
-not always the right ones.
+**The first** of the four is the one that the others resemble most. More often than any other, it is the nearest to the
+true colours.
+
+**Bits/dim** say how likely the model finds a colouring. Fewer are more likely, but likely colours are the pale ones.
 
 **Vividness** makes the same colours weaker or stronger. Light and shade are always those of your photograph.
 
-**Variety** lets the four differ more from each other: it is the temperature of sampling. Too much looks garish.
+**Variety** says how far the four depart from the model's best guess: it is the temperature of sampling. At 1 they
+differ as much as true colours may; more looks garish.
 
 **Steering** gives you control: sliders shift all colours, clicks set the colour of a thing, another picture lends its
-mood, and a painted region stays while the rest is redrawn.
+colours to like things, and a painted region stays while the rest is redrawn.
 
-**Where the four differ**, the photograph alone does not determine the colours.
+**Where the four differ**, the photograph alone does not determine the colours. A tint of the whole picture does not
+count.
 
 The same **seed** with the same variety gives the same colours again.
 """)
@@ -46,23 +50,19 @@ MISSING = {
     "reference": later("the picture that lent its colours"),
     "kept": later("the region that was kept"),
     "hints": later("the hints, which do not fit its size"),
-    "axes": later("an axis that this model lacks"),
+    "axes": later("an axis that is not known"),
+    "thing": later("the thing that alone was changed along axes"),
     "temperature": later("different temperatures for each scale"),
     "range": later("values outside the range of the controls"),
 }
-RANKS = (
-    later("most likely of the four"),
-    later("second most likely"),
-    later("third most likely"),
-    later("least likely of the four"),
-)
 ROWS = {
     "seed": later("Seed"),
     "sample": later("Sample number, from 0"),
     "temperature": later("Temperatures, fine to coarse"),
     "axes": later("Steps along axes"),
+    "thing": later("Thing that they change"),
     "hints": later("Hints"),
-    "reference": later("Palette of another picture"),
+    "reference": later("Colours of another picture"),
     "kept": later("Region that was kept"),
     "restore_levels": later("Fading"),
     "model": later("Model"),
@@ -108,18 +108,13 @@ def _notice(text: str, kind: str) -> gr.HTML:
 
 
 def caption(session: Session, index: int) -> str:
-    """Say which a colouring is, how likely, and what drew it.
-
-    ``No. 1, most likely of the four, 2.31 bits/dim, seed 0, variety 0.3``
-    """
-    bits, colouring = [one.bits_per_dim for one in session.colourings], session.colourings[index]
-    rank = RANKS[sorted(range(len(bits)), key=bits.__getitem__).index(index)]
+    """Say which a colouring is, how likely, and what drew it: ``No. 1, 2.31 bits/dim, seed 0, variety 0.9``."""
+    colouring = session.colourings[index]
     return tr(
-        "No. {number}, {rank}, {bits:.2f}\N{NO-BREAK SPACE}bits/dim, "
+        "No. {number}, {bits:.2f}\N{NO-BREAK SPACE}bits/dim, "
         "seed\N{NO-BREAK SPACE}{seed}, variety\N{NO-BREAK SPACE}{variety:g}",
-        number=session.number(index),
-        rank=tr(rank),
-        bits=bits[index],
+        number=index + 1,
+        bits=colouring.bits_per_dim,
         seed=colouring.seed,
         variety=colouring.temperature[-1],
     )
