@@ -1,11 +1,9 @@
 """The colorizer: from photographs to colourings, and its evaluation."""
 
-import dataclasses
 import io
 import json
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,11 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
-from cinn_app import Colorizer
+from cinn_app import Colorizer, Hints
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import rgb_to_lab
 from cinn_app.progress import no_progress
 from cinn_app.systems.colorization.evaluation import evaluate_colorizer
-from cinn_app.systems.colorization.model import AB_OFFSET
 from cinn_app.systems.colorization.recipe import ColorizationSampling
 from cinn_app.systems.colorization.steering import Steering
 
@@ -90,40 +87,24 @@ def test_the_largest_seed_is_accepted(colorizer: Colorizer) -> None:
 
 
 @pytest.mark.parametrize("temperature", [None, 0.0, 2.0])
-@pytest.mark.parametrize("vividness", [0.1, 3.0])
-@pytest.mark.parametrize("spread", [0.0, 0.57])
-@pytest.mark.parametrize(
-    "rest", [{"tint": [100, 100], "cast": 0, "chroma_limit": 1}, {"cast": 1, "chroma_limit": 1000}]
-)
-def test_every_valid_sampling_section_gives_finite_colours(
-    colorizer: Colorizer, temperature: float | None, vividness: float, spread: float, rest: dict[str, Any]
+def test_black_and_white_give_finite_colours_at_every_temperature(
+    colorizer: Colorizer, temperature: float | None
 ) -> None:
-    values = {"temperature": [0.01, 0.01, 0.01, 0.01], "vividness": vividness, "vividness_spread": spread, **rest}
-    other = sampling_with(colorizer, **dict(ColorizationSampling.model_validate(values)))
     black_and_white = np.repeat([[0, 255]], 64, 0).repeat(32, 1).astype(np.uint8)
-    for colouring in other.colorize(black_and_white, 8, temperature):
-        assert colouring.ab.isfinite().all()
+    for colouring in colorizer.colorize(black_and_white, 8, temperature):
+        assert colouring.ab.isfinite().all() and math.isfinite(colouring.log_prob)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"vividness_spread": 0.6},
-        {"vividness": 0},
-        {"chroma_limit": 0.5},
-        {"temperature": [1e-9] * 4},
-        {"tint": [1e6, 0]},
-    ],
-)
-def test_sampling_sections_without_finite_colours_are_invalid(values: dict[str, Any]) -> None:
+@pytest.mark.parametrize("temperature", [[0.1] * 4, [*[0.1] * 4, 2.5], [-0.1, *[0.1] * 4], 0.5])
+def test_sampling_sections_that_are_out_of_range_are_invalid(temperature: Any) -> None:
     with pytest.raises(ValidationError):
-        ColorizationSampling.model_validate({"temperature": [0.1] * 4, **values})
+        ColorizationSampling.model_validate({"temperature": temperature})
 
 
 def test_temperature_of_one_number_keeps_the_recipes_proportions(colorizer: Colorizer) -> None:
-    assert colorizer.temperatures() == (0.3, 0.4, 0.6, 0.85)
-    assert colorizer.temperatures(1.7) == pytest.approx((0.6, 0.8, 1.2, 1.7))
-    assert colorizer.temperatures([0, 0, 0, 1]) == (0, 0, 0, 1)
+    assert colorizer.temperatures() == (0.3, 0.4, 0.6, 0.7, 0.8)
+    assert colorizer.temperatures(1.6) == pytest.approx((0.6, 0.8, 1.2, 1.4, 1.6))
+    assert colorizer.temperatures([0, 0, 0, 0, 1]) == (0, 0, 0, 0, 1)
 
 
 def test_numpy_scalars_are_accepted_as_numbers(colorizer: Colorizer) -> None:
@@ -132,7 +113,7 @@ def test_numpy_scalars_are_accepted_as_numbers(colorizer: Colorizer) -> None:
     (same,) = colorizer.colorize(picture, [np.int64(1)], np.float32(0.5), np.uint32(3))
     torch.testing.assert_close(same.ab, plain.ab)
     assert json.loads(json.dumps(same.report())) == plain.report()
-    assert len(colorizer.colorize(picture, np.int16(2), np.array([0.1, 0.2, 0.3, 0.4]))) == 2
+    assert len(colorizer.colorize(picture, np.int16(2), np.array([0.1, 0.2, 0.3, 0.4, 0.5]))) == 2
     steps = Steering(axes={"warmer": np.float32(0.5)}).settings()
     assert json.loads(json.dumps(steps)) == {"axes": {"warmer": 0.5}}
 
@@ -143,51 +124,40 @@ def test_temperatures_out_of_range_are_refused(colorizer: Colorizer, temperature
         colorizer.colorize(gray(64, 64), temperature=temperature)
 
 
-def sampling_with(colorizer: Colorizer, **values: Any) -> Colorizer:
-    """Return the same model with other defaults of sampling."""
-    recipe = colorizer.recipe.model_copy(update={"sampling": colorizer.recipe.sampling.model_copy(update=values)})
-    return Colorizer(dataclasses.replace(colorizer.checkpoint, recipe=recipe), colorizer.device)
+@pytest.mark.parametrize("shape", [(90, 120), (64, 64), (200, 20)])
+def test_temperature_0_is_exactly_the_best_guess(colorizer: Colorizer, shape: tuple[int, int]) -> None:
+    guess = colorizer.best_guess(gray(*shape)).ab
+    for one in colorizer.colorize(gray(*shape), 3, temperature=0):
+        torch.testing.assert_close(one.ab, guess, atol=1e-3, rtol=0)
 
 
-def test_samples_are_as_vivid_as_the_recipe_says(colorizer: Colorizer) -> None:
-    def drawn(vividness: float, spread: float, temperature: float | None = None, limit: float = 1e6) -> torch.Tensor:
-        values = {"vividness": vividness, "vividness_spread": spread, "chroma_limit": limit, "tint": [0.0, 0.0]}
-        other = sampling_with(colorizer, **values)
-        return torch.stack([colouring.ab for colouring in other.colorize(gray(64, 64), 16, temperature)])
+def test_samples_lead_from_the_best_guess_in_a_straight_line(colorizer: Colorizer) -> None:
+    """The temperature is a factor of the departure, so that warmer samples go on in the same direction."""
+    encoded = colorizer.encode_photograph(gray(90, 120))
+    guess = colorizer.best_guess(encoded).ab
+    (cool,), (warm,) = (colorizer.colorize(encoded, temperature=temperature) for temperature in (0.4, 1.2))
+    torch.testing.assert_close(3 * (cool.ab - guess), warm.ab - guess, atol=2e-3, rtol=1e-3)
 
-    plain = drawn(1.0, 0.0)
-    torch.testing.assert_close(drawn(1.5, 0.0), 1.5 * plain, rtol=1e-3, atol=0)
-    factors = (drawn(1.5, 0.3) / plain).flatten(1)
-    torch.testing.assert_close(factors, factors[:, :1].expand_as(factors), rtol=2e-3, atol=0)
-    assert factors[:, 0].mean() == pytest.approx(1.5, rel=1e-3)  # exact for two times eight samples
-    assert factors[:, 0].std(correction=0) == pytest.approx(0.3 * 1.5, rel=1e-3)
-    torch.testing.assert_close(drawn(1.5, 0.3, temperature=0), drawn(1.5, 0.0, temperature=0))
-    torch.testing.assert_close(drawn(1.5, 0.3, temperature=1), drawn(1.0, 0.0, temperature=1))  # the trained density
 
-    chroma = plain.norm(dim=1)
-    limit = float(chroma.quantile(0.9))
-    gain = drawn(2.0, 0.0, limit=limit).norm(dim=1) / chroma
-    torch.testing.assert_close(gain, 2 / (1 + (chroma / limit).clamp(max=1)), rtol=1e-3, atol=0)
+def test_vivid_colours_come_from_the_density_and_not_from_a_factor(colorizer: Colorizer) -> None:
+    """At temperature 1 samples are those of the trained density."""
+    encoded = colorizer.encode_photograph(gray(96, 96))
+    drawn, dense = colorizer.colorize(encoded, 2, [1.0] * 5, seed=3), colorizer.sample_density(encoded, 2, seed=3)
+    for one, other in zip(drawn, dense, strict=True):
+        torch.testing.assert_close(one.ab, other.ab, atol=2e-3, rtol=0)
 
 
 @torch.inference_mode()
-def test_samples_vary_around_the_mean_and_not_around_the_centre_of_the_density(colorizer: Colorizer) -> None:
-    plain = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0)
-    encoded = plain.encode_photograph(gray(90, 120))
-    guess = plain.best_guess(encoded).ab
-    (cold,) = plain.colorize(encoded, temperature=0)
-    torch.testing.assert_close(cold.ab, guess, atol=1e-2, rtol=0)
-    centre = plain.model.decode([torch.zeros_like(z)[None] for z in cold.latents], encoded.conditions)[0]
-    assert not torch.allclose(encoded.canvas.crop(centre[0]), guess, atol=0.5)
-
-
-@torch.inference_mode()
-def test_encoding_a_drawn_colouring_returns_its_latents_and_likelihood(colorizer: Colorizer) -> None:
-    drawn = colorizer.colorize(gray(64, 128), seed=5)[0]
-    conditions = colorizer.encode_photograph(drawn.photograph).conditions
-    latents, log_prob = colorizer.model.encode(drawn.ab[None], conditions)
-    assert log_prob.item() == pytest.approx(drawn.log_prob, rel=1e-3)
-    torch.testing.assert_close(latents[-1][0], drawn.latents[-1], atol=1e-2, rtol=0)
+def test_the_likelihood_is_that_of_the_colours_that_are_shown(colorizer: Colorizer) -> None:
+    encoded = colorizer.encode_photograph(gray(96, 96))  # fills its canvas, nothing is mirrored
+    assert encoded.canvas.content_size == (24, 24)
+    warmer = Steering(axes={"warmer": 1.0}, hints=Hints.parse(["20,20=#a03020"]))
+    for drawn in (*colorizer.colorize(encoded, 2, seed=5), *colorizer.colorize(encoded, steering=warmer)):
+        latents, log_prob = colorizer.model.encode(drawn.ab[None], encoded.conditions)
+        assert log_prob.item() == pytest.approx(drawn.log_prob, rel=1e-3)
+        torch.testing.assert_close(latents[-1][0], drawn.latents[-1], atol=1e-2, rtol=0)
+        back, _ = colorizer.model.decode([z[None] for z in drawn.latents], encoded.conditions)
+        torch.testing.assert_close(back[0], drawn.ab, atol=2e-2, rtol=0)
 
 
 def test_encode_takes_colour_photographs_and_refuses_gray_ones(colorizer: Colorizer) -> None:
@@ -198,7 +168,7 @@ def test_encode_takes_colour_photographs_and_refuses_gray_ones(colorizer: Colori
 
 
 def test_samples_of_the_density_have_nothing_added(colorizer: Colorizer) -> None:
-    """Encoded, they are standard normal, whatever the recipe adds to other samples."""
+    """Encoded, they are standard normal, whatever temperature the recipe has."""
     drawn = colorizer.sample_density(gray(256, 256), samples=4, seed=3)
     again = colorizer.sample_density(gray(256, 256), samples=2, seed=3)
     torch.testing.assert_close(again[1].ab, drawn[1].ab, rtol=0, atol=1e-3)  # for any size of the batch
@@ -264,83 +234,22 @@ def test_evaluation_without_the_classifier_says_how_to_install_it(
     assert evaluation.figures["rmse_best_of_1"] == pytest.approx(evaluation.figures["rmse_one_sample"])
 
 
-def test_samples_of_a_pair_are_antithetic(colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[torch.Tensor]] = []
-    decode = colorizer.model.decode
-    encoded = colorizer.encode_photograph(gray(90, 120))
-    assert encoded.skew.isfinite().all()  # decodes the centre once
-    monkeypatch.setattr(colorizer.model, "decode", lambda z, conditions: asked.append(list(z)) or decode(z, conditions))
-    colorizer.colorize(encoded, 4, 0.5, seed=5)
-    for scale in asked[0]:
-        torch.testing.assert_close(scale[::2], -scale[1::2])
-        assert not torch.allclose(scale[0], scale[2], atol=0.1)
-    colorizer.colorize(encoded, [3], 0.5, seed=5)
-    for whole, alone in zip(*asked, strict=True):
-        torch.testing.assert_close(whole[3:], alone)
+@pytest.mark.parametrize("shape", [(90, 64), (1, 1), (1, 300), (64, 64)])
+@pytest.mark.parametrize("level", [0, 60, 200, 255])
+def test_an_even_gray_gets_no_colours(colorizer: Colorizer, shape: tuple[int, int], level: int) -> None:
+    encoded = colorizer.encode_photograph(np.full(shape, level, np.uint8))
+    assert encoded.certainty < 1e-3
+    for one in (colorizer.best_guess(encoded), *colorizer.colorize(encoded, 2, temperature=1.0)):
+        assert one.ab.norm(dim=0).max() < 0.1
+        assert math.isfinite(one.log_prob)
 
 
-def test_the_tints_of_eight_samples_are_the_corners_of_a_cube(colorizer: Colorizer) -> None:
-    """Their mean is 0, and their deviations are exactly those of the recipe, halved at half the usual temperature."""
-    tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[3.0, 4.0])
-    usual = tinted.recipe.sampling.temperature[-1]
-    middle_gray = np.full(
-        (64, 64), 118, np.uint8
-    )  # L* 50; a picture this small has one position of the coarsest latent
-
-    def tints(numbers: Sequence[int], seed: int) -> torch.Tensor:
-        drawn = tinted.colorize(middle_gray, numbers, [0.0, 0.0, 0.0, usual / 2], seed)
-        guess = tinted.best_guess(middle_gray).ab
-        return torch.stack([(one.ab - guess).mean((1, 2)) for one in drawn])
-
-    eight, alone, next_eight, other = tints(range(8), 5), tints([3, 6], 5), tints(range(8, 16), 5), tints(range(8), 6)
-    for one in (eight, next_eight, other):
-        torch.testing.assert_close(one.mean(0), torch.zeros(2), atol=1e-3, rtol=0)
-        torch.testing.assert_close(one.T @ one / 8, torch.diag(torch.tensor([1.5, 2.0]) ** 2), atol=2e-2, rtol=0)
-    torch.testing.assert_close(alone, eight[[3, 6]], atol=1e-4, rtol=0)
-    assert not torch.allclose(eight, next_eight, atol=0.1) and not torch.allclose(eight, other, atol=0.1)
+def test_the_best_guess_has_details(colorizer: Colorizer) -> None:
+    assert colorizer.best_guess(gray(64, 128)).ab.std((1, 2)).min() > 0.01
 
 
-def test_a_seed_tints_another_photograph_differently_but_the_next_frame_alike(colorizer: Colorizer) -> None:
-    tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[4.0, 4.0])
-
-    def tint(picture: np.ndarray) -> torch.Tensor:
-        drawn = tinted.colorize(picture, [0, 2], [0.0, 0.0, 0.0, tinted.recipe.sampling.temperature[-1]])
-        return torch.stack([one.ab - tinted.best_guess(picture).ab for one in drawn]).mean((2, 3))
-
-    gray_118 = np.full((64, 64), 118, np.uint8)
-    something_moves = gray_118.copy()
-    something_moves[20:30, 20:30] = 122
-    frame, next_frame, other = tint(gray_118), tint(something_moves), tint(gray_118 + np.uint8(7))
-    assert (frame - next_frame).norm() < 0.2 * frame.norm() < (frame - other).norm()
-
-
-def test_the_best_guess_for_an_even_gray_is_the_mean_of_all_photographs(colorizer: Colorizer) -> None:
-    for level in (60, 200):
-        guess = colorizer.best_guess(np.full((90, 64), level, np.uint8)).ab
-        torch.testing.assert_close(guess.mean((1, 2)), torch.tensor(AB_OFFSET), atol=1e-3, rtol=0)
-    textured = colorizer.best_guess(gray(64, 128)).ab
-    assert textured.std((1, 2)).min() > 0.01
-
-
-def test_a_cast_is_reduced_and_gray_takes_no_opposite_colour(colorizer: Colorizer) -> None:
-    picture = gray(64, 128)  # fills its canvas, nothing is mirrored
-    guess = colorizer.best_guess(picture).ab
-    (drawn,) = sampling_with(colorizer, vividness=1.0, cast=0.25).colorize(picture, temperature=0)
-    direction = guess.mean((1, 2)) / guess.mean((1, 2)).norm()
-    along, before = (torch.einsum("chw,c->hw", ab, direction) for ab in (drawn.ab, guess))
-    assert along.mean() < 0.7 * before.mean()
-    assert (along[before > 0] > 0).all()
-    torch.testing.assert_close(along[before <= 0], before[before <= 0], atol=1e-2, rtol=0)
-    strongest = before.argmax()
-    across = guess - before * direction[:, None, None]
-    torch.testing.assert_close(drawn.ab - along * direction[:, None, None], across, atol=1e-2, rtol=0)
-    assert float(before.flatten()[strongest] - along.flatten()[strongest]) == pytest.approx(
-        0.75 * float(guess.mean((1, 2)).norm()), rel=0.1
-    )
-
-
-def test_a_tint_leaves_black_and_white(colorizer: Colorizer) -> None:
-    tinted = sampling_with(colorizer, vividness=1.0, vividness_spread=0.0, tint=[30.0, 30.0])
-    halves = np.repeat([[0, 255]], 64, 0).repeat(32, 1).astype(np.uint8)
-    (drawn,) = tinted.colorize(halves, 1, [0.0, 0.0, 0.0, 0.5])
-    torch.testing.assert_close(drawn.ab, tinted.best_guess(halves).ab, atol=1.5, rtol=0)
+def test_faint_contrast_fades_in_colours(colorizer: Colorizer) -> None:
+    pictures = [(128 + contrast * (gray(96, 96).astype(float) - 128) / 128).astype(np.uint8) for contrast in (2, 6, 60)]
+    encoded = [colorizer.encode_photograph(picture) for picture in pictures]
+    certainties = [one.certainty for one in encoded]
+    assert 0 < certainties[0] < certainties[1] < certainties[2] == 1

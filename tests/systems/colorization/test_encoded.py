@@ -1,5 +1,6 @@
 """Encoding photographs: the same canvas and colours for all copies of one, and nothing is computed twice."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -92,16 +93,16 @@ def test_a_copy_gets_the_colours_of_its_photograph(
 def test_a_photograph_is_encoded_once_at_four_sizes_in_both_orientations_when_needed(
     colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[int] = []
-    condition = colorizer.model.condition
-    monkeypatch.setattr(
-        colorizer.model, "condition", lambda lightness: seen.append(len(lightness)) or condition(lightness)
-    )
+    seen: dict[str, list[int]] = {"predict_mean": [], "condition": []}
+    for name, calls in seen.items():
+        method = getattr(colorizer.model, name)
+        count = functools.partial(lambda lightness, of, calls: calls.append(len(lightness)) or of(lightness), of=method)
+        monkeypatch.setattr(colorizer.model, name, functools.partial(count, calls=calls))
     encoded = colorizer.encode_photograph(gray(90, 120))
-    assert not seen
+    assert not any(seen.values())
     colorizer.colorize(encoded, 2)
     colorizer.best_guess(encoded)
-    assert seen == [2, 2, 2, 2]
+    assert seen == {"predict_mean": [2, 2, 2, 2], "condition": [1]}
 
 
 def test_latents_are_computed_when_they_are_read_and_once_for_all_samples(

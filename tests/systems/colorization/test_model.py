@@ -1,6 +1,7 @@
 """The colorization model: an exact likelihood, an exact inverse, any size."""
 
 import copy
+import itertools
 import math
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.model import ColorizationModel, Conditions, denormalise, normalise
+from cinn_app.systems.colorization.model import AB_SCALE, ColorizationModel, Conditions, denormalise, normalise
 from cinn_app.systems.colorization.recipe import ColorizationObjective
 from cinn_app.systems.colorization.segments import Segments
 from cinn_app.systems.colorization.tree_flow import Splits
@@ -151,7 +152,7 @@ def test_bits_per_dim_of_the_objective_agree_with_encode(model: ColorizationMode
 def drawn(model: ColorizationModel) -> tuple[Conditions, tuple[torch.Tensor, ...], torch.Tensor]:
     """Conditions of one photograph, and latents and chroma of 16 draws."""
     with torch.inference_mode():
-        conditions = model.condition(photographs(1, 96, 64)[0])
+        conditions = model.condition(photographs(1, 96, 128)[0])
         generator = torch.Generator().manual_seed(0)
         shapes = model.distribution(conditions).latent_shapes
         latents = tuple(torch.randn(16, *shape, generator=generator) for shape in shapes)
@@ -162,13 +163,25 @@ def drawn(model: ColorizationModel) -> tuple[Conditions, tuple[torch.Tensor, ...
 def test_cooling_leads_from_a_sample_to_the_mean(model: ColorizationModel, drawn: tuple) -> None:
     conditions, _, ab = drawn
     mean = denormalise(conditions.mean)
-    torch.testing.assert_close(model.cool(ab, conditions, (1, 1, 1, 1)), ab, atol=1e-3, rtol=0)
-    torch.testing.assert_close(model.cool(ab, conditions, (0, 0, 0, 0)), mean.expand_as(ab), atol=1e-4, rtol=0)
-    half = model.cool(ab, conditions, (0.5, 0.5, 0.5, 0.5))
-    torch.testing.assert_close(half, (ab + mean) / 2, atol=1e-3, rtol=0)
-    each = [model.cool(ab, conditions, [float(scale == other) for other in range(4)]) - mean for scale in range(4)]
+    torch.testing.assert_close(model.cool(ab, conditions, [1] * 5), ab, atol=1e-3, rtol=0)
+    torch.testing.assert_close(model.cool(ab, conditions, [0] * 5), mean.expand_as(ab), atol=1e-4, rtol=0)
+    torch.testing.assert_close(model.cool(ab, conditions, [0.5] * 5), (ab + mean) / 2, atol=1e-3, rtol=0)
+    each = [model.cool(ab, conditions, [float(scale == other) for other in range(5)]) - mean for scale in range(5)]
     torch.testing.assert_close(torch.stack(each).sum(0), ab - mean, atol=1e-3, rtol=0)
     assert all(part.abs().mean() > 0.1 for part in each)
+    for one, other in itertools.combinations(each, 2):  # the scales have nothing in common
+        inner = ((one / ab.new_tensor(AB_SCALE)[:, None, None].square()) * other).sum((1, 2, 3))
+        assert inner.abs().max() < 1e-3 * ab.square().sum()
+
+
+@torch.inference_mode()
+def test_the_last_temperature_is_that_of_the_first_eight_splits(model: ColorizationModel, drawn: tuple) -> None:
+    conditions, _, ab = drawn
+    things = model.cool(ab, conditions, [0, 0, 0, 0, 1]) - denormalise(conditions.mean)
+    columns = conditions.segments.columns()[0, :8].flatten(1).T.double()
+    wanted = things.flatten(0, 1).flatten(1).T.double()
+    left = wanted - columns @ torch.linalg.lstsq(columns, wanted).solution
+    assert left.abs().max() < 1e-3 < things.abs().mean()
 
 
 @torch.inference_mode()
@@ -179,7 +192,7 @@ def test_samples_that_vary_evenly_around_the_mean_are_never_paler_at_more_temper
     mean = denormalise(conditions.mean)
     around = torch.cat([ab, 2 * mean - ab])
     steps = torch.linspace(0, 1, 6)
-    for scales in ([1, 1, 1, 1], [0, 0, 0, 1], [0.3, 0.5, 0.7, 1]):
+    for scales in ([1, 1, 1, 1, 1], [0, 0, 0, 0, 1], [0.3, 0.5, 0.7, 0.8, 1]):
         chroma = [float(model.cool(around, conditions, [t * s for s in scales]).norm(dim=1).mean()) for t in steps]
         assert chroma == sorted(chroma) and chroma[-1] > chroma[0]
 
@@ -188,9 +201,15 @@ def test_samples_that_vary_evenly_around_the_mean_are_never_paler_at_more_temper
 def test_decoding_segments_alone_leaves_the_details_of_the_mean(model: ColorizationModel, drawn: tuple) -> None:
     conditions, latents, ab = drawn
     for temperature in (1.0, 0.4):
-        expected = model.cool(ab, conditions, (0, 0, 0, temperature))
+        expected = model.cool(ab, conditions, (0, 0, 0, temperature, temperature))
         found = model.decode_segments(latents[-1], conditions, temperature)
         torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+@torch.inference_mode()
+def test_the_mean_can_be_predicted_alone(model: ColorizationModel) -> None:
+    lightness, _ = photographs(2, 64, 96)
+    torch.testing.assert_close(model.predict_mean(lightness), model.condition(lightness).mean, atol=1e-4, rtol=0)
 
 
 @torch.inference_mode()
