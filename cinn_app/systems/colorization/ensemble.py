@@ -51,7 +51,8 @@ class Ensemble:
 
         for places with mean colours :math:`h_p`, and changes :math:`\delta_p` that bring all of these where they are
         wanted. Correlation and deviation are across the draws, over both channels, without the tint of each draw: a
-        tint would connect everything. Correlations that may be chance are cut off.
+        tint would connect everything. Correlations that may be chance are cut off. No place changes by more than the
+        most that is missing at one of the given places.
 
         Args:
             ab: the colourings in Lab units, ``(batch, 2, height, width)``.
@@ -71,4 +72,6 @@ class Ensemble:
         among = torch.einsum("pyx,qyx->qp", kernel, weights)
         missing = wanted - torch.einsum("bcyx,pyx->bpc", ab, weights)
         changes = torch.linalg.solve(among + RIDGE * torch.eye(len(among)).to(among), missing)
-        return ab + torch.einsum("bpc,pyx->bcyx", changes, kernel)
+        moved = torch.einsum("bpc,pyx->bcyx", changes, kernel)
+        most = missing.norm(dim=2).amax(1)[:, None, None, None]
+        return ab + moved * (most / moved.norm(dim=1, keepdim=True).clamp(min=1e-6)).clamp(max=1)

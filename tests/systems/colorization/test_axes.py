@@ -85,7 +85,7 @@ def test_steps_are_proportional_and_add_up() -> None:
 def test_a_step_shows_even_if_draws_hardly_differ() -> None:
     """Then a step changes colours by 3 Lab units, root mean square; else by what the draws say."""
     ensemble = synthetic()
-    calm = Ensemble(ensemble.ab.mean(0) + ensemble.departures / 20)
+    calm = Ensemble(ensemble.ab.mean(0) + (ensemble.ab - ensemble.ab.mean(0)) / 20)
     for name in NAMES:
         few, many = (
             float(change_along_axes(some, {name: 1.0}).square().sum(0).mean().sqrt()) for some in (calm, ensemble)
