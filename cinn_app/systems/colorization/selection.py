@@ -52,11 +52,11 @@ def best_first(colourings: Sequence[Colouring], among: Sequence[Colouring] = ())
 
 
 def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colouring]:
-    """Choose the colourings that differ most: the best one, then always the one farthest from all chosen.
+    """Choose colourings that represent all candidates: the best one, and others so that each has one of them near.
 
     The quarter that is farthest from all others is left out if there are enough: these are often casts over the whole
-    picture. The distance is the root mean square difference of ab. This greedy choice is within a factor of two of the
-    largest possible spread (Gonzalez 1985).
+    picture. The sum of the distances to the nearest chosen one is made small by adding and exchanging (k-medoids,
+    Kaufman and Rousseeuw 1987). The distance is the root mean square difference of ab.
 
     Args:
         candidates: colourings of one photograph.
@@ -74,12 +74,8 @@ def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colourin
     ranked = best_first(candidates)[: max(count, math.ceil(0.75 * len(candidates)))]
     if not ranked:
         return []
-    ab = _stack(ranked)
-    chosen, nearest = [0], (ab - ab[0]).square().mean((1, 2, 3))
-    while len(chosen) < min(count, len(ranked)):
-        nearest[chosen] = -1.0
-        chosen.append(int(nearest.argmax()))
-        nearest = torch.minimum(nearest, (ab - ab[chosen[-1]]).square().mean((1, 2, 3)))
+    ab = _stack(ranked).flatten(1)
+    chosen = _medoids(torch.cdist(ab, ab), min(count, len(ranked)))
     return [
         dataclasses.replace(
             ranked[number],
@@ -154,6 +150,25 @@ def save_uncertainty(
         colourings = colourings[0].candidates or colourings
     gray = (uncertainty(colourings) * (255 / WHITE)).round().clamp(0, 255).byte().numpy()
     save_picture(path, gray, source=source, provenance=_record(colourings, source) if record else None)
+
+
+def _medoids(distances: Tensor, count: int) -> list[int]:
+    """Choose rows, the first one among them, so that the columns' distances to the nearest are small in sum."""
+    chosen = [0]
+    while len(chosen) < count:
+        gains = torch.minimum(distances, distances[chosen].amin(0)).sum(1)
+        gains[chosen] = torch.inf
+        chosen.append(int(gains.argmin()))
+    total, exchanged = float(distances[chosen].amin(0).sum()), True
+    while exchanged:
+        exchanged = False
+        for place in range(1, count):
+            others = chosen[:place] + chosen[place + 1 :]
+            sums = torch.minimum(distances, distances[others].amin(0)).sum(1)
+            sums[others] = torch.inf
+            if float(sums.min()) < total - 1e-6 * total:
+                chosen[place], total, exchanged = int(sums.argmin()), float(sums.min()), True
+    return chosen
 
 
 def _record(colourings: Sequence[Colouring], source: Path | None) -> dict[str, Any]:
