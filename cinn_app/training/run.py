@@ -88,7 +88,7 @@ def train(
         cache=cache,
         device=chosen,
         precision=resolve_precision(precision, chosen),
-        weights=_average([load_checkpoint(find_checkpoint(name)).weights for name in start_from]),
+        weights=_weights(state) or _average([load_checkpoint(find_checkpoint(name)).weights for name in start_from]),
         step=state.get("global_step", 0),
         progress=progress,
     )
@@ -116,6 +116,12 @@ def train(
     checkpoint = dataclasses.replace(checkpoint, weights=dict(trainable.model.state_dict()), details=details)
     save_checkpoint(output, checkpoint)
     return checkpoint
+
+
+def _weights(state: Mapping[str, Any]) -> dict[str, Tensor] | None:
+    """Return the model's weights in a saved state: preparations of a resumed training may depend on them."""
+    saved = {name.removeprefix("model."): value for name, value in state.get("state_dict", {}).items()}
+    return saved or None
 
 
 def _average(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor] | None:
