@@ -87,7 +87,8 @@ def test_a_copy_gets_the_colours_of_its_photograph(
     for one, exact, resized in zip(whole, same, near, strict=True):
         assert exact.photograph is copy and exact.settings == one.settings
         torch.testing.assert_close(exact.ab, one.ab, rtol=0, atol=1e-4)
-        assert (resized.ab - one.ab).square().mean().sqrt() < 1  # no eye sees that
+        # Not less, since other details move the borders of segments.
+        assert (resized.ab - one.ab).square().mean().sqrt() < 0.05 * one.ab.square().mean().sqrt()
 
 
 def test_a_photograph_is_encoded_once_at_four_sizes_in_both_orientations_when_needed(
