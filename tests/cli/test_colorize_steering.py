@@ -116,9 +116,7 @@ def test_hints_of_a_file_and_typed_ones_work_together(colorize: Callable, draw: 
     assert missing.code == 1 and "none.json cannot be read" in missing.err
 
 
-def test_diverse_keeps_those_of_many_that_differ_most(
-    colorize: Callable, draw: Callable, tiny_checkpoint: Path
-) -> None:
+def test_diverse_keeps_those_that_represent_many(colorize: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
     source = draw("a.png", size=(64, 48))
     assert colorize(source, "-o", "out", "--samples", 2, "--diverse", "--temperature", 1).code == 0
     marks = [read_provenance(f"out/a-{number}.png") for number in (1, 2)]
@@ -127,8 +125,11 @@ def test_diverse_keeps_those_of_many_that_differ_most(
     first, second = (drawn[mark["sample"]] for mark in marks)
     ranked = best_first(drawn)
     assert torch.allclose(first.ab, ranked[0].ab, atol=1e-3)
-    away = [(colouring.ab - first.ab).square().mean() for colouring in ranked[:6]]
-    assert (second.ab - first.ab).square().mean().item() == pytest.approx(max(away).item())
+    ab = torch.stack([colouring.ab for colouring in ranked[:6]]).flatten(1)
+    distances = torch.cdist(ab, ab)
+    left = [float(torch.minimum(distances[0], row).sum()) for row in distances]
+    with_second = torch.minimum(distances[0], torch.cdist(second.ab.flatten()[None], ab)[0]).sum()
+    assert float(with_second) == pytest.approx(min(left), rel=1e-3)
     assert colorize(source, "-o", "out", "--samples", 2, "--diverse", "--temperature", 1).out.endswith("before.\n")
     assert "chosen_of 8, not None" in colorize(source, "-o", "out", "--samples", 2, "--temperature", 1).err
 

@@ -130,3 +130,19 @@ def test_scores_of_a_comparison() -> None:
     for name, expected in {"energy_score_best_guess": 0.5, "chroma": 1.0, "beyond_tint": 0.0}.items():
         above, below = quotients[name]
         assert above / below == pytest.approx(expected, abs=0.05), name
+
+
+@pytest.mark.parametrize(
+    ("shares", "hit"),
+    [
+        ((0.2, 1.0, 1.6, 0.5, 1.0, 1.0, 1.0, 1.0), 1.0),
+        ((0.2, 1.0, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4), 0.0),
+        ((0.2, 0.3, 0.4, 1.0, 1.0, 1.0, 1.0, 1.0), 1.0),  # the nearest to all eight, not to the four
+    ],
+)
+def test_the_colouring_shown_first_is_the_nearest_of_four_or_not(shares: tuple[float, ...], hit: float) -> None:
+    photograph = in_colour(96, 128)
+    assert photograph.ab is not None
+    muted = Photograph(photograph.lightness, photograph.ab / 2)
+    assert compare(Knowing(*shares), muted, 8, None).figures["best_first_hit"] == hit
+    assert "best_first_hit" not in compare(Knowing(*shares), muted, 3, None).figures

@@ -56,7 +56,9 @@ def colorize(
     diverse: Annotated[
         bool,
         typer.Option(
-            "--diverse", help="Draw four times as many, and keep those that differ most.", rich_help_panel=COLOURS
+            "--diverse",
+            help="Draw four times as many, and keep those that represent them best.",
+            rich_help_panel=COLOURS,
         ),
     ] = False,
     temperature: Annotated[

@@ -33,7 +33,7 @@ class Request:
 
     Attributes:
         samples, temperature, seed, steering: as in `Colorizer.colorize`.
-        diverse: draw several times as many and keep those that differ most.
+        diverse: draw several times as many and keep those that represent them best.
         strength, quality: as in `Colouring.save`.
         mark: whether files get a provenance record.
         format: of standard output; "keep" for the picture's own.

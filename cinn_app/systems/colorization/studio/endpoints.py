@@ -57,7 +57,7 @@ class ColorizeApi:
             strength: How strong colours are, 0 (gray) to 2; 1 is as the model draws them.
             seed: The same seed gives the same colours, another seed other colours.
             axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
-            diverse: Draw four times as many, and keep the most different ones.
+            diverse: Draw four times as many, and keep those that represent them best.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
 
         Returns:
