@@ -32,7 +32,15 @@ def test_colourings_may_be_compared_with_others() -> None:
     assert best_first(few, among=many)[0] is few[1]
 
 
-def test_the_colourings_that_differ_most_are_chosen() -> None:
+def test_each_group_of_candidates_has_one_of_the_chosen_near() -> None:
+    groups = [[flat(a + shift, b) for shift in range(4)] for a, b in ((0, 0), (40, 0), (0, 40))]
+    lonely = [flat(-70, -70), flat(90, 90), flat(95, -80)]  # left out, as the quarter that is farthest from all
+    chosen = choose_diverse([*lonely, *(one for group in groups for one in group)], 3)
+    for group in groups:
+        assert len({id(one.ab) for one in group} & {id(one.ab) for one in chosen}) == 1
+
+
+def test_what_differs_from_a_crowd_is_chosen_beside_it() -> None:
     crowd = [flat(0.1 * number, 0) for number in range(6)]
     far, farther, casts = flat(40, 0), flat(-20, 30), [flat(99, number) for number in range(2)]
     chosen = choose_diverse([far, *crowd, farther, *casts], 3)
