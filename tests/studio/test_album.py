@@ -143,19 +143,22 @@ def test_an_uploaded_download_restores_its_settings(
     assert np.abs(one - other).mean() < 1
 
 
-def test_a_later_sample_of_a_seed_is_shown_with_its_neighbours(
+def test_a_sample_that_would_not_be_chosen_is_shown_with_others_of_its_seed(
     album: Album, colorizer: Colorizer, photograph: Path, tmp_path: Path
 ) -> None:
-    sample = colorizer.colorize(photograph, [9], 0.8, seed=4)[0]
-    sample.save(tmp_path / "ninth.png")
-    opened = album.open(tmp_path / "ninth.png", None, CONTROLS, colorizer)
+    sample = colorizer.colorize(photograph, [25], 0.8, seed=4)[0]
+    sample.save(tmp_path / "later.png")
+    opened = album.open(tmp_path / "later.png", None, CONTROLS, colorizer)
     session = opened.session.draw(colorizer, opened.controls.variety, opened.controls.seed)
     chosen = session.colourings[session.chosen]
-    assert chosen.settings["sample"] == 9
-    assert {colouring.settings["sample"] for colouring in session.colourings} == {8, 9, 10, 11}
-    assert (chosen.ab - sample.ab).abs().max() < 1
+    assert chosen.settings["sample"] == 25
+    samples = {colouring.settings["sample"] for colouring in session.colourings}
+    assert len(samples) == 4 and samples <= set(range(16, 32))
+    # Saving changes the lightness a little, and thereby the segments, but the colours are those of the sample.
+    own, *others = sorted(float((one.ab - sample.ab).square().mean()) for one in session.colourings)
+    assert own == float((chosen.ab - sample.ab).square().mean()) and own < others[0] / 4
     other = session.draw(colorizer, 0.8, seed=5)
-    assert {colouring.settings["sample"] for colouring in other.colourings} == {0, 1, 2, 3} and other.chosen == 0
+    assert max(colouring.settings["sample"] for colouring in other.colourings) < 16 and other.chosen == 0
 
 
 def test_settings_that_cannot_be_restored_are_named(

@@ -17,8 +17,8 @@ from cinn_app.systems.colorization.decoder import FEATURE_SCALE, Decoded, double
 
 __all__ = ["THINGS", "Segmenter", "Segments"]
 
-#: Rounds of k-means: hard ones to find the centres, then soft ones, through which gradients reach the embedding.
-HARD_ROUNDS, SOFT_ROUNDS = 4, 3
+#: Rounds of k-means: the first ones find the centres, and gradients reach the embedding through the last ones.
+FIRST_ROUNDS, LAST_ROUNDS = 4, 3
 #: Pixels whose colours count as known for each segment, so that a segment of few pixels is worth little.
 RIDGE = 4.0
 #: Splits of the tree up to this one separate things, later ones parts of things.
@@ -75,6 +75,9 @@ class Segments(NamedTuple):
 class Segmenter(nn.Module):
     """Soft k-means in an embedding of lightness, mean chroma, place, and the encoder's features at stride 16.
 
+    The centres start as the means of the cells of a grid. All rounds are soft, so that small changes of a photograph
+    change its segments little: farthest points, and hard rounds, make jumps.
+
     The embedding starts as these, and a convolutional head on the decoder's levels, at first zero, is added. There is
     one segment for each cell of 32x32 pixels, so 25 for 160x160 pixels.
 
@@ -108,16 +111,15 @@ class Segmenter(nn.Module):
         """
         embedding = self._embed(lightness, features, decoded)
         height, width = embedding.shape[2:]
-        count = lightness.shape[2] * lightness.shape[3] // 32**2
+        rows, columns = (side // 32 for side in lightness.shape[2:])
         points = embedding.flatten(2).mT
+        sharpness = self.log_sharpness.exp()
         with torch.no_grad():  # at half the size, which is as good for finding centres
             few = functional.avg_pool2d(embedding, 2).flatten(2).mT
-            centres = _farthest_points(few, count)
-            for _ in range(HARD_ROUNDS):
-                nearest = functional.one_hot(_squared_distances(few, centres).argmin(2), count)
-                centres = _centres(few, nearest.to(few.dtype), centres)
-        sharpness = self.log_sharpness.exp()
-        for _ in range(SOFT_ROUNDS):
+            centres = functional.adaptive_avg_pool2d(embedding, (rows, columns)).flatten(2).mT
+            for _ in range(FIRST_ROUNDS):
+                centres = _centres(few, (-sharpness * _squared_distances(few, centres)).softmax(2), centres)
+        for _ in range(LAST_ROUNDS):
             centres = _centres(points, (-sharpness * _squared_distances(points, centres)).softmax(2), centres)
         masks = (-sharpness * _squared_distances(points, centres)).softmax(2)
         first, second = _merge(centres.detach(), masks.detach().sum(1))
@@ -147,17 +149,6 @@ def _held(masks: Tensor, wanted: Tensor) -> Tensor:
     gram = masks @ masks.mT + RIDGE * torch.eye(masks.shape[1], device=masks.device)
     right = masks @ wanted
     return (right * torch.linalg.solve(gram, right)).sum((1, 2))
-
-
-def _farthest_points(points: Tensor, count: int) -> Tensor:
-    """Choose centres to start from: the point nearest to the middle, then always the one farthest from those chosen."""
-    rows = torch.arange(len(points), device=points.device)
-    chosen = [points[rows, (points - points.mean(1, keepdim=True)).square().sum(2).argmin(1)]]
-    nearest = (points - chosen[0][:, None]).square().sum(2)
-    for _ in range(count - 1):
-        chosen.append(points[rows, nearest.argmax(1)])
-        nearest = nearest.minimum((points - chosen[-1][:, None]).square().sum(2))
-    return torch.stack(chosen, 1)
 
 
 def _squared_distances(points: Tensor, centres: Tensor) -> Tensor:

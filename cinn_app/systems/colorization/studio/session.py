@@ -17,7 +17,7 @@ from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput, network_inputs
 from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region
-from cinn_app.systems.colorization.selection import best_first
+from cinn_app.systems.colorization.selection import CANDIDATES, choose_diverse
 from cinn_app.systems.colorization.steering import Steering
 
 __all__ = ["SAMPLES", "STEPS", "VIVIDNESS", "ControlRanges", "Controls", "Reference", "Session", "read_upload"]
@@ -105,10 +105,10 @@ class Session:
         large: the photograph, reduced for the large picture.
         inputs: the full-size photograph as the network sees it, so that its colours are those of the command line.
         encoded: the photograph as the network has encoded it, once that is done.
-        colourings: of the reduced photograph, the best first as they were drawn; constraints do not change the order.
+        colourings: of the reduced photograph, chosen from several times as many, the best first as they were drawn;
+            constraints do not change the choice.
         chosen: index of the colouring in the large picture.
-        sample: number of the sample, from 0, that is chosen once it is drawn with its neighbours; by default the best
-            of the first ones.
+        sample: number of the sample, from 0, that is chosen once it is drawn; by default the best one.
         reference: whose colours this photograph or the next ones take on.
         region: of a colouring, to keep while the rest is drawn again.
     """
@@ -223,13 +223,16 @@ class Session:
         return dataclasses.replace(self, encoded=encoded, colourings=tuple(colourings.values()))
 
     def _draw_afresh(self, colorizer: Colorizer, temperature: float, seed: int, steering: Steering) -> "Session":
-        """Draw all colourings, and choose the best one, or the sample that is wanted."""
-        sample = None if self.colourings else self.sample
-        first = (sample or 0) // SAMPLES * SAMPLES
+        """Draw several times as many as are shown, and choose among them, with the sample that is wanted."""
+        sample, drawn_at_once = None if self.colourings else self.sample, CANDIDATES * SAMPLES
+        first = (sample or 0) // drawn_at_once * drawn_at_once
         encoded = self.encoded or colorizer.encode_photograph(self.large, self.inputs)
-        drawn = colorizer.colorize(encoded, range(first, first + SAMPLES), temperature, seed, steering)
-        colourings = tuple(best_first(drawn))
-        chosen = [sample in (None, colouring.settings["sample"]) for colouring in colourings].index(True)
+        drawn = colorizer.colorize(encoded, range(first, first + drawn_at_once), temperature, seed, steering)
+        numbers = [colouring.settings["sample"] for colouring in choose_diverse(drawn, SAMPLES)]
+        if sample is not None and sample not in numbers:
+            numbers[-1] = sample
+        chosen = 0 if sample is None else numbers.index(sample)
+        colourings = tuple(drawn[number - first] for number in numbers)
         return dataclasses.replace(self, encoded=encoded, colourings=colourings, chosen=chosen, sample=None)
 
     def new_warnings(self, before: "Session") -> list[Message | str]:
