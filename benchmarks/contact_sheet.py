@@ -20,7 +20,7 @@ GAP = 6
 def row(colorizer: Colorizer, path: Path, options: argparse.Namespace) -> Image.Image:
     """Draw one photograph's row."""
     photograph = read_photograph(path, keep_colour=True)
-    drawn = colorizer.colorize(photograph, options.samples, seed=options.seed)
+    drawn = colorizer.colorize(photograph, options.samples, seed=options.seed, diverse=True)
     pictures = [drawn[0].render(strength=0.0)]
     if options.truth and photograph.ab is not None:
         pictures.append(lightness_and_ab_to_rgb8(photograph.lightness, photograph.ab).numpy())
