@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cinn_app.imaging import Photograph
 from cinn_app.systems.colorization.colorizer import Colouring
-from cinn_app.systems.colorization.encoded import WORKING, average_predictions, network_inputs
+from cinn_app.systems.colorization.encoded import average_predictions, network_inputs
 
 
 class Answers(Protocol):
@@ -32,7 +32,7 @@ class Answers(Protocol):
 class BaselinePainter:
     """Photographs in, colourings at full resolution out, as with our colorizer.
 
-    The centre is the average over several sizes and both orientations, as our mean is. Samples depart from it as they
+    The centre is predicted at the larger size in both orientations, as our mean is. Samples depart from it as they
     do from the centre at the working size.
 
     Args:
@@ -67,10 +67,10 @@ class BaselinePainter:
     def _painted(self, image: Photograph, samples: int, seed: int | None) -> list[Colouring]:
         """Return samples of a seed, or the centre without one."""
         inputs = network_inputs(image, self.size)
-        canvas = inputs[WORKING].canvas
+        canvas = inputs[0].canvas
         ab = average_predictions(lambda lightness: self.answers.centre(lightness.to(self.device)), inputs)
         if seed is not None:
-            lightness = inputs[WORKING].lightness.to(self.device)
+            lightness = inputs[0].lightness.to(self.device)
             drawn = self.answers.sample(lightness, samples, torch.Generator().manual_seed(seed))
             ab = ab + drawn - self.answers.centre(lightness)
         return [Colouring(image, canvas.crop(one), lambda: ((), math.nan), seed) for one in ab.cpu()]

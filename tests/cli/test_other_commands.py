@@ -45,7 +45,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **content: object) -> N
 def test_models_lists_the_installed_models(cinn: Callable, installed: Path) -> None:
     result = cinn("models")
     assert (result.code, result.err) == (0, "")
-    for words in ("tiny", "Random colours, for the tests", "6.1", "Bits per dimension, held out: 5.25", "CC0-1.0"):
+    for words in ("tiny", "Random colours, for the tests", "6.2", "Bits per dimension, held out: 5.25", "CC0-1.0"):
         assert words in result.out
 
 

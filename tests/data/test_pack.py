@@ -125,18 +125,19 @@ def test_changed_pictures_or_settings_make_another_pack(pictures: Path, tmp_path
     assert grown.report.pictures == 3
 
 
-def test_a_derived_array_is_computed_once(pictures: Path, tmp_path: Path) -> None:
+def test_derived_arrays_are_computed_once(pictures: Path, tmp_path: Path) -> None:
     pack = make_pack([pictures], tmp_path / "cache", Sizes(), workers=1)
     calls, done = [], []
 
-    def double(rows: np.ndarray) -> np.ndarray:
+    def multiples(rows: np.ndarray) -> list[np.ndarray]:
         calls.append(len(rows))
-        return 2 * rows
+        return [2 * rows, 3 * rows]
 
     for _ in range(2):
-        pack.derive("double", "width", double, done.append)
+        pack.derive(["double", "triple"], "width", multiples, done.append)
     assert calls == [5] and done == [5, 5]
-    assert pack.arrays("double").rows([0, 4])[0].tolist() == [[22], [44]]
+    double, triple = pack.arrays("double", "triple").rows([0, 4])
+    assert double.tolist() == [[22], [44]] and triple.tolist() == [[33], [66]]
 
 
 @pytest.mark.parametrize("name", ["missing", "notes.txt", "empty", "bad.tar", "short.tar.gz"])

@@ -78,7 +78,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         if temperature is None:
             chosen = tuple(default)
         elif isinstance(temperature, SupportsFloat) and np.ndim(temperature) == 0:
-            chosen = tuple(float(temperature) * scale / default[-1] for scale in default)
+            chosen = tuple(round(float(temperature) * scale / default[-1], 6) for scale in default)
         else:
             chosen = tuple(map(float, cast(Sequence[float], temperature)))
         if len(chosen) != len(default):
@@ -155,7 +155,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
                 which rarely change a pixel by one of 255 steps.
             steering: constraints on the colours. Their places are in pixels of the full-size photograph, also where a
                 smaller copy of it is coloured.
-            diverse: draw four times as many, and keep those that differ most (:func:`choose_diverse`).
+            diverse: draw four times as many, and keep those that represent all (:func:`choose_diverse`).
 
         Returns:
             As many colourings as `samples`.

@@ -1,7 +1,7 @@
-"""A photograph as the network sees it: its lightness at several sizes, the conditions of the flow, and many draws.
+"""A photograph as the network sees it: its lightness at two sizes, the conditions of the flow, and many draws.
 
-The mean chroma of a photograph is the average over several sizes of the photograph and over both orientations,
-mirrored and not. The conditions are those of the working size.
+The conditions are those of the working size. The mean chroma is predicted at a larger size, where it errs less, in both
+orientations, mirrored and not.
 """
 
 import dataclasses
@@ -19,9 +19,8 @@ from cinn_app.systems.colorization.model import SIZE_MULTIPLE, TARGET_STRIDE, Co
 
 __all__ = ["Canvas", "EncodedPhotograph", "NetworkInput", "average_predictions", "network_inputs"]
 
-#: The sizes whose predictions are averaged, as multiples of the working size, and the place of the working size itself.
-SCALES = (0.75, 1.0, 1.5, 2.0)
-WORKING = SCALES.index(1.0)
+#: The sizes at which the network sees a photograph, as multiples of the working size: for the conditions, and the mean.
+SCALES = (1.0, 2.5)
 #: Standard deviation of L* below which colours fade: an even gray says nothing about them. Fog has more contrast.
 MIN_CONTRAST = 3.0
 
@@ -93,7 +92,7 @@ class NetworkInput:
 
 
 def network_inputs(photograph: Photograph, size: int) -> tuple[NetworkInput, ...]:
-    """Shrink a photograph to all sizes whose predictions are averaged.
+    """Shrink a photograph to the working size and to the larger one.
 
     Args:
         photograph: at full size. A smaller copy has the same canvases, but other details.
@@ -104,7 +103,7 @@ def network_inputs(photograph: Photograph, size: int) -> tuple[NetworkInput, ...
 
 
 def average_predictions(predict: Callable[[Tensor], Tensor], inputs: Sequence[NetworkInput]) -> Tensor:
-    """Average predictions over all sizes and both orientations.
+    """Average predictions at the larger size over both orientations.
 
     Args:
         predict: maps L* ``(2, 1, height, width)`` to chroma ``(2, 2, height / 4, width / 4)``.
@@ -113,13 +112,11 @@ def average_predictions(predict: Callable[[Tensor], Tensor], inputs: Sequence[Ne
     Returns:
         Chroma on the canvas of the working size, ``(1, 2, height / 4, width / 4)``.
     """
-    predictions = []
-    for one in inputs:
-        straight, mirrored = predict(torch.cat([one.lightness, one.lightness.flip(-1)]))
-        predictions.append(one.canvas.crop((straight + mirrored.flip(-1)) / 2)[None])
-    canvas = inputs[WORKING].canvas
-    resized = [functional.interpolate(ab, canvas.content_size, mode="bilinear", antialias=True) for ab in predictions]
-    return canvas.extend(torch.stack(resized).mean(0))
+    working, large = inputs
+    straight, mirrored = predict(torch.cat([large.lightness, large.lightness.flip(-1)]))
+    ab = large.canvas.crop((straight + mirrored.flip(-1)) / 2)[None]
+    shrunk = functional.interpolate(ab, working.canvas.content_size, mode="bilinear", antialias=True)
+    return working.canvas.extend(shrunk)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -161,12 +158,12 @@ class EncodedPhotograph:
     @property
     def canvas(self) -> Canvas:
         """The canvas of the working size."""
-        return self.inputs[WORKING].canvas
+        return self.inputs[0].canvas
 
     @property
     def lightness(self) -> Tensor:
         """The lightness on that canvas, L* in 0..100, ``(1, 1, height, width)``."""
-        return self.inputs[WORKING].lightness
+        return self.inputs[0].lightness
 
     @property
     def certainty(self) -> float:

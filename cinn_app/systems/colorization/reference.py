@@ -65,8 +65,8 @@ class ColourReference:
         if photograph.colours is None:
             raise ImageError("The reference has no colours to take: give a picture in colour.")
         small = shrink_photograph(photograph, SIDE)
-        assert small.ab is not None
-        return cls(small, small.levels.restore_chroma(small.ab))
+        ab = functional.interpolate(photograph.ab[None], small.size, mode="area")[0]
+        return cls(small, photograph.levels.restore_chroma(ab))
 
     @property
     def digest(self) -> str:
