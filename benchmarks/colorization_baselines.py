@@ -9,7 +9,7 @@ the other. A stopped call resumes where it was, and families that have had their
 folder --run to start again. Pictures and features are packed in the cache as by `cinn train`, or found there.
 
 Every family predicts as our colorizer does: its single answer, or the centre of its samples (from the prior's mean, or
-the code 0), is predicted at the larger size in both orientations. Samples depart from it as they do from the centre at
+the code 0), is predicted at the larger sizes in both orientations. Samples depart from it as they do from the centre at
 the working size.
 
 The figure that counts is the energy score, which comes first in the table; docs/figures.md defines it.

@@ -32,7 +32,7 @@ class Answers(Protocol):
 class BaselinePainter:
     """Photographs in, colourings at full resolution out, as with our colorizer.
 
-    The centre is predicted at the larger size in both orientations, as our mean is. Samples depart from it as they
+    The centre is predicted at the larger sizes in both orientations, as our mean is. Samples depart from it as they
     do from the centre at the working size.
 
     Args:
