@@ -62,10 +62,11 @@ class ColourReference:
         if isinstance(picture, Coloured):
             return cls(shrink_photograph(picture.photograph, SIDE), picture.ab)
         photograph = picture if isinstance(picture, Photograph) else read_photograph(picture, keep_colour=True)
-        if photograph.colours is None:
+        colours = photograph.colours
+        if colours is None:
             raise ImageError("The reference has no colours to take: give a picture in colour.")
         small = shrink_photograph(photograph, SIDE)
-        ab = functional.interpolate(photograph.ab[None], small.size, mode="area")[0]
+        ab = functional.interpolate(colours[None], small.size, mode="area")[0]
         return cls(small, photograph.levels.restore_chroma(ab))
 
     @property
