@@ -1,5 +1,6 @@
 """Sampling: latents are drawn and decoded, brought nearer to the mean, and steered."""
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from cinn_app.errors import CinnError
 from cinn_app.limits import MAX_SEED
@@ -123,6 +125,22 @@ def _draw(
     """Draw with each generator at temperature 1: chroma, latents and log-likelihoods of the samples."""
     distribution = model.distribution(encoded.conditions)
     drawn = [distribution.sample_latent((), generator=generator) for generator in generators]
-    latents = tuple(torch.cat(scale) for scale in zip(*drawn, strict=True))
+    *details, segments = (torch.cat(scale) for scale in zip(*drawn, strict=True))
+    latents = (*details, _rotation_of(encoded.lightness) @ segments)
     ab, log_probs = model.decode(latents, encoded.conditions)
     return ab, latents, log_probs
+
+
+def _rotation_of(lightness: Tensor) -> Tensor:
+    """Return a rotation of hues, ``(2, 2)``, that differs between photographs, but hardly between copies of one.
+
+    Without it one seed would tint all photographs of an album alike. Brightness and contrast do not change it.
+
+    Args:
+        lightness: L* in 0..100, ``(1, 1, height, width)``.
+    """
+    pattern = functional.adaptive_avg_pool2d(lightness, 8).flatten()
+    pattern = (pattern - pattern.mean()) / pattern.std().clamp(min=1e-3)
+    direction = torch.randn(64, generator=torch.Generator().manual_seed(0)).to(pattern)
+    angle = 2 * math.pi * (pattern @ direction) / 8
+    return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()]).view(2, 2)
