@@ -80,8 +80,8 @@ def colorize(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Move along an axis of colour, such as warmer=1, in standard deviations; repeat it for more axes. An "
-            "unknown name lists them.",
+            help="Move along an axis of colour, such as warmer=1 or 'more vivid=2', by -3 to 3 standard deviations; "
+            "repeat it for more axes: 1 warmer, 2 greener, 3 more vivid, 4 more varied.",
             rich_help_panel=COLOURS,
         ),
     ] = None,
