@@ -75,20 +75,15 @@ class SplineCoupling(Coupling):
         self.bins, self.bound, self.clamp = bins, bound, clamp
 
     def _transform(self, x2: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-        s, t, raw = self._parameters_of(output, x2)
-        z2, log_slope = bend(x2 * s.exp() + t, raw, self.bins, self.bound)
-        return z2, s + log_slope
+        return bend(x2, self._parameters_of(output, x2), self.bins, self.bound, self.clamp)
 
     def _transform_back(self, z2: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-        s, t, raw = self._parameters_of(output, z2)
-        u, log_slope = unbend(z2, raw, self.bins, self.bound)
-        return (u - t) * (-s).exp(), log_slope - s
+        return unbend(z2, self._parameters_of(output, z2), self.bins, self.bound, self.clamp)
 
-    def _parameters_of(self, output: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return log-scale and shift, of the shape of the data, and the raw curve in a last dimension."""
+    def _parameters_of(self, output: Tensor, like: Tensor) -> Tensor:
+        """Return the parameters of each value in a last dimension."""
         output = require_output(output, like, self.outputs_per_value)
-        parameters = output.unflatten(1, (like.shape[1], self.outputs_per_value)).movedim(2, -1)
-        return soft_clamp(parameters[..., 0], self.clamp), parameters[..., 1], parameters[..., 2:]
+        return output.unflatten(1, (like.shape[1], self.outputs_per_value)).movedim(2, -1)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bins={self.bins}, bound={self.bound}, clamp={self.clamp}"
@@ -100,26 +95,32 @@ class SplineCouplingPair(CouplingPair):
     coupling = SplineCoupling
 
 
-def bend(u: Tensor, raw: Tensor, bins: int, bound: float) -> tuple[Tensor, Tensor]:
-    """Apply a curve to each value: the height at ``u``, and the logarithm of the slope there.
+def bend(x: Tensor, parameters: Tensor, bins: int, bound: float, clamp: float) -> tuple[Tensor, Tensor]:
+    """Scale, shift and bend each value; return the results and the logarithms of the slopes.
 
     Args:
-        u: values of any shape.
-        raw: ``(*u.shape, 3 * bins - 1)`` numbers: widths, heights, inner slopes; zeros give the identity.
-        bins: of the curve.
-        bound: where the curve ends.
+        x: values of any shape.
+        parameters: ``(*x.shape, 3 * bins + 1)``: raw log-scale, shift, widths, heights, inner slopes; zeros give the
+            identity.
+        bins, bound, clamp: as for :class:`SplineCoupling`.
     """
+    s, t, raw = soft_clamp(parameters[..., 0], clamp), parameters[..., 1], parameters[..., 2:]
+    u = x * s.exp() + t
     bin_ = _curve(raw, bins, bound).bin_at(u, by_height=False)
     inside = u.abs() < bound
-    return torch.where(inside, bin_.height_at(u), u), torch.where(inside, bin_.log_slope(bin_.position(u)), 0.0)
+    z = torch.where(inside, bin_.height_at(u), u)
+    return z, s + torch.where(inside, bin_.log_slope(bin_.position(u)), 0.0)
 
 
-def unbend(z: Tensor, raw: Tensor, bins: int, bound: float) -> tuple[Tensor, Tensor]:
-    """Undo :func:`bend`: the value whose height is ``z``, and minus the logarithm of the slope there."""
+def unbend(z: Tensor, parameters: Tensor, bins: int, bound: float, clamp: float) -> tuple[Tensor, Tensor]:
+    """Undo :func:`bend`; return the values and minus the logarithms of the slopes there."""
+    s, t, raw = soft_clamp(parameters[..., 0], clamp), parameters[..., 1], parameters[..., 2:]
     bin_ = _curve(raw, bins, bound).bin_at(z, by_height=True)
     inside = z.abs() < bound
     xi = bin_.position_of_height(z)
-    return torch.where(inside, bin_.left + xi * bin_.width, z), -torch.where(inside, bin_.log_slope(xi), 0.0)
+    u = torch.where(inside, bin_.left + xi * bin_.width, z)
+    log_slope = s + torch.where(inside, bin_.log_slope(xi), 0.0)
+    return (u - t) * (-s).exp(), -log_slope
 
 
 class _Bin(NamedTuple):

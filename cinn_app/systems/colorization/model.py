@@ -156,8 +156,7 @@ class ColorizationModel(nn.Module):
         # The mean is that of the squared error: what else learns must not change it.
         fixed = decoded.detach()
         segments = self.segmenter(lightness, features, fixed)
-        given = Segments(*(part.detach() for part in segments))
-        splits = self.splits(given, lightness, features, fixed)
+        splits = self.splits(segments.detach(), lightness, features, fixed)
         details = tuple(project(level) for project, level in zip(self.to_details, fixed.levels, strict=True))
         return Conditions(decoded.mean.float(), details, segments, splits, fixed.levels)
 
@@ -258,8 +257,7 @@ class ColorizationModel(nn.Module):
         importance = residual.square().mean((1, 2, 3)).clamp(max=1).sqrt()
         energy = (importance * (held + THINGS_WEIGHT * things)).sum() / importance.sum()
         # The flow learns the density, and not where the segments lie.
-        segments = Segments(*(part.detach() for part in conditions.segments))
-        conditions = conditions._replace(segments=segments)
+        conditions = conditions._replace(segments=conditions.segments.detach())
         few = max(1, math.ceil(details_share * len(ab)))
         nats: list[Tensor] = []
         log_probs: list[Tensor] = []

@@ -39,6 +39,10 @@ class Segments(NamedTuple):
     first: Tensor
     second: Tensor
 
+    def detach(self) -> "Segments":
+        """Return them without gradients."""
+        return Segments(*(part.detach() for part in self))
+
     def columns(self) -> Tensor:
         """Return the columns that span the basis: the whole, then the smaller side of each split, as the masks are."""
         pixels = self.masks.flatten(2)

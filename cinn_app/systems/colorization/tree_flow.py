@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cinn_app.flows import Bijection, Condition, LatentShape, Shape, ShapeError, soft_clamp
+from cinn_app.flows import Bijection, Condition, LatentShape, Shape, ShapeError
 from cinn_app.flows.numerics import full_precision, sum_per_sample
 from cinn_app.flows.splines import bend, unbend
 from cinn_app.nn.blocks import zero_init
@@ -132,8 +132,9 @@ class TreeFlow(Bijection):
         hidden = splits.features + self.earlier(torch.cat([earlier, splits.ancestors @ x.mT], 2))
         for layer in self.layers:
             hidden, _ = layer(hidden, causal=True)
-        first, log_first = _transform(values[..., 0], self.to_first(hidden))
-        second, log_second = _transform(values[..., 1], self.to_second(torch.cat([hidden, values[..., :1]], 2)))
+        outputs = self.to_second(torch.cat([hidden, values[..., :1]], 2))
+        first, log_first = bend(values[..., 0], self.to_first(hidden), BINS, BOUND, CLAMP)
+        second, log_second = bend(values[..., 1], outputs, BINS, BOUND, CLAMP)
         log_det = sum_per_sample(log_first + log_second) - 2 * sum_per_sample(units.log())
         return torch.stack([first, second], 1), log_det
 
@@ -142,18 +143,16 @@ class TreeFlow(Bijection):
         splits, units = self._splits(condition, z)
         pasts: list[Past | None] = [None] * len(self.layers)
         earlier = splits.features.new_zeros(len(z), 1, splits.features.shape[2] + 2)
-        coefficients, log_det = torch.zeros_like(z.mT), 2 * sum_per_sample(units.log())
-        found: list[Tensor] = []
+        found, log_det = [z.mT[:, :0]], 2 * sum_per_sample(units.log())
         for k in range(z.shape[2]):
             here = slice(k, k + 1)
-            common = splits.ancestors[:, here, :k] @ torch.cat(found, 1) if found else coefficients[:, :1]
+            common = splits.ancestors[:, here, :k] @ torch.cat(found, 1)
             hidden = splits.features[:, here] + self.earlier(torch.cat([earlier, common], 2))
             for number, layer in enumerate(self.layers):
                 hidden, pasts[number] = layer(hidden, pasts[number])
-            first, log_first = _transform_back(z[:, 0, here], self.to_first(hidden))
-            second, log_second = _transform_back(
-                z[:, 1, here], self.to_second(torch.cat([hidden, first[..., None]], 2))
-            )
+            first, log_first = unbend(z[:, 0, here], self.to_first(hidden), BINS, BOUND, CLAMP)
+            outputs = self.to_second(torch.cat([hidden, first[..., None]], 2))
+            second, log_second = unbend(z[:, 1, here], outputs, BINS, BOUND, CLAMP)
             values = torch.stack([first, second], 2)
             found.append(values * units[:, here])
             earlier = torch.cat([splits.features[:, here], values], 2)
@@ -229,15 +228,3 @@ def _pool(masks: Tensor, lightness: Tensor, features: Sequence[Tensor], decoded:
         weights = weights / weights.sum(2, keepdim=True).clamp(min=1e-4)
         pooled.append(weights @ feature.flatten(2).mT)
     return torch.cat(pooled, 2)
-
-
-def _transform(x: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
-    s, t = soft_clamp(raw[..., 0], CLAMP), raw[..., 1]
-    z, log_slope = bend(x * s.exp() + t, raw[..., 2:], BINS, BOUND)
-    return z, s + log_slope
-
-
-def _transform_back(z: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
-    s, t = soft_clamp(raw[..., 0], CLAMP), raw[..., 1]
-    u, log_slope = unbend(z, raw[..., 2:], BINS, BOUND)
-    return (u - t) * (-s).exp(), log_slope - s
