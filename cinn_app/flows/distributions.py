@@ -26,8 +26,7 @@ from cinn_app.flows.base import (
     require_bijection,
 )
 from cinn_app.flows.numerics import full_precision, sum_per_sample
-from cinn_app.flows.pyramid import HaarPyramid
-from cinn_app.flows.span import SpanPyramid
+from cinn_app.flows.pyramid import Pyramid
 
 __all__ = ["Base", "FlowDistribution", "NormalizingFlow", "Temperature", "standard_normal_log_prob"]
 
@@ -190,7 +189,7 @@ class FlowDistribution(Distribution):
             x: as in :meth:`encode`.
             skip: how many of the finest scales to leave out.
         """
-        if not isinstance(self.bijection, HaarPyramid | SpanPyramid):
+        if not isinstance(self.bijection, Pyramid):
             raise FlowError(
                 "{block} does not have a log-density for each scale; use encode, or a HaarPyramid.",
                 block=type(self.bijection).__name__,

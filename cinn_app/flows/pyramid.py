@@ -21,12 +21,42 @@ from cinn_app.flows.base import (
 )
 from cinn_app.flows.reshaping import HaarDownsampling
 
-__all__ = ["HaarPyramid"]
+__all__ = ["HaarPyramid", "Pyramid"]
 
 Part = TypeVar("Part")
 
 
-class HaarPyramid(Bijection):
+class Pyramid(Bijection):
+    """A bijection that has a density for each scale, given all coarser ones.
+
+    Subclasses MUST implement :meth:`forward_by_scale`.
+    """
+
+    def forward(  # type: ignore[override]  # a tuple of latents is this block's purpose
+        self, x: Tensor, condition: Condition = None
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        latents, log_dets = self.forward_by_scale(x, condition)
+        return latents, torch.stack(log_dets).sum(0)
+
+    def forward_by_scale(
+        self, x: Tensor, condition: Condition = None, skip: int = 0
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Map data to latents as :meth:`forward` does, but return the log-determinants of the scales separately.
+
+        The log-densities of the scales sum to that of the whole.
+
+        Args:
+            x: data.
+            condition: as for :meth:`forward`, including those of the scales that are skipped.
+            skip: how many of the finest scales to leave out.
+
+        Returns:
+            Latents and log-determinants, fine to coarse, without the skipped scales.
+        """
+        raise NotImplementedError
+
+
+class HaarPyramid(Pyramid):
     r"""One flow per wavelet band, each conditioned on the coarser image: :math:`z_l = f_l(d_l; c_l, m_l)`.
 
     .. math::
@@ -81,27 +111,9 @@ class HaarPyramid(Bijection):
         self.base = require_bijection(base)
         self.condition_count = len(details) + 1
 
-    def forward(  # type: ignore[override]  # a tuple of latents is this block's purpose
-        self, x: Tensor, condition: Condition = None
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        latents, log_dets = self.forward_by_scale(x, condition)
-        return latents, torch.stack(log_dets).sum(0)
-
     def forward_by_scale(
         self, x: Tensor, condition: Condition = None, skip: int = 0
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Map data to latents as :meth:`forward` does, but return the log-determinants of the scales separately.
-
-        Each scale is a density of its bands given all coarser ones; the log-densities of the scales sum to the whole.
-
-        Args:
-            x: data.
-            condition: one per scale, including those that are skipped.
-            skip: how many of the finest scales to leave out.
-
-        Returns:
-            Latents and log-determinants, fine to coarse, without the skipped scales.
-        """
         self._require_sizes(tuple(x.shape[1:]))
         conditions = self._per_scale(condition)
         latents, log_dets, low = [], [], x

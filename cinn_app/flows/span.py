@@ -20,6 +20,7 @@ from cinn_app.flows.base import (
     require_bijection,
 )
 from cinn_app.flows.numerics import full_precision, without_autocast, zero_log_det
+from cinn_app.flows.pyramid import Pyramid
 from cinn_app.flows.reshaping import HaarDownsampling
 
 __all__ = ["SpanFirst", "SpanPyramid"]
@@ -86,7 +87,7 @@ class SpanFirst(Bijection):
         return full_precision(condition).to(x.dtype)
 
 
-class SpanPyramid(Bijection):
+class SpanPyramid(Pyramid):
     r"""A pyramid of flows whose coarsest scale follows given columns, such as masks of things, instead of a grid.
 
     .. math::
@@ -137,25 +138,9 @@ class SpanPyramid(Bijection):
         self.base = require_bijection(base)
         self.condition_count = len(details) + base.condition_count + 1
 
-    def forward(  # type: ignore[override]  # a tuple of latents is this block's purpose
-        self, x: Tensor, condition: Condition = None
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        latents, log_dets = self.forward_by_scale(x, condition)
-        return latents, torch.stack(log_dets).sum(0)
-
     def forward_by_scale(
         self, x: Tensor, condition: Condition = None, skip: int = 0
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Map data to latents as :meth:`forward` does, but return the log-determinants of the scales separately.
-
-        Args:
-            x: data.
-            condition: as for :meth:`forward`, with those of the skipped scales.
-            skip: how many of the finest scales to leave out.
-
-        Returns:
-            Latents and log-determinants, fine to coarse, without the skipped scales.
-        """
         of_details, of_base, columns = self._conditions(condition, tuple(x.shape))
         rotation = self._rotation(columns, x)
         rotated = self._coordinates(full_precision(x), rotation)
