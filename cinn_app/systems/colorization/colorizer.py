@@ -173,7 +173,6 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         encoded = self.encode_photograph(image)
         if steering.hints:
             steering = dataclasses.replace(steering, hints=steering.hints.on(encoded.photograph.full_size))
-        self.check(steering)
         ab = draw_chroma(self.model, encoded, scales, seed, numbers, steering)
         return [
             dataclasses.replace(

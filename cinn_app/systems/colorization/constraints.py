@@ -4,6 +4,8 @@ Hints say what some colours are. The draws of the photograph say what goes with 
 (:mod:`cinn_app.systems.colorization.ensemble`). A reference says it for all segments.
 """
 
+import functools
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from cinn_app.errors import CinnError
 from cinn_app.imaging import Photograph, blend_by_distance
 from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.colorization.model import ColorizationModel, Conditions
 from cinn_app.systems.colorization.reference import ColourReference, colours_by_likeness
 from cinn_app.systems.colorization.region import Region
 
@@ -59,13 +62,18 @@ def take_colours(encoded: EncodedPhotograph, ab: Tensor, reference: ColourRefere
     Returns:
         Chroma of the samples' shape.
     """
-    other = encoded.of_same_model(reference.photograph)
     masks = encoded.conditions.segments.masks[0]
-    colours = other.canvas.chroma(reference.ab).to(ab)
-    wanted, trust = colours_by_likeness(encoded.conditions, other.conditions, colours)
+    wanted, trust = colours_by_likeness(encoded.conditions, *_encode_reference(reference, encoded.model, encoded.size))
     weights = masks / masks.sum((1, 2), keepdim=True).clamp(min=1e-6)
     missing = wanted - torch.einsum("bcyx,kyx->bkc", ab, weights)
     return ab + torch.einsum("bkc,k,kyx->bcyx", missing, trust, masks)
+
+
+@functools.lru_cache(maxsize=4)  # all photographs of an album and all their draws need the same
+def _encode_reference(reference: ColourReference, model: ColorizationModel, size: int) -> tuple[Conditions, Tensor]:
+    """Return the conditions of a reference, and its chroma on the canvas of the working size."""
+    encoded = EncodedPhotograph.of(model, reference.photograph, size)
+    return model.condition(encoded.lightness), encoded.canvas.chroma(reference.ab).to(encoded.lightness)
 
 
 def thing_at(encoded: EncodedPhotograph, place: tuple[float, float]) -> Tensor:

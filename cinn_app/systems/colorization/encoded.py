@@ -155,10 +155,6 @@ class EncodedPhotograph:
         placed = tuple(NetworkInput(one.canvas, one.lightness.to(device)) for one in inputs)
         return cls(photograph, placed, model, size)
 
-    def of_same_model(self, photograph: Photograph) -> "EncodedPhotograph":
-        """Encode another photograph as this one was."""
-        return EncodedPhotograph.of(self.model, photograph, self.size)
-
     @property
     def canvas(self) -> Canvas:
         """The canvas of the working size."""
@@ -186,7 +182,7 @@ class EncodedPhotograph:
     @torch.inference_mode()
     def ensemble(self) -> Ensemble:
         """Draws of the colours of its segments, at temperature 1 and without details, always the same."""
-        count = self.lightness.shape[2:].numel() // SIZE_MULTIPLE**2
+        count = self.conditions.segments.masks.shape[1]
         latents = torch.randn(DRAWS, 2, count, generator=torch.Generator().manual_seed(0)).to(self.lightness.device)
         return Ensemble(self.model.decode_segments(latents, self.conditions, self.certainty))
 

@@ -34,13 +34,11 @@ from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.decoder import ColourDecoder
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
-from cinn_app.systems.colorization.segments import THINGS, Segmenter, Segments
+from cinn_app.systems.colorization.segments import SIZE_MULTIPLE, THINGS, Segmenter, Segments
 from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, TreeFlow
 
 __all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Conditions", "Losses", "denormalise", "normalise"]
 
-#: Height and width of the lightness must be multiples of this. There is a segment for each such square.
-SIZE_MULTIPLE = 32
 #: The chroma's side is the lightness's divided by this.
 TARGET_STRIDE = 4
 #: Mean and standard deviation of a and b over photographs, in Lab units.

@@ -15,8 +15,10 @@ from torch.nn import functional
 from cinn_app.nn.blocks import zero_init
 from cinn_app.systems.colorization.decoder import FEATURE_SCALE, Decoded, double_size
 
-__all__ = ["THINGS", "Segmenter", "Segments"]
+__all__ = ["SIZE_MULTIPLE", "THINGS", "Segmenter", "Segments"]
 
+#: Height and width of the lightness must be multiples of this. There is a segment for each such square.
+SIZE_MULTIPLE = 32
 #: Rounds of k-means: the first ones find the centres, and gradients reach the embedding through the last ones.
 FIRST_ROUNDS, LAST_ROUNDS = 4, 3
 #: Pixels whose colours count as known for each segment, so that a segment of few pixels is worth little.
@@ -115,7 +117,7 @@ class Segmenter(nn.Module):
         """
         embedding = self._embed(lightness, features, decoded)
         height, width = embedding.shape[2:]
-        rows, columns = (side // 32 for side in lightness.shape[2:])
+        rows, columns = (side // SIZE_MULTIPLE for side in lightness.shape[2:])
         points = embedding.flatten(2).mT
         sharpness = self.log_sharpness.exp()
         with torch.no_grad():  # at half the size, which is as good for finding centres
