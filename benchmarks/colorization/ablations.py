@@ -14,7 +14,7 @@ from cinn_app.flows import AffineCoupling, Bijection, Chain, ConditionalAffine, 
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.model import SIZE_MULTIPLE, TARGET_STRIDE
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
-from cinn_app.systems.colorization.segments import Segments, _merge
+from cinn_app.systems.colorization.segments import Segments, merge_clusters
 from colorization.flow import Flow
 
 
@@ -53,7 +53,7 @@ class Grid(nn.Module):
         masks = masks.expand(len(lightness), -1, -1, -1)
         places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(masks)
         places = places.expand(len(lightness), -1, -1)
-        return Segments(masks, *_merge(places, masks.sum((2, 3))))
+        return Segments(masks, *merge_clusters(places, masks.sum((2, 3))))
 
 
 def whole(encoder: ImageEncoder, recipe: ColorizationRecipe, ab: Tensor) -> Flow:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from cinn_app.nn.blocks import zero_init
 from cinn_app.systems.colorization.decoder import FEATURE_SCALE, Decoded, double_size
 
-__all__ = ["SIZE_MULTIPLE", "THINGS", "Segmenter", "Segments"]
+__all__ = ["SIZE_MULTIPLE", "THINGS", "Segmenter", "Segments", "merge_clusters"]
 
 #: Height and width of the lightness must be multiples of this. There is a segment for each such square.
 SIZE_MULTIPLE = 32
@@ -128,7 +128,7 @@ class Segmenter(nn.Module):
         for _ in range(LAST_ROUNDS):
             centres = _centres(points, (-sharpness * _squared_distances(points, centres)).softmax(2), centres)
         masks = (-sharpness * _squared_distances(points, centres)).softmax(2)
-        first, second = _merge(centres.detach(), masks.detach().sum(1))
+        first, second = merge_clusters(centres.detach(), masks.detach().sum(1))
         return Segments(masks.mT.unflatten(2, (height, width)), first, second)
 
     def _embed(self, lightness: Tensor, features: Sequence[Tensor], decoded: Decoded) -> Tensor:
@@ -168,7 +168,7 @@ def _centres(points: Tensor, weights: Tensor, old: Tensor) -> Tensor:
     return (weights.mT @ points + 0.1 * old) / (weights.sum(1)[:, :, None] + 0.1)
 
 
-def _merge(centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+def merge_clusters(centres: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
     """Merge clusters pair by pair, first the pair that adds least to the squared distances (Ward 1963).
 
     Args:
