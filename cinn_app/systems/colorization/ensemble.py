@@ -15,6 +15,8 @@ __all__ = ["DRAWS", "Ensemble"]
 DRAWS = 64
 #: A correlation below the first counts as chance, and one above the second as full.
 CHANCE, FULL = 0.3, 0.7
+#: The power of claims: the larger, the more the strongest one decides.
+DECISION = 8
 #: Added to the diagonal of what is inverted, as a share of it.
 RIDGE = 0.05
 
@@ -46,13 +48,13 @@ class Ensemble:
     def spread(self, ab: Tensor, weights: Tensor, wanted: Tensor) -> Tensor:
         r"""Give some places of colourings wanted colours, and what belongs to them the same change.
 
-        .. math:: x + \sum_p k_p \, \delta_p, \quad
+        .. math:: x + \max_p k_p \, \frac{\sum_p k_p^n \, \delta_p}{\sum_p k_p^n}, \quad
             k_p = \max(0, \operatorname{corr}(x, h_p)) \min(1, \sigma_x / \sigma_{h_p})
 
-        for places with mean colours :math:`h_p`, and changes :math:`\delta_p` that bring all of these where they are
-        wanted. Correlation and deviation are across the draws, over both channels, without the tint of each draw: a
-        tint would connect everything. Correlations that may be chance are cut off. No place changes by more than the
-        most that is missing at one of the given places.
+        for places with mean colours :math:`h_p`, at which :math:`\delta_p` is missing. Where several have a claim, the
+        one that a colour goes with best decides, so that two hints cannot push a third colour to an extreme.
+        Correlation and deviation are across the draws, over both channels, without the tint of each draw: a tint would
+        connect everything. Correlations that may be chance are cut off.
 
         Args:
             ab: the colourings in Lab units, ``(batch, 2, height, width)``.
@@ -69,9 +71,7 @@ class Ensemble:
         seen_sizes = seen.square().sum((0, 2)).sqrt().clamp(min=1e-3)[:, None, None]
         correlation = torch.einsum("npc,ncyx->pyx", seen, departures) / (sizes * seen_sizes)
         kernel = ((correlation - CHANCE) / (FULL - CHANCE)).clamp(0, 1) * (sizes / seen_sizes).clamp(max=1)
-        among = torch.einsum("pyx,qyx->qp", kernel, weights)
+        claims = kernel**DECISION
+        shares = kernel.amax(0) * claims / claims.sum(0).clamp(min=1e-12)
         missing = wanted - torch.einsum("bcyx,pyx->bpc", ab, weights)
-        changes = torch.linalg.solve(among + RIDGE * torch.eye(len(among)).to(among), missing)
-        moved = torch.einsum("bpc,pyx->bcyx", changes, kernel)
-        most = missing.norm(dim=2).amax(1)[:, None, None, None]
-        return ab + moved * (most / moved.norm(dim=1, keepdim=True).clamp(min=1e-6)).clamp(max=1)
+        return ab + torch.einsum("bpc,pyx->bcyx", missing, shares)
