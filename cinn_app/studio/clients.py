@@ -5,17 +5,36 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import gradio as gr
+from starlette.types import Scope
 
 from cinn_app.studio.files import delete_upload
 from cinn_app.studio.gradio_workarounds import busy_sessions, delete_session_state, queued_events
 
-__all__ = ["Clients"]
+__all__ = ["Clients", "address_of"]
 
 #: How many deleted pages are remembered, in case they come back; each takes about a hundred bytes.
 MAX_REMEMBERED = 10_000
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address that a request comes from; of IPv6, the network of one subscriber.
+
+    Behind a proxy on the same computer, it is the one that the proxy names.
+
+    >>> address_of({"client": ("192.0.2.7", 1234)}), address_of({"client": ("2001:db8:0:1::7", 1234)})
+    ('192.0.2.7', '2001:db8:0:1::')
+    """
+    host = (scope.get("client") or ("",))[0]
+    if ":" not in host:
+        return host
+    try:
+        return str(ip_network((host.partition("%")[0], 64), strict=False).network_address)
+    except ValueError:
+        return host
 
 
 class Clients:

@@ -1,4 +1,4 @@
-"""ASGI middleware before gradio: no page reads foreign files, and no page takes the whole queue."""
+"""ASGI middleware before gradio: no client reads foreign files, and no client takes the whole queue."""
 
 import json
 from collections.abc import Iterator
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cinn_app.studio.bodies import COMPUTING, replaying
 from cinn_app.studio.clients import Clients
 from cinn_app.studio.gradio_workarounds import OpenStreams
 from cinn_app.studio.language import later, tr
@@ -18,18 +20,13 @@ __all__ = ["MAX_WAITING", "MAX_WAITING_PER_PAGE", "Guard"]
 
 #: How many jobs may wait, of all pages together and of one page.
 MAX_WAITING, MAX_WAITING_PER_PAGE = 100, 10
-#: Bytes of a request that is no upload; the largest are drawings.
-MAX_REQUEST = 32 * 2**20
 
 FULL = later("Too many people are using the studio right now: try again in a minute.")
 TOO_MANY = later("You have too many requests in the queue: wait for the first answers.")
 DELETED = later("Your pictures were deleted because the page was inactive for too long: upload the photograph again.")
 FOREIGN = later("This file was not uploaded to the studio: choose it again.")
-TOO_LONG = later("This request is too long: upload files by choosing or dropping them.")
 NOT_JSON = later("This request is not JSON: send it in the form that the page uses.")
 DISK_FULL = later("The studio's disk is full: try a smaller file, or contact the administrator.")
-# Routes that start a computation; their inputs are JSON.
-COMPUTING = ("queue/join", "run/", "api/", "call/", "stream/")
 
 
 class Guard:
@@ -70,12 +67,12 @@ class Guard:
             await self.app(scope, receive, send)
 
     async def _compute(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read(receive)
+        body = await Request(scope, receive).body()
         request = _parse(body)
         refusal = request if isinstance(request, Response) else self._refuse(request)
         if not refusal and Headers(scope=scope).get("x-gradio-user") == "app" and (session := _session(request)):
             await self.streams.keep(session)
-        await (refusal or self.app)(scope, _replay(body or b"", receive), send)
+        await (refusal or self.app)(scope, replaying(body, receive), send)
 
     def _refuse(self, request: Any) -> Response | None:
         """Return a refusal of a request for computation, or None."""
@@ -110,10 +107,8 @@ def _refusal(status: int, sentence: str) -> Response:
     return Response(json.dumps({"detail": tr(sentence)}), status, media_type="application/json")
 
 
-def _parse(body: bytes | None) -> Any:
+def _parse(body: bytes) -> Any:
     """Parse a request's JSON, or return a refusal."""
-    if body is None:
-        return _refusal(413, TOO_LONG)
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -136,25 +131,3 @@ def _files(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for item in value:
             yield from _files(item)
-
-
-async def _read(receive: Receive) -> bytes | None:
-    """Read a request's body; None if it is too long."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > MAX_REQUEST:
-            return None
-    return body
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Let a body that has been read be read once more."""
-    parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return parts.pop() if parts else await receive()
-
-    return replay

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from cinn_app.errors import CinnError
 from cinn_app.extras import require_extra
+from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
 from cinn_app.studio.files import delete_old_results, delete_partial_uploads, private_folder
 from cinn_app.studio.gradio_workarounds import LAUNCH_OPTIONS, OpenStreams, fix_mcp_server
@@ -71,7 +72,11 @@ def serve(
     with private_folder() as folder, contextlib.suppress(KeyboardInterrupt):
         page = build(models, next(iter(models)), model)
         clients = Clients(page)
-        guard = Middleware(Guard, folder=folder, clients=clients, streams=OpenStreams(page, clients.is_open))
+        middleware = [
+            Middleware(Listener),
+            Middleware(Bodies, max_file=max_upload * 2**20),
+            Middleware(Guard, folder=folder, clients=clients, streams=OpenStreams(page, clients.is_open)),
+        ]
         try:
             page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
@@ -92,7 +97,7 @@ def serve(
                 css_paths=styles(),
                 head_paths=heads(),
                 app_kwargs={
-                    "middleware": [Middleware(Listener), guard],
+                    "middleware": middleware,
                     "routes": [Route("/health", health), Route("/metrics", Metrics(clients).answer)],
                 },
                 **LAUNCH_OPTIONS,

@@ -110,11 +110,6 @@ def test_a_request_with_a_foreign_file_is_refused(served: Served, tmp_path: Path
     assert not served.started.acquire(blocking=False)
 
 
-def test_a_long_request_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "MAX_REQUEST", 1000)
-    assert served.join("x" * 2000, "a").json()["detail"] == guard.TOO_LONG
-
-
 def test_one_page_cannot_fill_the_queue_and_a_full_queue_refuses_all(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
