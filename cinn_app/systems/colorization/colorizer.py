@@ -309,7 +309,13 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         codes = Codes(code or (lambda: self.model.encode(ab, encoded.conditions)))
         own, settings = encoded.canvas.crop(ab).cpu(), self._model_settings()
         return [
-            Colouring(encoded.photograph, one.clone(), functools.partial(codes.__getitem__, number), settings=settings)
+            Colouring(
+                encoded.photograph,
+                one.clone(),
+                functools.partial(codes.__getitem__, number),
+                settings=settings,
+                observations=encoded.observations,
+            )
             for number, one in enumerate(own)
         ]
 

@@ -21,6 +21,7 @@ from cinn_app.imaging import (
     save_picture,
     upsample_chroma,
 )
+from cinn_app.messages import Message
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.steering import Steering
 
@@ -68,6 +69,7 @@ class Colouring:
         steering: the constraints on it.
         settings: what makes the same colouring of the same photograph again (:meth:`Colorizer.settings`).
         candidates: all colourings that it was chosen from, if it was (``diverse``).
+        observations: sentences for the user about what the network noticed in the photograph.
     """
 
     photograph: Photograph
@@ -78,6 +80,7 @@ class Colouring:
     steering: Steering = dataclasses.field(default_factory=Steering)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     candidates: "tuple[Colouring, ...]" = dataclasses.field(default=(), repr=False)
+    observations: tuple[Message, ...] = ()
 
     @property
     def latents(self) -> tuple[Tensor, ...]:
@@ -102,7 +105,8 @@ class Colouring:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about the photograph, and about hints that it cannot show."""
-        return (*self.photograph.warnings, *(self.hints.warnings(self.lightness) if self.hints else ()))
+        hints = self.hints.warnings(self.lightness) if self.hints else ()
+        return (*self.photograph.warnings, *self.observations, *hints)
 
     @property
     def hints(self) -> Hints | None:

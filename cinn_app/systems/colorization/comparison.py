@@ -1,5 +1,6 @@
 """Colour one photograph whose colours are known in several ways, and compare the results with the truth."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -12,6 +13,7 @@ from torch.nn import functional
 from cinn_app.imaging import Photograph, lightness_and_ab_to_rgb8, rgb_to_lab
 from cinn_app.metrics.calibration import rank_histogram
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.encoded import LOOKS_NEGATIVE
 from cinn_app.systems.colorization.metrics import (
     best_rmse,
     beyond_tint,
@@ -119,6 +121,9 @@ def compare(
         figures["best_first_hit"] = _first_is_nearest(colourings[:samples], rmse(ab[:SHOWN], truth))
     if isinstance(painter, Colorizer):
         figures = {"bits_per_dim": torch.tensor(painter.encode(encoded, noisy=True).bits_per_dim)} | figures
+        exchanged = painter.encode_photograph(dataclasses.replace(photograph, lightness=100 - photograph.lightness))
+        for name, one in (("negatives_found", exchanged), ("negatives_alarms", encoded)):
+            figures[name] = torch.tensor(float(LOOKS_NEGATIVE in one.observations))
         plain = torch.stack([colouring.ab for colouring in painter.sample_density(encoded, RANKED_SAMPLES, seed)])
         ranks |= {f"density_{level}": histogram for level, histogram in _ranks(plain, fresh).items()}
     errors_of_lightness = (drawn[0].lightness - photograph.lightness).abs().flatten()

@@ -74,6 +74,8 @@ def evaluate_colorizer(
       samples of the trained density, see :meth:`Colorizer.sample_density`;
     * ``aged_energy_KIND``: the energy score of old prints of each of :data:`KINDS`; ``aged_ratio_KIND``: that divided
       by the energy score of the same photographs; ``aged_mount_chroma``: mean chroma in borders and film rims;
+    * ``negatives_found``: share of the pictures whose negatives are recognised as such, ``negatives_alarms``: share of
+      the pictures that are taken for negatives; only for a :class:`Colorizer`;
     * ``lightness_error_p99``: 99th percentile over all pixels of the error of the output's lightness;
     * ``pictures_per_second``: one colouring each, from the photograph in memory to the finished picture.
 

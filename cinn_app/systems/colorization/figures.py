@@ -118,6 +118,14 @@ FIGURES = (
         ),
     ),
     Group(
+        "Negatives",
+        "of the same photographs with light and dark exchanged",
+        (
+            Figure("negatives_found", "Share of them that is recognised", better="higher"),
+            Figure("negatives_alarms", "Share of the photographs that is taken for negatives", better="lower"),
+        ),
+    ),
+    Group(
         "Craft",
         "the lightness kept, and the time taken",
         (

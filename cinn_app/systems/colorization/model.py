@@ -33,6 +33,7 @@ from cinn_app.flows import (
 from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.decoder import ColourDecoder
+from cinn_app.systems.colorization.polarity import Polarity
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
 from cinn_app.systems.colorization.segments import SIZE_MULTIPLE, THINGS, Segmenter, Segments
 from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, TreeFlow
@@ -132,6 +133,7 @@ class ColorizationModel(nn.Module):
             nn.Conv2d(width, out, 1) for width, out in zip(widths, architecture.condition_channels, strict=True)
         )
         self.flow = _build_flow(architecture)
+        self.polarity = Polarity(sum(channels[1:]))
 
     def predict_mean(self, lightness: Tensor) -> Tensor:
         """Predict the mean chroma of a batch of photographs alone, normalised, ``(batch, 2, height / 4, width / 4)``.

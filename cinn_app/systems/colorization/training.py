@@ -26,6 +26,8 @@ __all__ = ["ColorizationTraining", "held_out_batches", "prepare_training", "prep
 
 HELD_OUT_VIEWS = 1024
 VIEWS_PER_CHECK = 128
+#: Learnt views by which the model tells negatives, and how many of them the encoder reads at once.
+POLARITY_VIEWS, POLARITY_BATCH = 3000, 50
 SHEET_VIEWS = 12
 #: The scales' names in logs, fine to coarse.
 SCALES = ("stride 8", "stride 16", "stride 32", "segments")
@@ -70,6 +72,7 @@ class ColorizationTraining(Trainable):
         self.recipe, self.model, self.progress = recipe, model, setup.progress
         self.batches = BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, setup.step)
         self.held_out = held_out_batches(recipe, views, held_out)
+        self.views, self.learnt = views, learnt
         self.pictures = views.pack.report.pictures
         self.data = ["/".join(source.absolute().parts[-2:]) for source in setup.sources]
 
@@ -93,6 +96,19 @@ class ColorizationTraining(Trainable):
     def picture(self) -> Image.Image:
         """Show some held-out views with their mean and samples."""
         return _sample_sheet(self.model, self.held_out[0].first(SHEET_VIEWS), self.recipe.sampling)
+
+    @torch.no_grad()
+    def details(self) -> dict[str, Any]:
+        """Fit how the model tells negatives; there is nothing else to say."""
+        model, device = self.model, next(self.model.parameters()).device
+        order = np.random.default_rng(self.recipe.data.seed).permutation(self.learnt)[:POLARITY_VIEWS]
+        differences = []
+        for chunk in np.array_split(order, -(-len(order) // POLARITY_BATCH)):
+            lightness = self.views.batch(chunk).lightness.to(device)
+            both = model.encoder(lightness), model.encoder(100 - lightness)
+            differences.append(model.polarity.difference(*both))
+        model.polarity.fit(torch.cat(differences))
+        return {}
 
     def _losses(self, batch: ColourBatch, details_share: float = 1.0) -> Losses:
         return self.model.losses(*batch, self.recipe.objective, details_share)

@@ -1,12 +1,14 @@
 """Encoding photographs: the same canvas and colours for all copies of one, and nothing is computed twice."""
 
-import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from cinn_app import Colorizer, Hints, Steering
 from cinn_app.imaging import GeodesicGrid, Photograph, read_photograph, shrink_photograph
@@ -97,8 +99,12 @@ def test_a_photograph_is_encoded_once_and_its_mean_in_both_orientations_when_nee
     seen: dict[str, list[int]] = {"predict_mean": [], "condition": []}
     for name, calls in seen.items():
         method = getattr(colorizer.model, name)
-        count = functools.partial(lambda lightness, of, calls: calls.append(len(lightness)) or of(lightness), of=method)
-        monkeypatch.setattr(colorizer.model, name, functools.partial(count, calls=calls))
+
+        def count(lightness: Tensor, *rest: Any, of: Callable[..., Any] = method, calls: list[int] = calls) -> Any:
+            calls.append(len(lightness))
+            return of(lightness, *rest)
+
+        monkeypatch.setattr(colorizer.model, name, count)
     encoded = colorizer.encode_photograph(gray(90, 120))
     assert not any(seen.values())
     colorizer.colorize(encoded, 2)

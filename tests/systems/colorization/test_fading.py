@@ -134,6 +134,8 @@ def test_an_even_gray_gets_no_hue_but_that_of_a_hint(colorizer: Colorizer, level
     assert chroma(hinted[0].render())[30, 40] > 50
 
 
-def test_faint_noise_gets_hardly_any_hue(colorizer: Colorizer) -> None:
-    noise = np.random.default_rng(0).integers(120, 136, (64, 96)).astype(np.uint8)
-    assert chroma(colorizer.colorize(noise)[0].render()).mean() < 3
+@pytest.mark.parametrize(("low", "high"), [(120, 136), (0, 256)])
+@pytest.mark.parametrize("size", [(64, 96), (300, 400)])
+def test_noise_gets_hardly_any_hue(colorizer: Colorizer, low: int, high: int, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(low, high, size).astype(np.uint8)
+    assert chroma(colorizer.colorize(noise)[0].render()).mean() < 1
