@@ -30,7 +30,7 @@ GRAIN = 10.0
 
 #: Borders are searched in a copy with this longer side, on each side up to this share of it, three within each other.
 SEARCHED_SIDE, MAX_BORDER, NESTED = 320, 0.25, 3
-#: A border is darker or lighter than these levels of L, and keeps its own to within a tolerance.
+#: A border is darker or lighter than these levels of L, or on all sides; it keeps its level to within a tolerance.
 BLACK_BORDER, WHITE_BORDER, TOLERANCE = 20.0, 75.0, 8.0
 #: Least share of a row's pixels that are the border's; the rest is left to writing, perforations and dust.
 BORDER_SHARE = 0.7
@@ -105,10 +105,10 @@ class Border(NamedTuple):
 
     @classmethod
     def of(cls, lightness: Tensor) -> "Border":
-        """Find white, cream and black borders in lightness `(1, height, width)`, also several within each other.
+        """Find borders in lightness `(1, height, width)`, also several within each other.
 
-        A border has a constant level and a straight inner edge, on two opposite sides at least: the sky and the paper
-        behind a studio's sitter do not.
+        A border has a constant level and a straight inner edge: on two opposite sides at least if it is white, cream or
+        black, on all four if it is gray. The sky and the paper behind a studio's sitter do not.
         """
         scale = min(1.0, SEARCHED_SIDE / max(lightness.shape))
         size = [max(1, round(scale * side)) for side in lightness.shape[-2:]]
@@ -156,7 +156,10 @@ def _border_widths(picture: np.ndarray) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     level = np.mean([found[side].level for pair in pairs for side in pair])
     alike = [one if abs(one.level - level) <= SAME_BORDER else NO_SIDE for one in found]
-    if sum(one.width > 0 for one in alike) == 2 and min(one.step for one in alike if one.width) < STEP_OF_A_PAIR:
+    sides = sum(one.width > 0 for one in alike)
+    if sides == 2 and min(one.step for one in alike if one.width) < STEP_OF_A_PAIR:
+        return 0, 0, 0, 0
+    if sides < 4 and BLACK_BORDER < level < WHITE_BORDER:
         return 0, 0, 0, 0
     top, bottom, left, right = (one.width for one in alike)
     return top, bottom, left, right
@@ -182,7 +185,7 @@ def _border_of_side(rows: np.ndarray) -> _Side:
     level = float(np.median(rows[1:3]))  # scans often smear the first row
     share = (np.abs(rows - level) <= TOLERANCE).mean(1)
     ends = np.flatnonzero(share[1:] < BORDER_SHARE) + 1
-    if BLACK_BORDER < level < WHITE_BORDER or not len(ends) or not 2 <= ends[0] < most:
+    if not len(ends) or not 2 <= ends[0] < most:
         return NO_SIDE
     width = int(ends[0])
     step = float(share[1:width].mean() - share[width + 1 : width + 3].mean())

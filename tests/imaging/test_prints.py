@@ -63,11 +63,18 @@ def test_nothing_is_made_of_evenness_and_grain() -> None:
 
 @pytest.mark.parametrize(
     ("level", "widths"),
-    [(250, (20, 20, 20, 20)), (230, (12, 60, 12, 12)), (8, (14, 20, 9, 25)), (4, (25, 25, 0, 0))],
-    ids=["mount", "instant picture", "film rim", "letterbox"],
+    [
+        (250, (20, 20, 20, 20)),
+        (230, (12, 60, 12, 12)),
+        (8, (14, 20, 9, 25)),
+        (4, (25, 25, 0, 0)),
+        (200, (24, 24, 24, 24)),
+        (150, (20, 40, 20, 20)),
+    ],
+    ids=["mount", "instant picture", "film rim", "letterbox", "light gray mount", "gray mount"],
 )
 def test_borders_are_found_to_the_pixel(level: int, widths: tuple[int, int, int, int]) -> None:
-    picture = framed(60 + scene() // 2, level, widths)
+    picture = framed(60 + scene() // 2 if level > 200 or level < 60 else scene() // 3, level, widths)
     picture = np.clip(picture + np.random.default_rng(1).normal(0, 1, picture.shape), 0, 255).astype(np.uint8)
     top, bottom, left, right = widths
     rows, columns = border_of(picture)
@@ -90,8 +97,19 @@ def test_skies_studios_and_the_night_are_no_borders() -> None:
     sea[:50] = 250  # a straight horizon
     studio = np.full((240, 320), 245, np.uint8)
     studio[(y - 150) ** 2 + (x - 160) ** 2 < 70**2] = 90
+    wall = np.full((240, 320), 120, np.uint8)
+    wall[40:, 60:260] = scene()[40:, 60:260]  # someone before a gray wall
     night = np.where(np.hypot(y - 120, x - 160) < 70, scene(), 3).astype(np.uint8)
-    for picture in (sky, sea, studio, night, scene(), np.full((50, 50), 255, np.uint8), np.zeros((3, 2), np.uint8)):
+    for picture in (
+        sky,
+        sea,
+        studio,
+        wall,
+        night,
+        scene(),
+        np.full((50, 50), 255, np.uint8),
+        np.zeros((3, 2), np.uint8),
+    ):
         assert read_photograph(picture).border == Border()
 
 
