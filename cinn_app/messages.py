@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Message"]
+__all__ = ["Damage", "Message"]
 
 
 class Message(str):
@@ -30,3 +30,7 @@ class Message(str):
         message = super().__new__(cls, template.format(**values) if values else template)
         message.template, message.values = template, values
         return message
+
+
+class Damage(Message):
+    """A warning that a file is damaged, and what of it could not be read."""

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cinn_app.errors import DiskFullError, ImageError
 from cinn_app.files import atomic_write
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
-from cinn_app.imaging.pixels import SRGB_PROFILE
+from cinn_app.imaging.profiles import SRGB_PROFILE
 from cinn_app.imaging.provenance import GENERATED_XMP, with_provenance
 from cinn_app.messages import Message
 

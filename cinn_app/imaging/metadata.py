@@ -1,6 +1,7 @@
 """The metadata of a picture file, and which of them still hold for the picture in colour."""
 
 import math
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,10 +27,15 @@ DESCRIPTIVE = (
 )
 # What describes the pixels of the input file is not kept from the camera's directory.
 OUTDATED = (
+    ExifTags.Base.Orientation,
     ExifTags.Base.ColorSpace,
     ExifTags.Base.ExifImageWidth,
     ExifTags.Base.ExifImageHeight,
     ExifTags.IFD.Interop,
+)
+# In an XMP packet, as an attribute and as an element; programs choose the prefix.
+ORIENTATION_IN_XMP = re.compile(
+    rb"""\s+[\w.-]+:Orientation\s*=\s*(?:"[^"]*"|'[^']*')|<([\w.-]+:Orientation)\b(?:[^>]*/>|.*?</\1\s*>)""", re.DOTALL
 )
 INCH = 2  # EXIF's number of the unit of resolution
 XMP_IN_TIFF = 700
@@ -48,7 +54,7 @@ class PictureMetadata:
         format: Pillow's name of the input's format, such as "JPEG"; None for a picture that is not in a file.
         exif: a block that starts with `Exif\\0\\0`, without orientation, since pixels are upright.
         dpi: horizontal and vertical resolution.
-        xmp: an XMP packet.
+        xmp: an XMP packet, without orientation, too.
         comment: of a JPEG file.
         iptc: captions and keywords in the form of archives (IPTC-IIM), from JPEG and TIFF files.
         texts: of a PNG file, by keyword.
@@ -69,7 +75,7 @@ def read_metadata(image: Image.Image) -> PictureMetadata:
         format=image.format,
         exif=_exif(image),
         dpi=_dpi(image),
-        xmp=_bytes(image.info.get("xmp")),
+        xmp=_xmp(image),
         comment=_bytes(image.info.get("comment")),
         iptc=_iptc(image),
         texts=_texts(image),
@@ -137,8 +143,18 @@ def _texts(image: Image.Image) -> dict[str, str]:
     return {
         keyword: str(text)
         for keyword, text in texts.items()
-        if keyword != XMP_IN_PNG and not keyword.startswith("Raw profile type") and len(text) <= JPEG_SEGMENT
+        if not keyword.startswith((XMP_IN_PNG, "Raw profile type"))
+        and not keyword.lower().endswith("orientation")  # as ImageMagick copies EXIF
+        and len(text) <= JPEG_SEGMENT
     }
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    """Return the packet without the orientation, which programs leave as it was when they turn a picture."""
+    packet = _bytes(image.info.get("xmp"))
+    if packet is None or b"\0" in packet.strip(b"\0"):
+        return None  # in UTF-16, which only few programs read
+    return ORIENTATION_IN_XMP.sub(b"", packet)
 
 
 def _load_exif(block: bytes | None) -> Image.Exif:

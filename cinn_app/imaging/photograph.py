@@ -12,10 +12,12 @@ from torch.nn import functional
 from cinn_app.imaging.colour import rgb_to_lab, row_tiles
 from cinn_app.imaging.geodesic import GeodesicGrid
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
+from cinn_app.imaging.partial import load
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
+from cinn_app.imaging.png import low_bytes
 from cinn_app.imaging.prints import FULL_LEVELS, NO_BORDER, Border, Levels
-from cinn_app.imaging.sources import PictureFile, opened_picture
-from cinn_app.messages import Message
+from cinn_app.imaging.sources import DAMAGE, PictureFile, damaged, opened_picture
+from cinn_app.messages import Damage, Message
 
 __all__ = ["IN_COLOUR", "ImageSource", "Photograph", "read_photograph", "read_preview", "shrink_photograph"]
 
@@ -86,22 +88,28 @@ class Photograph:
         return self.original or GeodesicGrid.of(self.unfaded)
 
 
-def read_photograph(source: ImageSource, keep_colour: bool = False) -> Photograph:
+def read_photograph(source: ImageSource, keep_colour: bool = False, strict: bool = False) -> Photograph:
     """Read a picture: upright, through its colour profile, in full precision, with alpha and metadata.
+
+    Of a file that is damaged or cut short, what is there is read, with a warning that says how much is missing.
 
     Args:
         source: a path, the bytes of a file, an open binary file, a Pillow picture, or an array (see
             `pixels_of_array`).
         keep_colour: keep the picture's own chroma in `ab`, which takes twice the lightness's memory; for evaluation.
+        strict: refuse a file that is damaged or cut short, even if a part of the picture is there.
 
     Raises:
-        ImageError: if the picture is missing, unreadable, damaged or too large; one sentence that names the file and
-            says what to do.
+        ImageError: if the picture is missing, unreadable, too large, or nothing of it is left; one sentence that names
+            the file and says what to do.
     """
     if isinstance(source, np.ndarray):
         return _photograph(pixels_of_array(source), PictureMetadata(), (), keep_colour)
     with opened_picture(source) as image:
-        return _decode(image, keep_colour)
+        photograph = _decode(image, keep_colour)
+        if strict and any(isinstance(warning, Damage) for warning in photograph.warnings):
+            raise damaged(source)
+        return photograph
 
 
 def read_preview(source: PictureFile, longer_side: int) -> Photograph:
@@ -137,9 +145,10 @@ def shrink_photograph(photograph: Photograph, longer_side: int) -> Photograph:
 def _decode(image: Image.Image, keep_colour: bool = False) -> Photograph:
     """Decode a picture inside the block of :func:`opened_picture`."""
     warnings = _unused_frames(image)  # before decoding: counting frames moves through the file
-    image.load()
-    warnings += _turn_upright(image)
-    return _photograph(pixels_of_image(image), read_metadata(image), warnings, keep_colour)
+    low = low_bytes(image)
+    image, damage = load(image)
+    warnings += (*image.info.get(DAMAGE, ()), *damage, *_turn_upright(image))
+    return _photograph(pixels_of_image(image, low), read_metadata(image), warnings, keep_colour)
 
 
 def _photograph(

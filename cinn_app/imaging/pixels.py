@@ -1,32 +1,20 @@
 """Any kind of picture as plain arrays, gray or sRGB, through its colour profile."""
 
-import io
-import struct
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from cinn_app.errors import ImageError
+from cinn_app.imaging.profiles import lab_to_srgb, to_srgb
 from cinn_app.messages import Message
 
-__all__ = ["SRGB_PROFILE", "Pixels", "pixels_of_array", "pixels_of_image"]
+__all__ = ["Pixels", "pixels_of_array", "pixels_of_image"]
 
 GRAY_MODES = ("1", "L", "LA", "La")
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 # In TIFF a photometric interpretation of 0 says that white is 0; Pillow handles it except at 16 bits.
 PHOTOMETRIC_INTERPRETATION = 262
-
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-_BLOCK = _SRGB.tobytes()
-#: The sRGB profile for files that are written. Bytes 24 to 36 are its date: a fixed one, so that the same picture gives
-#: the same file every day.
-SRGB_PROFILE = _BLOCK[:24] + struct.pack(">6H", 2026, 7, 1, 0, 0, 0) + _BLOCK[36:]
-
-IGNORED = Message("Its colour profile is damaged or made for another kind of picture, and was ignored.")
-
-# A curve from the picture's gray in 0..1 to sRGB gray: two arrays of the same length, both increasing.
-GrayCurve = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,18 +33,28 @@ class Pixels:
     warnings: tuple[Message, ...] = ()
 
 
-def pixels_of_image(image: Image.Image) -> Pixels:
-    """Read a Pillow picture of any mode through its colour profile."""
+def pixels_of_image(image: Image.Image, low: np.ndarray | None = None) -> Pixels:
+    """Read a Pillow picture of any mode through its colour profile.
+
+    Args:
+        image: upright and decoded.
+        low: the low bytes of the colours of which Pillow has the high ones, in the shape of `Pixels.values`.
+    """
     alpha = None
     if image.has_transparency_data and image.mode not in DEEP_MODES:
         image = image.convert("LA" if image.mode in GRAY_MODES else "RGBA")
         alpha = np.array(image.getchannel("A"))
         image = image.convert("L" if image.mode == "LA" else "RGB")
+    if image.mode == "LAB":
+        return Pixels(lab_to_srgb(image), alpha)
     if image.mode in (*GRAY_MODES, *DEEP_MODES):
-        values, warnings = _gray(image)
-        return Pixels(values, alpha, warnings)
-    srgb, warnings = _colour_to_srgb(image)
-    return Pixels(np.array(srgb), alpha, warnings)
+        numbers, warnings = _gray(image)
+    else:
+        numbers, warnings = np.array(image if image.mode in ("RGB", "CMYK") else image.convert("RGB")), ()
+    if low is not None:
+        numbers = (numbers * np.float32(256) + low) / np.float32(65535)
+    values, ignored = to_srgb(numbers, image.info)
+    return Pixels(values, alpha, warnings + ignored)
 
 
 def pixels_of_array(array: np.ndarray) -> Pixels:
@@ -95,12 +93,7 @@ def _gray(image: Image.Image) -> tuple[np.ndarray, tuple[Message, ...]]:
     values, warnings = _unit_range(numbers)
     if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == 0:
         values = 1 - values
-    curve, ignored = _gray_curve(image)
-    if curve is not None and values.dtype == np.uint8:
-        values = np.interp(np.linspace(0, 1, 256), *curve).astype(np.float32)[values]
-    elif curve is not None:
-        values = np.interp(values, *curve).astype(np.float32)
-    return values, warnings + ignored
+    return values, warnings
 
 
 def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, tuple[Message, ...]]:
@@ -127,69 +120,3 @@ def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, tuple[Message, ...]]:
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:
     return values if values.dtype == np.uint8 else np.round(values * 255).astype(np.uint8)
-
-
-# Colour profiles
-
-
-def _colour_to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[Message, ...]]:
-    """Convert an opaque 8-bit picture of any colour mode to sRGB through its profile.
-
-    Without a profile RGB counts as sRGB, and CMYK is converted by the simple formula.
-
-    Returns:
-        The picture in mode RGB, and a warning if its profile could not be used.
-    """
-    if image.mode == "LAB":
-        return _transform(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))), ()
-    if image.mode not in ("RGB", "CMYK"):
-        image = image.convert("RGB")
-    profile, warnings = _embedded_profile(image)
-    if profile is not None:
-        try:
-            return _transform(image, profile), ()
-        except ImageCms.PyCMSError:
-            warnings = (IGNORED,)
-    return image.convert("RGB"), warnings
-
-
-def _gray_curve(image: Image.Image) -> tuple[GrayCurve | None, tuple[Message, ...]]:
-    """Read a gray picture's profile as a curve to sRGB gray, which fits any depth.
-
-    Returns:
-        The curve, or None without a profile; and a warning if the profile could not be used.
-    """
-    profile, warnings = _embedded_profile(image)
-    if profile is None:
-        return None, warnings
-    steps = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    if profile.profile.xcolor_space.strip() == "RGB":  # some programs embed it in gray pictures
-        steps = steps.convert("RGB")
-    try:
-        mapped = np.asarray(_transform(steps, profile).convert("L"))[0]
-    except ImageCms.PyCMSError:
-        return None, (IGNORED,)
-    # Steps that 8 bits map to the same value become one point in their middle, so that no depth is lost.
-    values, groups = np.unique(mapped, return_inverse=True)
-    centres = np.bincount(groups, weights=np.linspace(0, 1, 256)) / np.bincount(groups)
-    return (centres, values / 255), ()
-
-
-def _embedded_profile(image: Image.Image) -> tuple[ImageCms.ImageCmsProfile | None, tuple[Message, ...]]:
-    """Return the picture's own profile, unless it is sRGB, and a warning if it cannot be read."""
-    block = image.info.get("icc_profile")
-    if not block:
-        return None, ()
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(block))
-        return (None if "sRGB" in ImageCms.getProfileDescription(profile) else profile), ()
-    except (ImageCms.PyCMSError, OSError):
-        return None, (IGNORED,)
-
-
-def _transform(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    """Convert to sRGB in fine steps: the default ones are too wide for dark gray."""
-    fine = ImageCms.Flags.HIGHRESPRECALC
-    converted = ImageCms.profileToProfile(image, profile, _SRGB, outputMode="RGB", flags=fine)
-    assert converted is not None  # it is None only when asked to work in place
-    return converted

@@ -15,9 +15,18 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cinn_app.errors import ImageError
+from cinn_app.imaging.png import PNG_SIGNATURE, open_png
 from cinn_app.messages import Message
 
-__all__ = ["INPUT_SUFFIXES", "MAX_PIXELS", "PictureFile", "opened_picture", "sample_photographs"]
+__all__ = [
+    "DAMAGE",
+    "INPUT_SUFFIXES",
+    "MAX_PIXELS",
+    "PictureFile",
+    "damaged",
+    "opened_picture",
+    "sample_photographs",
+]
 
 PictureFile = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
@@ -31,6 +40,8 @@ MAX_PIXELS = 200_000_000
 # Pillow reads more, but some of it starts other programs (EPS) or accepts any bytes (TGA).
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
+#: The key of an open picture's `info` under which it has warnings about damage that was found so far.
+DAMAGE = "damage"
 HEIC_BRANDS = (b"hei", b"hev", b"mif", b"msf")
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -136,10 +147,7 @@ def _decoding_errors(name: str) -> Iterator[None]:
             "{name} does not fit into memory: close other programs or make the picture smaller first.", name=name
         ) from error
     except Exception as error:
-        raise ImageError(
-            "{name} is damaged or cut short: fetch it again from where it came, or save it again in an image editor.",
-            name=name,
-        ) from error
+        raise _damaged(name) from error
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -154,6 +162,10 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _open(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
+    if _head(stream).startswith(PNG_SIGNATURE):
+        image, damage = open_png(stream)
+        image.info[DAMAGE] = damage
+        return image
     try:
         return Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -218,6 +230,18 @@ def _head(stream: BinaryIO) -> bytes:
 
 def _is_heic(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:11] in HEIC_BRANDS
+
+
+def damaged(source: PictureFile) -> ImageError:
+    """Return the error for a picture that is damaged."""
+    return _damaged(_name(source))
+
+
+def _damaged(name: str) -> ImageError:
+    return ImageError(
+        "{name} is damaged or cut short: fetch it again from where it came, or save it again in an image editor.",
+        name=name,
+    )
 
 
 def _empty(name: str) -> ImageError:

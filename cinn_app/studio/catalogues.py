@@ -31,7 +31,7 @@ SOURCE = "en"
 STUDIO = Path(__file__).parent
 PACKAGE = STUDIO.parent
 #: What is called with a text: these, and whatever ends in "Error"; `ntr` takes a singular and a plural.
-MARKS = {"tr", "ntr", "later", "Message"}
+MARKS = {"tr", "ntr", "later", "Message", "Damage"}
 #: Folders and files whose texts the studio never shows: the command line and training.
 NOT_SHOWN = {"cli", "commands", "training", "flows", "systems", "data", "evaluation", "pack"}
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms, IptcImagePlugin
+from PIL import ExifTags, Image, ImageCms, IptcImagePlugin, PngImagePlugin
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging import (
@@ -92,6 +92,42 @@ def test_jpeg_lays_transparent_pictures_on_white(tmp_path):
 def test_metadata_too_long_for_jpeg_are_left_out(tmp_path):
     long = PictureMetadata(xmp=b"x" * 70_000, comment=b"x" * 70_000)
     assert read_photograph(save_picture(tmp_path / "out.jpg", RGB, long)).metadata.xmp is None
+
+
+@pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
+@pytest.mark.parametrize(
+    "orientation",
+    [
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" tiff:Make="Box"/>',
+        b"<rdf:Description xmlns:t='http://ns.adobe.com/tiff/1.0/' t:Make='Box' t:Orientation = '6'/>",
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/"><tiff:Orientation>6</tiff:Orientation>'
+        b"<tiff:Make>Box</tiff:Make></rdf:Description>",
+    ],
+)
+def test_no_orientation_is_carried(tmp_path, file_format, orientation):
+    """A packet that says 6 beside EXIF that says 1, as programs leave it that turn a picture."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 1
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.Orientation: 6, ExifTags.Base.DateTimeOriginal: "1943:07:01 12:00:00"}
+    source = io.BytesIO()
+    packet = REAL_XMP.replace(b"</rdf:RDF>", orientation + b"</rdf:RDF>")
+    Image.fromarray(RGB).save(source, "JPEG", exif=exif.tobytes(), xmp=packet)
+    photograph = read_photograph(source.getvalue())
+    assert photograph.size == RGB.shape[:2]
+    path = save_picture(tmp_path / f"out.{file_format}", RGB, photograph.metadata, provenance={"seed": 7})
+    assert b"Orientation" not in path.read_bytes()
+    found = read_photograph(path)
+    assert found.size == RGB.shape[:2]
+    assert b"Box" in found.metadata.xmp and b"On the porch" in found.metadata.xmp
+
+
+def test_texts_with_an_orientation_are_left_out(tmp_path):
+    """As ImageMagick copies EXIF into PNG."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("exif:Orientation", "6")
+    texts.add_text("Title", "On the porch")
+    Image.fromarray(RGB).save(tmp_path / "in.png", pnginfo=texts)
+    assert read_photograph(tmp_path / "in.png").metadata.texts == {"Title": "On the porch"}
 
 
 IPTC = b"\x1c\x02\x78\x00\x0cOn the porch\x1c\x02\x19\x00\x06family"  # caption and keyword, as archives write them

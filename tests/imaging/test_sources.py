@@ -49,7 +49,7 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 def refusal(source: object) -> str:
     with pytest.raises(ImageError) as caught:
-        read_photograph(source)
+        read_photograph(source, strict=True)
     message = str(caught.value)
     assert message.endswith(".")
     assert "\n" not in message
@@ -184,7 +184,7 @@ def test_pillow_is_left_as_it_was():
 
 def test_a_quick_look_names_the_damaged_file_too(tmp_path: Path) -> None:
     damaged = tmp_path / "grandma.jpg"
-    damaged.write_bytes(encoded("JPEG")[:900])
+    damaged.write_bytes(encoded("JPEG")[:300])
     with pytest.raises(ImageError, match=r"grandma\.jpg is damaged or cut short"):
         read_preview(damaged, 64)
 

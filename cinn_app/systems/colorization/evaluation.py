@@ -104,7 +104,7 @@ def evaluate_colorizer(
     with progress("Colouring and comparing", len(numbers)) as advance:
         for number, image in zip(numbers, iterate_images(data, set(numbers)), strict=True):
             try:
-                photograph = read_photograph(io.BytesIO(image.content), keep_colour=True)
+                photograph = read_photograph(io.BytesIO(image.content), keep_colour=True, strict=True)
             except ImageError as error:
                 problems.append(f"{image.name}: {error}")
             else:

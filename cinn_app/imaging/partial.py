@@ -1,0 +1,116 @@
+"""Pictures of which a part is missing: decode what is there, and say how much is not."""
+
+import contextlib
+import io
+import re
+from typing import IO
+
+import numpy as np
+from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin
+
+from cinn_app.messages import Damage
+
+__all__ = ["load", "missing_pixels"]
+
+END_OF_JPEG = b"\xff\xd9"
+# Where tables, scans and other parts of a JPEG begin; in its pixels 0xff is followed by 0 or the number of a restart.
+JPEG_PART = re.compile(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]")
+BLOCK = 8
+# What libjpeg decodes where nothing is left; inverted in CMYK of Photoshop.
+EMPTY_JPEG = (127, 128)
+
+
+def load(image: Image.Image) -> tuple[Image.Image, tuple[Damage, ...]]:
+    """Decode an open picture as far as its file allows.
+
+    Returns:
+        The picture, decoded, and warnings if a part of it could not be read. That part is black, transparent, or in a
+        JPEG gray.
+
+    Raises:
+        Exception: whatever Pillow raises, if nothing could be read.
+    """
+    stream = image.fp if isinstance(image, ImageFile.ImageFile) else None
+    try:
+        image.load()
+        return image, ()
+    except MemoryError:
+        raise
+    except Exception:
+        if stream is None:
+            raise
+        of_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+        found, missing = _completed_jpeg(stream) if of_jpeg else _as_far_as_it_goes(stream, image)
+        if missing == 1:
+            raise
+    found.info = {**found.info, **image.info}
+    if "progressive" not in found.info:
+        return found, (missing_pixels(missing),)
+    blurred = Damage("It is damaged or cut short: fine detail may be missing.")
+    return found, (blurred, missing_pixels(missing)) if missing else (blurred,)
+
+
+def missing_pixels(share: float) -> Damage:
+    """Say which share of the pixels, 0..1, is missing."""
+    if share == 0:
+        return Damage("The end of its file is missing or damaged, but all of its pixels could be read.")
+    percent = f"{share:.0%}" if share > 0.01 else "1%"
+    return Damage("It is damaged or cut short: {share} of its pixels are missing.", share=percent)
+
+
+def _completed_jpeg(stream: IO[bytes]) -> tuple[Image.Image, float]:
+    """Decode a JPEG with an end mark where the file ends, or where the part begins that is cut."""
+    stream.seek(0)
+    content = stream.read()
+    parts = [match.start() for match in JPEG_PART.finditer(content)]
+    for end in (len(content), *parts[-1:]):
+        image = Image.open(io.BytesIO(content[:end] + END_OF_JPEG), formats=("JPEG",))
+        try:
+            image.load()
+        except OSError:
+            continue
+        return image, _share_of_gray(image)
+    return image, 1.0
+
+
+def _share_of_gray(image: Image.Image) -> float:
+    """Return the share of the pixels, from the end, that libjpeg made up: whole blocks of even gray."""
+    values = np.asarray(image).reshape(image.height, image.width, -1)
+    empty = np.isin(values[..., 0], EMPTY_JPEG) & (values == values[..., :1]).all(2)
+    whole_rows = _run(empty.all(1)[::-1])
+    end = image.height - whole_rows
+    last_blocks = empty[max(0, end - 1) // BLOCK * BLOCK : end]
+    return (whole_rows * image.width + last_blocks.shape[0] * _run(last_blocks.all(0)[::-1]) * bool(end)) / empty.size
+
+
+def _run(true: np.ndarray) -> int:
+    """Return how many of the first values are true."""
+    return len(true) if true.all() else int(np.argmin(true))
+
+
+def _as_far_as_it_goes(stream: IO[bytes], image: Image.Image) -> tuple[Image.Image, float]:
+    """Decode over black and over white, until the decoder fails: where the two differ, nothing was decoded."""
+    formats = (str(image.format),)
+    over_black, over_white = (_decoded_over(fill, _open_again(stream, formats)) for fill in (0, 255))
+    different = np.asarray(over_black) != np.asarray(over_white)
+    if different.ndim == 3:
+        different = different.any(2)
+    return over_black, float(different.mean())
+
+
+def _decoded_over(fill: int, image: ImageFile.ImageFile) -> Image.Image:
+    if isinstance(image, GifImagePlugin.GifImageFile):
+        image._frame_transparency = None  # or it would fill the picture itself
+    bands = len(image.getbands())
+    image.im = Image.new(image.mode, image.size, fill if bands == 1 else (fill,) * bands).im
+    with contextlib.suppress(Exception):  # on damaged files Pillow may raise anything
+        image.load()
+    image.tile = []
+    with contextlib.suppress(Exception):
+        image.load_end()
+    return image
+
+
+def _open_again(stream: IO[bytes], formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    stream.seek(0)
+    return Image.open(stream, formats=formats)
