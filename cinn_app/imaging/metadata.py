@@ -131,7 +131,7 @@ def _photoshop_segment(iptc: bytes) -> bytes:
 def _iptc(image: Image.Image) -> bytes | None:
     try:
         if image.format == "TIFF":
-            return _bytes(getattr(image, "tag_v2", {}).get(IPTC_IN_TIFF))
+            return _bytes(image.info.get("iptc"))
         return _bytes(image.info.get("photoshop", {}).get(IPTC_IN_PHOTOSHOP))
     except Exception:  # on damaged blocks Pillow may raise anything
         return None

@@ -7,14 +7,14 @@ from PIL import Image
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.profiles import lab_to_srgb, to_srgb
+from cinn_app.imaging.ranges import to_8_bits, to_unit_range
+from cinn_app.imaging.tiff import TiffPicture
 from cinn_app.messages import Message
 
 __all__ = ["Pixels", "pixels_of_array", "pixels_of_image"]
 
 GRAY_MODES = ("1", "L", "LA", "La")
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-# In TIFF a photometric interpretation of 0 says that white is 0; Pillow handles it except at 16 bits.
-PHOTOMETRIC_INTERPRETATION = 262
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,9 @@ def pixels_of_image(image: Image.Image, low: np.ndarray | None = None) -> Pixels
         image: upright and decoded.
         low: the low bytes of the colours of which Pillow has the high ones, in the shape of `Pixels.values`.
     """
+    if isinstance(image, TiffPicture):
+        values, ignored = to_srgb(image.values, image.info)
+        return Pixels(values, image.alpha, image.warnings + ignored)
     alpha = None
     if image.has_transparency_data and image.mode not in DEEP_MODES:
         image = image.convert("LA" if image.mode in GRAY_MODES else "RGBA")
@@ -79,9 +82,9 @@ def pixels_of_array(array: np.ndarray) -> Pixels:
     array = array.reshape(*array.shape[:2], channels)
     alpha = None
     if channels in (2, 4):
-        alpha = _to_8_bits(_unit_range(array[..., -1])[0])
+        alpha = to_8_bits(to_unit_range(array[..., -1])[0])
         array = array[..., :-1]
-    values, warnings = _unit_range(array)
+    values, warnings = to_unit_range(array)
     return Pixels(values[..., 0] if channels < 3 else values, alpha, warnings)
 
 
@@ -90,33 +93,5 @@ def _gray(image: Image.Image) -> tuple[np.ndarray, tuple[Message, ...]]:
     numbers = np.array(image)
     if image.mode == "I" and numbers.min() >= 0 and numbers.max() < 1 << 16:
         numbers = numbers.astype(np.uint16)  # 16 bits in a wider type, as Pillow reads some files
-    values, warnings = _unit_range(numbers)
-    if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == 0:
-        values = 1 - values
+    values, warnings = to_unit_range(numbers)
     return values, warnings
-
-
-def _unit_range(numbers: np.ndarray) -> tuple[np.ndarray, tuple[Message, ...]]:
-    """Convert numbers to float32 in 0..1, but leave 8 bits as they are; warn where the range is a guess."""
-    if numbers.dtype == np.uint8:
-        return numbers, ()
-    if numbers.dtype == np.bool_:
-        return numbers.astype(np.uint8) * 255, ()
-    if numbers.dtype.kind == "u":
-        return numbers.astype(np.float32) / np.iinfo(numbers.dtype).max, ()
-    finite = np.isfinite(numbers)
-    low = float(numbers.min(initial=0, where=finite))
-    high = float(numbers.max(initial=1, where=finite))
-    values = (np.where(finite, numbers, low).astype(np.float32) - low) / (high - low)
-    warnings = []
-    if (low, high) != (0, 1):
-        scaled = "Its values, between {low} and {high}, were scaled to 0..1."
-        warnings.append(Message(scaled, low=f"{low:g}", high=f"{high:g}"))
-    if not finite.all():
-        share = f"{1 - finite.mean():.0%}"
-        warnings.append(Message("{share} of its values are not numbers; they were replaced by black.", share=share))
-    return values, tuple(warnings)
-
-
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    return values if values.dtype == np.uint8 else np.round(values * 255).astype(np.uint8)

@@ -1,6 +1,7 @@
 """Opening picture files and everything else that names a picture, with one clear sentence for each thing that fails."""
 
 import contextlib
+import ctypes
 import io
 import logging
 import os
@@ -12,10 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.png import PNG_SIGNATURE, open_png
+from cinn_app.imaging.tiff import TIFF_SIGNATURES, TiffPicture
 from cinn_app.messages import Message
 
 __all__ = [
@@ -43,7 +45,6 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 #: The key of an open picture's `info` under which it has warnings about damage that was found so far.
 DAMAGE = "damage"
 HEIC_BRANDS = (b"hei", b"hev", b"mif", b"msf")
-TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Photographs in scikit-image. They are free of rights, as the docstrings of `skimage.data` say: public domain (NASA,
 # SpaceX, Brooklyn Museum), or CC0 by the photographers Stefan van der Walt (chelsea), Rachel Michetti (coffee) and
@@ -121,15 +122,33 @@ class _Quiet:
 def _quiet_pillow() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        log = logging.getLogger("PIL")
-        level, limit = log.level, Image.MAX_IMAGE_PIXELS
-        log.setLevel(logging.CRITICAL)
+        logs = [logging.getLogger(name) for name in ("PIL", "tifffile")]
+        levels, limit = [log.level for log in logs], Image.MAX_IMAGE_PIXELS
+        for log in logs:
+            log.setLevel(logging.CRITICAL + 1)
         Image.MAX_IMAGE_PIXELS = None
+        libtiff_prints_to = _set_libtiff_error_handler(None)
         try:
             yield
         finally:
-            log.setLevel(level)
+            for log, level in zip(logs, levels, strict=True):
+                log.setLevel(level)
             Image.MAX_IMAGE_PIXELS = limit
+            _set_libtiff_error_handler(libtiff_prints_to)
+
+
+def _set_libtiff_error_handler(handler: int | None) -> int | None:
+    """Set the function that the libtiff inside Pillow calls with its messages, and return the former one.
+
+    Its own prints them on standard error, and Pillow offers no way to stop that. Where the library is linked so that
+    its functions cannot be found, nothing happens.
+    """
+    try:
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    except (AttributeError, OSError):
+        return None
+    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+    return set_handler(handler)
 
 
 _QUIET = _Quiet()
@@ -161,15 +180,17 @@ def _check_size(image: Image.Image, name: str) -> None:
         )
 
 
-def _open(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
-    if _head(stream).startswith(PNG_SIGNATURE):
+def _open(stream: BinaryIO, name: str) -> Image.Image:
+    head = _head(stream)
+    if head[:4] in TIFF_SIGNATURES:
+        return TiffPicture(stream, name)
+    if head.startswith(PNG_SIGNATURE):
         image, damage = open_png(stream)
         image.info[DAMAGE] = damage
         return image
     try:
         return Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError as error:
-        head = _head(stream)
         if _is_heic(head) and _register_heic():
             return Image.open(stream, formats=("HEIF",))
         raise _unknown_format(head, name) from error
@@ -256,12 +277,6 @@ def _unknown_format(head: bytes, name: str) -> ImageError:
         return ImageError(
             "{name} is a HEIC photograph, which cannot be read without the package pillow-heif: "
             "install it (pip install pillow-heif), or save the photograph as JPEG or PNG first.",
-            name=name,
-        )
-    if head[:4] in TIFF_SIGNATURES:
-        return ImageError(
-            "{name} is a TIFF with pixels of a kind that cannot be read: "
-            "save it in an image editor with 8 or 16 bits per channel, not as floats or separate planes.",
             name=name,
         )
     return ImageError(

@@ -62,14 +62,13 @@ def refusal(source: object) -> str:
         (b"", "is empty"),
         (b"This is a letter to grandma.", "is not a picture"),
         (b"%PDF-1.4 and so on", "is not a picture"),
-        (b"II*\0" + bytes(40), "is a TIFF with pixels of a kind that cannot be read"),
+        (b"II*\0" + bytes(40), "is damaged or cut short"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not a picture"),  # would start Ghostscript
         (png_that_claims(20_000, 20_000), "20000 x 20000 pixels, more than the limit of 200 megapixels"),
         (png_that_claims(60_000, 60_000), "60000 x 60000 pixels"),  # where Pillow raises an error of its own
         (encoded("JPEG")[:900], "is damaged or cut short"),
         (encoded("PNG")[:900], "is damaged or cut short"),
         (encoded("WEBP")[:400], "is damaged or cut short"),
-        (encoded("TIFF")[:-900], "is damaged or cut short"),
         (encoded("GIF")[:900], "is damaged or cut short"),
         (encoded("BMP")[:900], "is damaged or cut short"),
     ],

@@ -1,0 +1,124 @@
+"""TIFF of every kind, as a Pillow picture."""
+
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from cinn_app.imaging.tiff_colours import decode_page
+from cinn_app.imaging.tiff_samples import tag_fractions, tag_number
+from cinn_app.messages import Message
+
+if TYPE_CHECKING:
+    from tifffile import TiffFrame, TiffPage
+
+__all__ = ["TIFF_SIGNATURES", "TiffPicture"]
+
+#: The first bytes of TIFF and BigTIFF in both byte orders.
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# Numbers of tags, as in the specification.
+XMP, IPTC, ICC_PROFILE = 700, 33723, 34675
+RESOLUTIONS, RESOLUTION_UNIT, CENTIMETRE = (282, 283), 296, 3
+# How a viewer shows pixels that are stored under each orientation.
+UPRIGHT = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
+
+
+class TiffPicture(Image.Image):
+    """The first full page of a TIFF; it is decoded and turned upright when it is loaded.
+
+    Pillow's own reader misreads many kinds of TIFF and does not know others. This one reads the tags with tifffile, and
+    takes from Pillow no more than codecs. A loaded picture has mode L, F (0..1, for gray of more than 8 bits), RGB or
+    CMYK.
+
+    Attributes:
+        n_frames: number of pages, without reduced ones and masks.
+        alpha: uint8 `(height, width)`, 255 opaque, once it is loaded; None for an opaque picture.
+        warnings: sentences about what was assumed or is missing, once it is loaded.
+
+    Args:
+        stream: an open file; it must stay open until the picture is loaded.
+        name: of the file, for errors.
+    """
+
+    format = "TIFF"
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        super().__init__()
+        import tifffile  # slow, and not every picture is a TIFF
+
+        stream.seek(0)
+        file = tifffile.TiffFile(stream)
+        pages = _readable(file.pages)
+        nested = [page for top in pages for page in (top, *_readable(top.pages or ()))]
+        full = [page for page in nested if not (page.is_reduced or page.is_mask)]
+        self._page = (full or nested)[0]
+        self._file, self._stream, self._name, self._decoded = file, stream, name, False
+        self._mode, self._size = "L", (self._page.imagewidth, self._page.imagelength)
+        self.n_frames = max(1, sum(not (page.is_reduced or page.is_mask) for page in pages))
+        self.alpha: np.ndarray | None = None
+        self.warnings: tuple[Message, ...] = ()
+        self.info = self._read_info()
+
+    def load(self) -> Any:
+        """Decode the picture and turn it upright.
+
+        Raises:
+            ImageError: if its compression or kind of colours cannot be read, or it is damaged.
+        """
+        if not self._decoded:
+            page = decode_page(self._page, self._name)
+            turn = UPRIGHT.get(tag_number(self._page, ExifTags.Base.Orientation, 1), np.asarray)
+            self.warnings = page.warnings
+            self.alpha = None if page.alpha is None else np.ascontiguousarray(turn(page.alpha))
+            values = np.ascontiguousarray(turn(page.values))
+            if values.shape[2:] == (4,):
+                decoded = Image.frombuffer("CMYK", values.shape[1::-1], values.tobytes(), "raw", "CMYK", 0, 1)
+            else:
+                decoded = Image.fromarray(values)
+            self.im, self._mode, self._size, self._decoded = decoded.im, decoded.mode, decoded.size, True
+        return super().load()
+
+    def getexif(self) -> Image.Exif:
+        """Read the tags, without the orientation, since the picture is upright."""
+        if self._exif is None:
+            self._exif = exif = Image.Exif()
+            exif.bigtiff, exif.endian, exif._loaded = self._file.is_bigtiff, self._file.byteorder, True
+            if exif.bigtiff and exif.endian == ">":  # which Pillow 12 cannot read
+                exif.update({tag.code: tag.value for tag in self._page.tags if isinstance(tag.value, str)})
+            else:
+                exif.load_from_fp(self._stream, self._page.offset)
+            exif.pop(ExifTags.Base.Orientation, None)
+        return self._exif
+
+    def _read_info(self) -> dict[str | tuple[int, int], Any]:
+        def block(code: int) -> bytes:
+            value = self._page.tags.valueof(code)
+            return value if isinstance(value, bytes) else b""
+
+        unit = 2.54 if tag_number(self._page, RESOLUTION_UNIT, 2) == CENTIMETRE else 1
+        dpi = [unit * tag_fractions(self._page, code, [0.0])[0] for code in RESOLUTIONS]
+        blocks = {"icc_profile": block(ICC_PROFILE), "xmp": block(XMP), "iptc": block(IPTC)}
+        return {**{key: value for key, value in blocks.items() if value}, **({"dpi": tuple(dpi)} if all(dpi) else {})}
+
+
+def _readable(pages: "Iterable[TiffPage | TiffFrame]") -> "list[TiffPage]":
+    """List pages up to the first that is damaged."""
+    from tifffile import TiffPage
+
+    found = []
+    with contextlib.suppress(Exception):  # on damaged files tifffile may raise anything
+        for page in pages:
+            if isinstance(page, TiffPage):
+                found.append(page)  # noqa: PERF401
+    return found
