@@ -38,13 +38,15 @@ class TiffPicture(Image.Image):
     """The first full page of a TIFF; it is decoded and turned upright when it is loaded.
 
     Pillow's own reader misreads many kinds of TIFF and does not know others. This one reads the tags with tifffile, and
-    takes from Pillow no more than codecs. A loaded picture has mode L, F (0..1, for gray of more than 8 bits), RGB or
-    CMYK.
+    takes from Pillow no more than codecs. Size, `info` and EXIF are where Pillow has them. Pixels, for which Pillow has
+    no modes, are in attributes once the picture is loaded.
 
     Attributes:
         n_frames: number of pages, without reduced ones and masks.
-        alpha: uint8 `(height, width)`, 255 opaque, once it is loaded; None for an opaque picture.
-        warnings: sentences about what was assumed or is missing, once it is loaded.
+        values: gray `(height, width)` or RGB `(height, width, 3)`, uint8, or float32 in 0..1 where there are more than
+            8 bits; or CMYK `(height, width, 4)`, uint8.
+        alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
+        warnings: sentences about what was assumed or is missing.
 
     Args:
         stream: an open file; it must stay open until the picture is loaded.
@@ -64,13 +66,14 @@ class TiffPicture(Image.Image):
         full = [page for page in nested if not (page.is_reduced or page.is_mask)]
         self._page = (full or nested)[0]
         self._file, self._stream, self._name, self._decoded = file, stream, name, False
-        self._mode, self._size = "L", (self._page.imagewidth, self._page.imagelength)
+        self._size = (self._page.imagewidth, self._page.imagelength)
         self.n_frames = max(1, sum(not (page.is_reduced or page.is_mask) for page in pages))
+        self.values = np.empty((0, 0), np.uint8)
         self.alpha: np.ndarray | None = None
         self.warnings: tuple[Message, ...] = ()
         self.info = self._read_info()
 
-    def load(self) -> Any:
+    def load(self) -> None:
         """Decode the picture and turn it upright.
 
         Raises:
@@ -79,15 +82,9 @@ class TiffPicture(Image.Image):
         if not self._decoded:
             page = decode_page(self._page, self._name)
             turn = UPRIGHT.get(tag_number(self._page, ExifTags.Base.Orientation, 1), np.asarray)
-            self.warnings = page.warnings
+            self.values, self.warnings, self._decoded = np.ascontiguousarray(turn(page.values)), page.warnings, True
             self.alpha = None if page.alpha is None else np.ascontiguousarray(turn(page.alpha))
-            values = np.ascontiguousarray(turn(page.values))
-            if values.shape[2:] == (4,):
-                decoded = Image.frombuffer("CMYK", values.shape[1::-1], values.tobytes(), "raw", "CMYK", 0, 1)
-            else:
-                decoded = Image.fromarray(values)
-            self.im, self._mode, self._size, self._decoded = decoded.im, decoded.mode, decoded.size, True
-        return super().load()
+            self._size = self.values.shape[1::-1]
 
     def getexif(self) -> Image.Exif:
         """Read the tags, without the orientation, since the picture is upright."""

@@ -9,7 +9,8 @@ import torch
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8, row_tiles
-from cinn_app.imaging.pixels import to_8_bits, to_unit_range
+from cinn_app.imaging.partial import missing_pixels
+from cinn_app.imaging.ranges import to_8_bits, to_unit_range
 from cinn_app.imaging.tiff_samples import Samples, read_samples, tag_fractions, tag_number
 from cinn_app.messages import Message
 
@@ -37,7 +38,7 @@ class DecodedPage:
     """Colours and alpha of a page, as stored, not turned.
 
     Attributes:
-        values: gray `(height, width)`, uint8 or, beyond 8 bits, float32 in 0..1; or uint8 RGB or CMYK in a last axis.
+        values: as in :class:`cinn_app.imaging.tiff.TiffPicture`.
         alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
         warnings: sentences about what was assumed or is missing.
     """
@@ -69,8 +70,7 @@ def decode_page(page: "TiffPage", name: str) -> DecodedPage:
         warnings += (Message("Only the first of {number} {kind} is used.", number=page.samplesperpixel, kind=channels),)
     samples = read_samples(page, [*range(count)] + ([] if opacity is None else [count + opacity]), name)
     if samples.missing > 0:
-        share = f"{max(samples.missing, 0.01):.0%}"
-        warnings += (Message("It is damaged or cut short: {share} of its pixels are missing.", share=share),)
+        warnings += (missing_pixels(samples.missing),)
     values, assumed = _colours(page, samples.channels(slice(count)), kind)
     warnings += assumed
     if opacity is None:
@@ -122,8 +122,10 @@ def _colours(page: "TiffPage", samples: Samples, kind: int) -> tuple[np.ndarray,
 
 
 def _layout(values: np.ndarray, kind: int) -> np.ndarray:
-    """Return gray in two axes and at any depth, and colours in 8 bits."""
-    return values[..., 0] if kind in GRAYS else to_8_bits(values)
+    """Return gray in two axes, and inks in 8 bits."""
+    if kind in GRAYS:
+        return values[..., 0]
+    return to_8_bits(values) if kind == INKS else values
 
 
 def _by_rows(convert: Callable[[Samples], np.ndarray], samples: Samples) -> np.ndarray:

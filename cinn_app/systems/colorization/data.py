@@ -62,7 +62,8 @@ class ViewMaker:
             ImageError: if the picture cannot be read.
         """
         with opened_picture(content) as file:
-            values = pixels_of_image(ImageOps.exif_transpose(file)).values
+            ImageOps.exif_transpose(file, in_place=True)
+            values = pixels_of_image(file).values
         if values.ndim == 2:
             return None
         image = Image.fromarray(values if values.dtype == np.uint8 else (values * 255).round().astype(np.uint8))
