@@ -1,19 +1,17 @@
-"""ASGI middleware in front of everything: how large, how slow and how many the bodies of requests may be."""
+"""ASGI middleware: how large, how slow and how many the bodies of requests may be, on every route."""
 
 import asyncio
 import time
 from collections import Counter
-from contextlib import suppress
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cinn_app.studio.clients import address_of
-from cinn_app.studio.language import later, tr
-from cinn_app.studio.metrics import REFUSALS
+from cinn_app.studio.language import later
+from cinn_app.studio.refusals import RefusalError, route_of
 
-__all__ = ["COMPUTING", "MAX_HELD", "MAX_OTHER", "MAX_REQUEST", "MAX_VALUES", "Bodies", "RefusalError", "replaying"]
+__all__ = ["COMPUTING", "MAX_HELD", "MAX_OTHER", "MAX_REQUEST", "MAX_VALUES", "Bodies", "replaying"]
 
 #: Routes that start a computation; their inputs are JSON.
 COMPUTING = ("queue/join", "run/", "api/", "call/", "stream/")
@@ -27,8 +25,6 @@ MAX_VALUES = 100_000
 MAX_FILES = 10
 #: A body may take so many seconds, and one more for every so many bytes.
 PATIENCE, SLOWEST = 20.0, 1000
-# Seconds for which the rest of a refused body is thrown away. Clients that still send would not see the answer else.
-LINGER = 5.0
 
 TOO_LONG = later("This request is too long: upload files by choosing or dropping them.")
 TOO_SLOW = later("This request arrived too slowly: check the connection and try again.")
@@ -48,20 +44,15 @@ class Bodies:
         self._held = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request with a bounded body, or refuse it."""
+        """Pass on a request with a bounded body."""
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         if "content-length" not in headers and "transfer-encoding" not in headers:
             await self.app(scope, receive, send)
-            return
-        route = scope["path"].partition("/gradio_api/")[2]
-        try:
-            if route == "upload":
-                await self.app(scope, _Bounded(receive, headers, MAX_FILES * self.max_file), send)
-            else:
-                limit = MAX_REQUEST if route.startswith((*COMPUTING, "mcp")) else MAX_OTHER
-                await self._buffer(scope, _Bounded(receive, headers, limit), send)
-        except RefusalError as refused:
-            await _answer(refused, scope, receive, send)
+        elif (route := route_of(scope)) == "upload":
+            await self.app(scope, _Bounded(receive, headers, MAX_FILES * self.max_file), send)
+        else:
+            limit = MAX_REQUEST if route.startswith((*COMPUTING, "mcp")) else MAX_OTHER
+            await self._buffer(scope, _Bounded(receive, headers, limit), send)
 
     async def _buffer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read a body whole, and count it as long as the request is handled."""
@@ -91,19 +82,6 @@ class Bodies:
                 del self._held[address]
 
 
-class RefusalError(Exception):
-    """The reason why a request is not answered; :class:`Bodies` sends it.
-
-    Args:
-        status: of HTTP.
-        sentence: English, as :func:`cinn_app.studio.language.later` marks it.
-    """
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
-
-
 class _Bounded:
     """Receives a body that keeps its limits.
 
@@ -131,22 +109,6 @@ class _Bounded:
         if self.received > self.limit:
             raise RefusalError(413, TOO_LONG)
         return message
-
-
-async def _answer(refused: RefusalError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer in gradio's form, so that its page shows the sentence, and throw away the rest of the body for a while."""
-
-    async def send_but_the_end(message: Message) -> None:
-        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
-
-    REFUSALS.labels(refused.status).inc()
-    answer = JSONResponse({"detail": tr(refused.sentence)}, refused.status, {"connection": "close"})
-    await answer(scope, receive, send_but_the_end)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
-            while (await receive()).get("more_body", False):
-                pass
-    await send({"type": "http.response.body"})
 
 
 def replaying(body: bytes, receive: Receive) -> Receive:

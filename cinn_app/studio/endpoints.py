@@ -119,7 +119,7 @@ def _explain(error: ValidationError, names: list[str]) -> str:
     place, *within = problem["loc"]
     name = names[place] if isinstance(place, int) else str(place)
     where = ".".join([name, *map(str, within)])
-    return f"{where} cannot be {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+    return f"{where} cannot be {problem['input']!r:.100}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
 
 
 def _refusal(sentence: str) -> gr.Error:

@@ -9,13 +9,16 @@ import contextlib
 import functools
 import inspect
 import os
+import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from anyio.to_thread import run_sync
 from PIL import Image
+from starlette.types import Scope
 
 from cinn_app.errors import CinnError
 
@@ -31,9 +34,15 @@ __all__ = [
     "describe_endpoint",
     "event_request",
     "fix_mcp_server",
+    "forget_unfetched",
     "get_function_description",
+    "is_logged_in",
+    "let_take_turns",
+    "limit_connections",
+    "login_cookie",
     "page_being_built",
-    "queued_events",
+    "queued_requests",
+    "sessions_with_state",
     "type_name",
 ]
 
@@ -66,9 +75,11 @@ def without_stubs() -> Iterator[None]:
 
 with without_stubs():
     import gradio as gr
+    from gradio import state_holder
     from gradio.context import Context, LocalContext
     from gradio.server_messages import ProcessCompletedMessage
     from gradio.utils import get_function_description
+    from gradio_client import Client
     from gradio_client.utils import json_schema_to_python_type, python_type_to_json_schema
 
 #: Options of `launch`. Without this one, gradio requests its own page once the server is up and gives up after 3 s, too
@@ -109,6 +120,7 @@ with without_stubs():
 
         _variant: Callable[[], V | None] = staticmethod(lambda: None)
         _build: Callable[[], gr.Blocks]
+        _explain: Callable[[Exception], gr.Error] | None = None
 
         def set_variants(self, variant: Callable[[], V | None], build: Callable[[], gr.Blocks]) -> None:
             """Offer variants beside the page itself.
@@ -135,6 +147,32 @@ with without_stubs():
             self._own_config, self._variants_lock = config, threading.Lock()
             self._variants: dict[V, list[dict[str, Any]]] = {}
 
+        def set_explanation(self, explain: Callable[[Exception], gr.Error]) -> None:
+            """Let visitors and the log learn of unexpected errors by one sentence each.
+
+            gradio prints a traceback, which may quote a visitor's text, and answers with no reason. No upstream issue
+            found.
+            """
+            self._explain = explain
+
+        async def process_api(self, *args: Any, **options: Any) -> dict[str, Any]:
+            """Answer an event."""
+            try:
+                return await super().process_api(*args, **options)
+            except Exception as error:
+                if self._explain is None or isinstance(error, gr.Error):
+                    raise
+                raise self._explain(error) from None
+
+        def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+            """Refuse a wrong number of values by one sentence; gradio ignores further ones."""
+            if len(inputs) != len(block_fn.inputs):
+                raise CinnError(
+                    "The endpoint takes {wanted} values, not {given}: /gradio_api/openapi.json lists them.",
+                    wanted=len(block_fn.inputs),
+                    given=len(inputs),
+                )
+
         def _with_own_numbers(self, components: list[dict[str, Any]]) -> list[dict[str, Any]]:
             """Give the components of another page the numbers that this page's event handlers know."""
             pairs = zip(components, self._own_config["components"], strict=True)
@@ -144,16 +182,64 @@ with without_stubs():
 # --- The queue, and what pages leave behind ---
 
 
-def queued_events(page: gr.Blocks) -> Counter[str]:
-    """Count the events that wait, by session hash. No upstream issue found."""
-    queues = list(page._queue.event_queue_per_concurrency_id.values())
-    return Counter(event.session_hash for queue in queues for event in list(queue.queue))
+def queued_requests(page: gr.Blocks) -> list[tuple[str, Scope]]:
+    """Return the session hash and the request of each event that waits. No upstream issue found."""
+    return [_origin(event) for queue in _queues(page) for event in list(queue.queue)]
+
+
+def let_take_turns(page: gr.Blocks, *owners: Callable[[str, Scope], Any]) -> None:
+    """Reorder the events that wait, which gradio answers in the order of their arrival. No upstream issue found.
+
+    Args:
+        page: its queue is used.
+        owners: find whose turn an event is, by its session hash and request. The last one counts most: each of its
+            owners gets a turn before any gets another.
+    """
+    for queue in _queues(page):
+        events = list(queue.queue)
+        for owner in owners:
+            turns = Counter[Any]()
+
+            def turn(event: Any, owner: Any = owner, turns: Counter[Any] = turns) -> int:
+                key = owner(*_origin(event))
+                turns[key] += 1
+                return turns[key]
+
+            events.sort(key=turn)
+        queue.queue[:] = events
 
 
 def busy_sessions(page: gr.Blocks) -> set[str]:
     """Return the session hashes that have an event waiting or running. No upstream issue found."""
     running = [event for job in page._queue.active_jobs if job for event in job]
-    return {event.session_hash for event in running} | set(queued_events(page))
+    return {session for session, _ in (*map(_origin, running), *queued_requests(page))}
+
+
+def _queues(page: gr.Blocks) -> list[Any]:
+    return list(page._queue.event_queue_per_concurrency_id.values())
+
+
+def _origin(event: Any) -> tuple[str, Scope]:
+    return event.session_hash, event.request.scope
+
+
+class _LightSession(state_holder.SessionState):
+    """A session that does not copy the page's configuration.
+
+    The copy takes a third of a second and half a megabyte, so that whoever sends made-up session hashes stops the
+    server. It serves deep links only, which the studio has none of. No upstream issue found.
+    """
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks=()))  # type: ignore[arg-type]
+
+
+state_holder.SessionState = _LightSession  # type: ignore[misc]
+
+
+def sessions_with_state(page: gr.Blocks) -> set[str]:
+    """Return the session hashes that gradio keeps a record of."""
+    return set(page.state_holder.session_data)
 
 
 def delete_session_state(page: gr.Blocks, session: str) -> None:
@@ -166,6 +252,13 @@ def delete_session_state(page: gr.Blocks, session: str) -> None:
     states.delete_state(session)
     states.session_data.pop(session, None)
     states.time_last_used.pop(session, None)
+
+
+def forget_unfetched(page: gr.Blocks) -> None:
+    """Forget the numbers of answers that nobody fetched and that are gone themselves. No upstream issue found."""
+    queue = page._queue
+    for session in queue.pending_event_ids_session.keys() - queue.pending_messages_per_session.keys():
+        queue.pending_event_ids_session.pop(session, None)
 
 
 class OpenStreams:
@@ -239,6 +332,32 @@ def cumulative(handler: Callable[..., Iterator[Part]]) -> Callable[..., Iterator
     return repeat
 
 
+# --- Connections and logins ---
+
+
+def limit_connections(page: gr.Blocks, protocol: type[asyncio.Protocol]) -> None:
+    """Let a launched page's server use a protocol of ours. No upstream issue found."""
+    page.server.config.http_protocol_class = protocol
+
+
+def is_logged_in(page: gr.Blocks, cookies: Mapping[str, str]) -> bool:
+    """Return whether cookies are those of a visitor who has given the password. No upstream issue found."""
+    app = page.server_app
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(cookies.get(name) in app.tokens for name in names)
+
+
+def login_cookie(page: gr.Blocks, name: str) -> str:
+    """Return the cookie of a program that sends its password each time.
+
+    gradio knows cookies only (https://github.com/gradio-app/gradio/issues/5398).
+    """
+    page.server_app.tokens[_PROGRAM] = name
+    return f"access-token-unsecure-{page.server_app.cookie_id}={_PROGRAM}"
+
+
+_PROGRAM = secrets.token_urlsafe()
+
 # --- Endpoints for programs ---
 
 #: How gradio's clients recognise a file, which they upload before they name it.
@@ -281,7 +400,7 @@ def describe_endpoint(page: gr.Blocks, endpoint: Any, parameters: Sequence[Value
             component._api_info = {**value.schema, "description": value.text, "additional_description": value.text}
 
 
-def fix_mcp_server(page: gr.Blocks, preview_side: int) -> None:
+def fix_mcp_server(page: gr.Blocks, preview_side: int, headers: Mapping[str, str]) -> None:
     """Let the MCP tools of a launched page take uploads by their addresses, and return results one by one.
 
     gradio would download pictures by their addresses, but refuses addresses of its own computer, where uploads are
@@ -291,6 +410,8 @@ def fix_mcp_server(page: gr.Blocks, preview_side: int) -> None:
     Args:
         page: launched with ``mcp_server=True``.
         preview_side: longer side in pixels of the pictures that are sent; the address of the whole one stands beside.
+        headers: by which the server's own client, through which it calls tools, is let in. gradio's has no password
+            (https://github.com/gradio-app/gradio/issues/11465).
 
     Raises:
         CinnError: if gradio could not start the server.
@@ -316,3 +437,11 @@ def fix_mcp_server(page: gr.Blocks, preview_side: int) -> None:
     server.convert_strings_to_filedata = lambda arguments, _: arguments
     server._execute_tool_without_progress = execute
     server.get_image = get_preview
+    server._client_instance = Client(
+        page.local_url,
+        download_files=False,
+        verbose=False,
+        analytics_enabled=False,
+        _skip_components=False,
+        headers={"x-gradio-user": "mcp", **headers},
+    )

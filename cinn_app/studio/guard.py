@@ -7,19 +7,21 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cinn_app.studio.bodies import COMPUTING, replaying
-from cinn_app.studio.clients import Clients
+from cinn_app.studio.bodies import COMPUTING, MAX_HELD, replaying
+from cinn_app.studio.clients import Clients, Job
 from cinn_app.studio.gradio_workarounds import OpenStreams
-from cinn_app.studio.language import later, tr
-from cinn_app.studio.metrics import REFUSALS
+from cinn_app.studio.language import later
+from cinn_app.studio.refusals import RefusalError, route_of
 
-__all__ = ["MAX_WAITING", "MAX_WAITING_PER_PAGE", "Guard"]
+__all__ = ["KEPT", "MAX_WAITING", "MAX_WAITING_PER_PAGE", "UNNAMED", "Guard"]
 
-#: How many jobs may wait, of all pages together and of one page.
+#: How many jobs may wait in all, and of one page. One address may have half of all; programs may have half of all, and
+#: half of what their address may have, so that pages always have their share.
 MAX_WAITING, MAX_WAITING_PER_PAGE = 100, 10
+#: Seconds for which files of programs are kept after each use, and those of pages that have not named them yet.
+KEPT, UNNAMED = 3600, 600
 
 FULL = later("Too many people are using the studio right now: try again in a minute.")
 TOO_MANY = later("You have too many requests in the queue: wait for the first answers.")
@@ -44,8 +46,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, refuse or pass on a request."""
-        _, at_gradio, route = scope.get("path", "").partition("/gradio_api/")
-        if scope["type"] != "http" or not at_gradio:
+        route = route_of(scope)
+        if scope["type"] != "http" or not route:
             await self.app(scope, receive, send)
         elif route.startswith(("file=", "file/", "proxy=")):
             await self._download(route, scope, receive, send)
@@ -62,57 +64,76 @@ class Guard:
     async def _download(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Show a file of the studio's. gradio would also fetch addresses of the internet."""
         if route.startswith("proxy=") or not self._is_own(route[len("file=") :]):
-            await PlainTextResponse(tr(FOREIGN), 403)(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+            raise RefusalError(403, FOREIGN)
+        await self.app(scope, receive, send)
 
     async def _compute(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()
         request = _parse(body)
-        refusal = request if isinstance(request, Response) else self._refuse(request)
-        if not refusal and Headers(scope=scope).get("x-gradio-user") == "app" and (session := _session(request)):
-            await self.streams.keep(session)
-        await (refusal or self.app)(scope, replaying(body, receive), send)
-
-    def _refuse(self, request: Any) -> Response | None:
-        """Return a refusal of a request for computation, or None."""
         files, session = list(_files(request)), _session(request)
         if not all(map(self._is_own, files)):
-            return _refusal(403, FOREIGN)
-        if session is None:
-            return None
-        if self.clients.note_request(session, map(Path, files)):
-            return _refusal(410, DELETED)
-        waiting = self.clients.queued()
-        if waiting[session] >= MAX_WAITING_PER_PAGE:
-            return _refusal(429, TOO_MANY)
-        return _refusal(429, FULL) if waiting.total() >= MAX_WAITING else None
+            raise RefusalError(403, FOREIGN)
+        job = self.clients.job(session, scope)
+        if not job.from_page:
+            self.clients.keep_files(map(Path, files), KEPT)
+        if session is not None and self.clients.note_request(session, map(Path, files if job.from_page else ())):
+            raise RefusalError(410, DELETED)
+        self._check_queue(job)
+        if session is not None and Headers(scope=scope).get("x-gradio-user") == "app":
+            await self.streams.keep(session)
+        with self.clients.arriving(job):
+            await self.app(scope, replaying(body, receive), send)
+
+    def _check_queue(self, job: Job) -> None:
+        """Refuse a job if its page or program, its address or all together have too many."""
+        every = self.clients.waiting()
+        near = [other for other in every if other.address == job.address]
+        own = [other for other in near if other.session == job.session]
+        if (job.from_page and len(own) >= MAX_WAITING_PER_PAGE) or _crowded(near, job, 2):
+            raise RefusalError(429, TOO_MANY)
+        if _crowded(every, job, 1):
+            raise RefusalError(429, FULL)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = bytearray()
+
+        async def reading_along(message: Message) -> None:
+            nonlocal answer
+            answer += message.get("body", b"")
+            await send(message)
+
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, reading_along)
         except OSError:  # gradio writes what it receives to the disk before it answers
-            await PlainTextResponse(tr(DISK_FULL), 507)(scope, receive, send)
+            raise RefusalError(507, DISK_FULL) from None
+        if answer.startswith(b"["):  # the paths, else a refusal
+            from_page = b"upload_id=" in scope["query_string"]
+            self.clients.keep_files(map(Path, json.loads(answer)), UNNAMED if from_page else KEPT)
 
     def _is_own(self, path: str) -> bool:
         try:
-            return Path(path).is_absolute() and Path(path).resolve().is_relative_to(self.folder)
+            found = Path(path).resolve()
+            return Path(path).is_absolute() and self.folder in found.parents and not found.is_dir()
         except (OSError, ValueError, RuntimeError):  # a loop of links, a null byte
             return False
 
 
-def _refusal(status: int, sentence: str) -> Response:
-    """Refuse in gradio's form, so that its page shows the sentence."""
-    REFUSALS.labels(status).inc()
-    return Response(json.dumps({"detail": tr(sentence)}), status, media_type="application/json")
+def _crowded(waiting: list[Job], job: Job, share: int) -> bool:
+    """Return whether no other job fits in, of those that one part in `share` of all is open to."""
+    programs = [other for other in waiting if not other.from_page]
+    return (
+        len(waiting) >= MAX_WAITING // share
+        or (not job.from_page and len(programs) >= MAX_WAITING // share // 2)
+        or job.size + sum(other.size for other in waiting) > MAX_HELD // share
+    )
 
 
 def _parse(body: bytes) -> Any:
-    """Parse a request's JSON, or return a refusal."""
+    """Parse a request's JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        return _refusal(400, NOT_JSON)
+        raise RefusalError(400, NOT_JSON) from None
 
 
 def _session(request: Any) -> str | None:

@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.language import tr
+from cinn_app.studio.language import later, tr
+from cinn_app.studio.log import log_error
 
-__all__ = ["COMPUTING", "ONE_AT_A_TIME", "QUIET", "SAVE_FILE", "inform", "random_seed", "served", "warn"]
+__all__ = ["COMPUTING", "ONE_AT_A_TIME", "QUIET", "SAVE_FILE", "explain", "inform", "random_seed", "served", "warn"]
 
 #: Options of events that compute, of all tabs and endpoints. torch uses every core for one of them, and no answer
 #: overtakes another.
@@ -24,6 +25,7 @@ COMPUTING: dict[str, Any] = {
 }
 #: Options of events that take no time and wait for nothing.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+UNEXPECTED = later("The studio failed unexpectedly: try again, or contact the administrator.")
 #: A script that saves a file, given by its address and its name, as gradio describes files.
 SAVE_FILE = """(file) => {
     if (!file) return;
@@ -37,6 +39,16 @@ SAVE_FILE = """(file) => {
 def random_seed() -> int:
     """Choose a seed at random, of at most six digits: file names and captions show it."""
     return random.randrange(1_000_000)
+
+
+def explain(error: Exception) -> gr.Error:
+    """Explain an error that no handler expected, and log it."""
+    if isinstance(error, CinnError):
+        return gr.Error(tr(error), print_exception=False)
+    log_error(error)
+    return gr.Error(
+        tr("The studio failed unexpectedly: try again, or contact the administrator."), print_exception=False
+    )
 
 
 def warn(error: CinnError) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from cinn_app.studio.clients import Clients
 
-__all__ = ["REFUSALS", "Metrics", "health", "measure"]
+__all__ = ["REFUSALS", "WRONG_LOGINS", "Metrics", "health", "measure"]
 
 SAMPLES = Counter("cinn_samples", "Samples drawn, by system", ["system"])
 SECONDS = Histogram(
@@ -21,6 +21,7 @@ SECONDS = Histogram(
 )
 ERRORS = Counter("cinn_errors", "Calls that failed, by system and kind of error", ["system", "kind"])
 REFUSALS = Counter("cinn_refusals", "Refused requests, by HTTP status", ["status"])
+WRONG_LOGINS = Counter("cinn_wrong_logins", "Logins with a wrong name or password")
 
 Model = TypeVar("Model")
 
@@ -70,7 +71,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Measure the queue and the open pages."""
-        yield GaugeMetricFamily("cinn_queue_length", "Jobs that wait", self.clients.queued().total())
+        yield GaugeMetricFamily("cinn_queue_length", "Jobs that wait", len(self.clients.waiting()))
         yield GaugeMetricFamily("cinn_open_pages", "Pages that are open", self.clients.count_open())
 
     def answer(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from cinn_app.studio.catalogues import SOURCE, languages, translations
 from cinn_app.studio.controls import keep_tab_in_address
 from cinn_app.studio.endpoints import publish
 from cinn_app.studio.gradio_workarounds import BlocksWithVariants
-from cinn_app.studio.handlers import ONE_AT_A_TIME
+from cinn_app.studio.handlers import ONE_AT_A_TIME, explain
 from cinn_app.studio.language import joined, language, speaking, tr
 from cinn_app.studio.models_tab import ModelsApi, ModelsTab
 from cinn_app.studio.room import rooms
@@ -30,7 +30,7 @@ element.addEventListener("click", (event) => {
     location.assign(address);
 });
 """
-# Seconds: every hour gradio deletes files older than a day. Most are deleted long before, see `serving.py`.
+# Seconds: every hour gradio deletes files older than a day. All are deleted long before, see `clients.py`.
 DELETE_CACHE = (3600, 24 * 3600)
 
 
@@ -47,6 +47,8 @@ def build(models: Mapping[str, Any], shown: str | None = None, given: str | None
         lambda: None if language() == SOURCE else language(),
         partial(_lay_out, models, shown, given),
     )
+    page.set_explanation(explain)
+    page.queue(api_open=False)  # nothing computes beside the queue
     return page
 
 

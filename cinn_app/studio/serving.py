@@ -16,12 +16,15 @@ from cinn_app.errors import CinnError
 from cinn_app.extras import require_extra
 from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
+from cinn_app.studio.connections import Connection
 from cinn_app.studio.files import delete_old_results, delete_partial_uploads, private_folder
-from cinn_app.studio.gradio_workarounds import LAUNCH_OPTIONS, OpenStreams, fix_mcp_server
+from cinn_app.studio.gradio_workarounds import LAUNCH_OPTIONS, OpenStreams, fix_mcp_server, limit_connections
 from cinn_app.studio.guard import Guard
 from cinn_app.studio.language import Listener
+from cinn_app.studio.login import Login, basic
 from cinn_app.studio.metrics import Metrics, health
 from cinn_app.studio.page import build, gradio_words
+from cinn_app.studio.refusals import Refusals
 from cinn_app.studio.room import load_in_background, load_models
 from cinn_app.studio.theme import heads, styles, theme
 
@@ -74,6 +77,8 @@ def serve(
         clients = Clients(page)
         middleware = [
             Middleware(Listener),
+            Middleware(Refusals),
+            *([Middleware(Login, page=page, login=login)] if login else []),
             Middleware(Bodies, max_file=max_upload * 2**20),
             Middleware(Guard, folder=folder, clients=clients, streams=OpenStreams(page, clients.is_open)),
         ]
@@ -102,8 +107,9 @@ def serve(
                 },
                 **LAUNCH_OPTIONS,
             )
+            limit_connections(page, Connection)
             if mcp:
-                fix_mcp_server(page, MCP_PREVIEW)
+                fix_mcp_server(page, MCP_PREVIEW, {"authorization": basic(*login)} if login else {})
             load_in_background(models.values())
             print(f"The studio is at {page.local_url} and stops with Ctrl-C.", flush=True)
             while True:

@@ -190,6 +190,33 @@ def test_what_cannot_be_done_is_one_sentence_and_the_next_call_is_served(
     assert client.predict(label=1, count=1, api_name="/digits")
 
 
+@pytest.mark.parametrize(
+    ("route", "asked", "sentence"),
+    [
+        ("call/v2/nowhere", {}, "There is no such endpoint, or"),
+        ("call/nowhere%1b%0aIntruder", {"data": []}, "There is no such endpoint, or"),
+        ("call/v2/digits", {"lable": 7}, "This request does not fit its endpoint (Parameter `lable` is not a valid"),
+        ("call/v2/colorize", {}, "This request does not fit its endpoint (No value provided for required argument"),
+    ],
+)
+def test_a_call_that_fits_no_endpoint_is_one_sentence(
+    studio: str, contacted: Path, route: str, asked: Any, sentence: str
+) -> None:
+    answer = httpx.post(f"{studio}gradio_api/{route}", json=asked, trust_env=False)
+    assert answer.status_code == 400 and answer.json()["detail"].startswith(sentence)
+    log = contacted.with_name("log.txt").read_text()
+    assert "\x1b" not in log and "\nIntruder" not in log
+
+
+@pytest.mark.parametrize("values", [[], [7], ["line\nfeed"] * 20])
+def test_a_wrong_number_of_values_is_one_sentence(studio: str, values: list[Any]) -> None:
+    event = httpx.post(f"{studio}gradio_api/call/digits", json={"data": values}, trust_env=False).json()["event_id"]
+    answer = httpx.get(f"{studio}gradio_api/call/digits/{event}", trust_env=False, timeout=60).text
+    assert f"The endpoint takes 6 values, not {len(values)}: " in answer
+    direct = httpx.post(f"{studio}gradio_api/run/digits", json={"data": [1]}, trust_env=False)
+    assert direct.status_code == 404  # nothing computes beside the queue
+
+
 def test_openapi_tells_names_types_bounds_and_meanings(studio: str) -> None:
     with urllib.request.urlopen(f"{studio}gradio_api/openapi.json") as response:
         paths = json.load(response)["paths"]

@@ -14,6 +14,7 @@ from starlette.types import Message
 
 from cinn_app.studio import bodies
 from cinn_app.studio.bodies import MAX_HELD, MAX_OTHER, MAX_REQUEST, MAX_VALUES, TOO_LONG, TOO_SLOW, Bodies
+from cinn_app.studio.refusals import Refusals
 
 MAX_FILE = 2**21
 LIMITS = {
@@ -38,7 +39,7 @@ async def length(request: Request) -> JSONResponse:
 @pytest.fixture
 def app() -> Starlette:
     routes = [Route("/{path:path}", length, methods=["GET", "POST"])]
-    return Starlette(routes=routes, middleware=[Middleware(Bodies, max_file=MAX_FILE)])
+    return Starlette(routes=routes, middleware=[Middleware(Refusals), Middleware(Bodies, max_file=MAX_FILE)])
 
 
 class Exchange:
@@ -77,7 +78,7 @@ def test_a_body_that_says_it_is_too_long_is_not_read(app: Starlette, route: str,
     exchange = Exchange(b"x" * 1000)
     status, text = asyncio.run(exchange.ask(app, route, {"content-length": str(LIMITS[route] + 1)}))
     assert (status, exchange.taken) == (413, 0)
-    assert json.loads(text) == {"detail": TOO_LONG}
+    assert text == (TOO_LONG if "upload" in route else json.dumps({"detail": TOO_LONG}, separators=(",", ":")))
     assert TestClient(app).request(method, route, content=b"x" * 1000).json() == 1000
 
 
@@ -85,7 +86,7 @@ def test_a_body_that_says_it_is_too_long_is_not_read(app: Starlette, route: str,
 def test_a_body_of_unknown_length_is_read_up_to_the_limit(app: Starlette, route: str) -> None:
     exchange = Exchange(*[b"x" * 2**16] * 400)
     status, text = asyncio.run(exchange.ask(app, route))
-    assert (status, json.loads(text)) == (413, {"detail": TOO_LONG})
+    assert status == 413 and TOO_LONG in text
     assert LIMITS[route] < exchange.taken <= LIMITS[route] + 2**16
     assert not exchange.chunks  # the rest is thrown away, so that the client sees the answer
 

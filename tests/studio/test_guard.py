@@ -1,10 +1,12 @@
-"""The guard in front of gradio's own server: foreign files, a full queue, and files that closed pages leave behind."""
+"""The guard in front of gradio's own server: foreign files, a full queue, and files that clients leave behind."""
 
 import contextlib
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
@@ -13,10 +15,12 @@ import pytest
 from starlette.middleware import Middleware
 
 from cinn_app.studio import clients, guard
+from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
 from cinn_app.studio.files import delete_old_results, delete_partial_uploads, new_results_folder
 from cinn_app.studio.gradio_workarounds import OpenStreams
 from cinn_app.studio.guard import DELETED, FOREIGN, FULL, TOO_MANY, Guard
+from cinn_app.studio.refusals import Refusals
 
 
 class Clock:
@@ -36,13 +40,14 @@ class Served:
         self.started, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
         with gr.Blocks(analytics_enabled=False) as page:
             file, state = gr.File(), gr.State("", delete_callback=self.seen.append)
-            file.upload(self._work, [file, state], state, preprocess=False, api_visibility="private")
+            file.upload(self._work, [file, state], state, preprocess=False, api_name="_work")
         self.page, self.clients = page, Clients(page, self.clock)
-        streams = OpenStreams(page, self.clients.is_open)
+        streams = OpenStreams(page, lambda _: True)
+        streams.LINGER = streams.NOTICE = 0.05
         guard = Middleware(Guard, folder=folder, clients=self.clients, streams=streams)
         page.launch(
             prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, max_file_size="1mb",
-            app_kwargs={"middleware": [guard]},
+            app_kwargs={"middleware": [Middleware(Refusals), Middleware(Bodies, max_file=2**20), guard]},
         )  # fmt: skip
         self.http = httpx.Client(base_url=page.local_url, timeout=60, trust_env=False)
 
@@ -51,14 +56,16 @@ class Served:
         assert self.go_on.acquire(timeout=60)
         return Path(payload["path"]).read_text()
 
-    def upload(self, text: str) -> Path:
-        response = self.http.post("gradio_api/upload", files={"files": ("letter.txt", text)})
+    def upload(self, text: str, query: str = "") -> Path:
+        response = self.http.post(f"gradio_api/upload{query}", files={"files": ("letter.txt", text)})
         return Path(response.raise_for_status().json()[0])
 
-    def join(self, path: object, session: str) -> httpx.Response:
+    def join(self, path: object, session: str, sender: str = "app", address: str = "192.0.2.1") -> httpx.Response:
+        """Ask as a page does, or as a program; uvicorn believes a proxy on this computer."""
         file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
         asked = {"data": [file, None], "fn_index": 0, "session_hash": session}
-        return self.http.post("gradio_api/queue/join", json=asked)
+        headers = {"x-gradio-user": sender, "x-forwarded-for": address}
+        return self.http.post("gradio_api/queue/join", json=asked, headers=headers)
 
     def finish(self, session: str) -> str:
         self.go_on.release()
@@ -105,6 +112,8 @@ def test_a_request_with_a_foreign_file_is_refused(served: Served, tmp_path: Path
         body = {"data": [asked, None], "fn_index": 0, "session_hash": "a"}
         response = served.http.post(f"gradio_api/{route}", json=body)
         assert (response.status_code, response.json()["detail"]) == (403, FOREIGN)
+    folder = served.http.post(f"gradio_api/{route}", json={"data": [{"path": str(served.folder)}, None], "fn_index": 0})
+    assert (folder.status_code, folder.json()["detail"]) == (403, FOREIGN)
     garbled = served.http.post(f"gradio_api/{route}", content=b"[" * 100_000)
     assert garbled.status_code == 400
     assert not served.started.acquire(blocking=False)
@@ -114,21 +123,52 @@ def test_one_page_cannot_fill_the_queue_and_a_full_queue_refuses_all(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "MAX_WAITING_PER_PAGE", 2)
-    monkeypatch.setattr(guard, "MAX_WAITING", 3)
+    monkeypatch.setattr(guard, "MAX_WAITING", 6)
     letter = served.upload("Dear Grandma")
     assert served.join(letter, "greedy").status_code == 200
     assert served.started.acquire(timeout=60)  # is done now, and waits no longer
     assert [served.join(letter, "greedy").status_code for _ in range(2)] == [200, 200]
     refused = served.join(letter, "greedy")
     assert (refused.status_code, refused.json()["detail"]) == (429, TOO_MANY)
-    assert served.join(letter, "modest").status_code == 200
-    late = served.join(letter, "late")
+    assert [served.join(letter, name).status_code for name in ("one", "two")] == [200, 429]  # half is for one address
+    near = [served.join(letter, name, address=f"192.0.2.{name}") for name in "567"]
+    assert [answer.status_code for answer in near] == [200, 200, 200]
+    late = served.join(letter, "late", address="192.0.2.8")
     assert (late.status_code, late.json()["detail"]) == (429, FULL)
-    for _ in range(4):
+    for _ in range(8):
         served.go_on.release()
-    assert "process_completed" in served.finish("modest")
+    assert "process_completed" in served.finish("one")
     assert served.join(letter, "late").status_code == 200
     assert '"success":true' in served.finish("late")
+
+
+def test_programs_cannot_fill_the_queue(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MAX_WAITING", 8)
+    letter = {"path": str(served.upload("Dear Grandma")), "meta": {"_type": "gradio.FileData"}}
+    asked = {"data": [letter, None], "fn_index": 0}
+
+    def call(number: int) -> int:
+        address = {"x-forwarded-for": f"192.0.2.{number}"}
+        return served.http.post("gradio_api/call/_work", json=asked, headers=address).status_code
+
+    assert call(1) == 200 and served.started.acquire(timeout=60)
+    with ThreadPoolExecutor(20) as pool:
+        assert Counter(pool.map(call, [1] * 20)) == {200: 2, 429: 18}  # at once, a quarter is for one program
+        assert Counter(pool.map(call, [2, 3, 4, 5])) == {200: 2, 429: 2}  # half is for all programs
+    assert [served.join(letter["path"], name).status_code for name in ("me", "you")] == [200, 200]
+
+
+def test_addresses_take_turns_and_pages_take_turns_with_programs(served: Served) -> None:
+    letter = served.upload("Dear Grandma")
+    assert served.join(letter, "first").status_code == 200 and served.started.acquire(timeout=60)
+    for name, sender, address in [
+        ("a1", "api", "192.0.2.1"), ("a2", "api", "192.0.2.1"), ("a3", "api", "192.0.2.1"),
+        ("page", "app", "192.0.2.1"), ("b1", "api", "192.0.2.2"), ("b2", "api", "192.0.2.2"),
+        ("c", "app", "2001:db8::1"), ("d", "app", "2001:db8::2"),
+    ]:  # fmt: skip
+        assert served.join(letter, name, sender, address).status_code == 200
+    waiting = [job.session for job in served.clients.waiting()]
+    assert waiting == ["a1", "b1", "c", "page", "d", "b2", "a2", "a3"]
 
 
 def test_files_of_closed_pages_are_deleted_but_not_during_their_jobs(served: Served) -> None:
@@ -139,7 +179,7 @@ def test_files_of_closed_pages_are_deleted_but_not_during_their_jobs(served: Ser
         assert served.started.acquire(timeout=60)
         assert served.join(yours, "you").status_code == 200
         assert served.started.acquire(timeout=60)
-        served.clock.now = 1000.0
+        served.clock.now = 5000.0
         assert served.clients.delete_closed(600) == []  # I am here, and your job is running
         assert mine.exists() and yours.exists()
         assert '"success":true' in served.finish("you")
@@ -148,7 +188,7 @@ def test_files_of_closed_pages_are_deleted_but_not_during_their_jobs(served: Ser
     while served.clients.count_open():
         pass  # until the server has noticed
     assert served.clients.delete_closed(600) == []  # a connection that broke may come back
-    served.clock.now = 2000.0
+    served.clock.now = 6000.0
     assert served.clients.delete_closed(600) == ["me"]
     assert not mine.exists()
     assert served.seen == ["Dear Grandpa", "Dear Grandma"]  # the states' callbacks have been called
@@ -157,6 +197,45 @@ def test_files_of_closed_pages_are_deleted_but_not_during_their_jobs(served: Ser
     back = served.join(served.upload("Dear Grandma"), "me")
     assert (back.status_code, back.json()["detail"]) == (410, DELETED)
     assert served.join(served.upload("Dear Grandma"), "me").status_code == 200
+
+
+def test_files_of_programs_are_kept_for_an_hour_after_their_last_use(served: Served) -> None:
+    used, unused, shared = served.upload("used"), served.upload("unused"), served.upload("shared")
+    unnamed = served.upload("unnamed", "?upload_id=abc")  # as a page uploads
+    assert served.join(shared, "page").status_code == 200
+    assert '"success":true' in served.finish("page")
+    served.clock.now = guard.UNNAMED
+    assert served.clients.delete_closed(600) == ["page"]
+    assert [file.exists() for file in (used, unused, shared, unnamed)] == [True, True, True, False]
+    served.clock.now = 2000.0
+    assert served.join(used, "program", "api").status_code == 200
+    assert '"success":true' in served.finish("program")
+    served.clock.now = guard.KEPT
+    served.clients.delete_closed(600)
+    assert [file.exists() for file in (used, unused, shared)] == [True, False, False]
+    served.clock.now += 2000
+    served.clients.delete_closed(600)
+    assert not used.exists()
+
+
+def test_states_of_programs_and_of_too_many_closed_pages_are_deleted(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "MAX_CLOSED", 2)
+    letter = served.upload("Dear Grandma")
+    asked = {"data": [{"path": str(letter), "meta": {"_type": "gradio.FileData"}}, None], "fn_index": 0}
+    served.go_on.release()
+    event = served.http.post("gradio_api/call/_work", json=asked).json()["event_id"]
+    assert "event: complete" in served.http.get(f"gradio_api/call/_work/{event}").text
+    with served.http.stream("GET", "gradio_api/heartbeat/left"):
+        for name in ("left", "first", "second", "third"):
+            served.clock.now += 1
+            assert served.join(letter, name).status_code == 200
+            assert '"success":true' in served.finish(name)
+    while served.clients.count_open():
+        pass  # until the server has noticed
+    assert served.clients.delete_closed(600) == ["first", "second"]  # "left" was open once
+    assert set(served.page.state_holder.session_data) == {"left", "third"}
 
 
 def test_only_the_latest_deleted_pages_are_remembered(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """The studio served to others: behind a proxy, with a password, on a small disk, and without a network."""
 
+import asyncio
 import http.client
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -162,6 +165,8 @@ def test_nobody_comes_in_without_the_password_but_the_watchdog(address: str) -> 
     with httpx.Client(base_url=address, trust_env=False, timeout=60) as stranger:
         for route in (
             "config",
+            "metrics",
+            "openapi.json",
             "gradio_api/info",
             "gradio_api/file=/etc/passwd",
             "gradio_api/queue/data?session_hash=a",
@@ -172,6 +177,30 @@ def test_nobody_comes_in_without_the_password_but_the_watchdog(address: str) -> 
         assert stranger.post("gradio_api/queue/join", json=asked).status_code == 401
         assert stranger.post("login", data={"username": "anna", "password": "s3"}).status_code == 400
         assert stranger.get("health").text == "ok"
+
+
+def test_tools_and_prometheus_work_with_the_password(address: str) -> None:
+    pytest.importorskip("mcp", reason="mcp is missing: pip install 'cinn-app[mcp]'")
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    login, tools = ("anna", "s3:cret"), f"{address}gradio_api/mcp/"
+
+    async def call() -> Any:
+        async with (
+            httpx.AsyncClient(auth=login, trust_env=False, timeout=60) as http,
+            streamable_http_client(tools, http_client=http) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            return [await session.call_tool(name, {}) for name in ("digits", "models")]
+
+    with ThreadPoolExecutor(1) as executor:  # in this thread, the loop of the browser's tests may run
+        digits, models = executor.submit(asyncio.run, call()).result()
+    assert not digits.isError and digits.content[0].type == "image"
+    assert not models.isError and "colorize" in str(models.content)
+    assert httpx.post(tools, json={}, trust_env=False).status_code == 401
+    assert "cinn_refusals" in httpx.get(f"{address}metrics", auth=login, trust_env=False).text
 
 
 def test_prometheus_reads_what_has_been_done(studio: str, open_studio, photograph: Path) -> None:
