@@ -1,13 +1,21 @@
-"""Writing files atomically."""
+"""Writing files atomically, and locks between processes."""
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_write"]
+try:
+    import fcntl
+except ImportError:  # on Windows, where an open file cannot be removed
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["atomic_write", "locked", "sweep"]
+
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
 @contextlib.contextmanager
@@ -29,15 +37,15 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
     target = Path(path).resolve()
     # A long name is cut, since the temporary one is longer and file systems allow 255 bytes.
     stem = os.fsdecode(os.fsencode(target.name)[:200])
-    temporary = target.with_name(f".{stem}.{secrets.token_hex(4)}.part")
-    # "x": two writers never share a file. Not tempfile.mkstemp, whose files only their owner may read.
-    with temporary.open("xb") as file:
+    temporary, file = _open_temporary(target.with_name(f".{stem}"))
+    with file:
         try:
             yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-            file.close()  # before the rename: Windows does not move an open file
+            if fcntl is None:
+                file.close()  # Windows does not move an open file
             temporary.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -46,6 +54,58 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
             raise
     if durable:
         _sync_folder(target.parent)
+
+
+def _open_temporary(stem: Path) -> tuple[Path, BinaryIO]:
+    """Open a new file, locked until it is closed, so that nobody sweeps it away."""
+    while True:
+        path = Path(f"{stem}.{secrets.token_hex(4)}.part")
+        # "x": two writers never share a file. Not tempfile.mkstemp, whose files only their owner may read.
+        file = path.open("xb")
+        _lock(file)
+        if fcntl is None or os.fstat(file.fileno()).st_nlink:
+            return path, file
+        file.close()  # it was swept away before it was locked
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that killed writers left in a folder; those of living writers stay."""
+    with contextlib.suppress(OSError):
+        for path in Path(folder).iterdir():
+            if TEMPORARY.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    _remove_unless_locked(path)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    if fcntl is None:  # Windows refuses to remove an open file
+        path.unlink()
+        return
+    with path.open("rb") as file:
+        if _lock(file, wait=False):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def locked(file: BinaryIO) -> Iterator[None]:
+    """Hold the lock of an open file, which other processes wait for; on systems without such locks do nothing."""
+    held = _lock(file)
+    try:
+        yield
+    finally:
+        if held:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _lock(file: BinaryIO, wait: bool = True) -> bool:
+    """Lock an open file until it is closed, and return whether that was possible."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # another process holds it, or the file system has no locks
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """The `cinn` command. Commands come from this folder and from the systems, and are imported when they run."""
 
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -100,12 +102,16 @@ def _about(
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; whatever goes wrong becomes one sentence and an exit code.
 
+    A request to end, SIGTERM, is answered like Ctrl-C.
+
     Args:
         arguments: as after the program's name; by default those of the process.
 
     Raises:
         SystemExit: always; with 0 for success, 1 for an error, 2 for wrong usage, 130 after Ctrl-C.
     """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cinn(arguments, prog_name="cinn")
     except Exception as error:

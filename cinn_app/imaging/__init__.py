@@ -22,6 +22,7 @@ from cinn_app.imaging.photograph import (
 )
 from cinn_app.imaging.provenance import GENERATED_XMP, read_provenance
 from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS, sample_photographs
+from cinn_app.imaging.unfinished import is_unfinished
 from cinn_app.imaging.upsample import upsample_chroma
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "encode_film",
     "encode_picture",
     "format_like",
+    "is_unfinished",
     "lab_to_rgb",
     "lightness_and_ab_to_rgb8",
     "put_colours",

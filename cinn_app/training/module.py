@@ -38,13 +38,19 @@ class TrainingModule(pl.LightningModule):
         training: the recipe's schedule.
         time_limit: ends the schedule earlier when the minutes run out first.
         precision: name of the networks' precision, which the saved state keeps.
+        data: digest of the data, which the saved state keeps.
     """
 
     def __init__(
-        self, trainable: Trainable, training: Training, time_limit: TimeLimit, precision: str = "float32"
+        self,
+        trainable: Trainable,
+        training: Training,
+        time_limit: TimeLimit,
+        precision: str = "float32",
+        data: str = "",
     ) -> None:
         super().__init__()
-        self.precision = precision
+        self.precision, self.data = precision, data
         self.trainable, self.training_recipe, self.time_limit = trainable, training, time_limit
         self.model = trainable.model
         self.begun = 0.0
@@ -65,7 +71,7 @@ class TrainingModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the position in the schedule, and where and how precisely the model was trained."""
         checkpoint["progress"] = self._progress(self.global_step)
-        checkpoint |= {"device": str(self.device), "precision": self.precision}
+        checkpoint |= {"device": str(self.device), "precision": self.precision, "data": self.data}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue the schedule; one that had ended with its minutes starts again."""

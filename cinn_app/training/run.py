@@ -1,6 +1,8 @@
 """From a recipe and data to a checkpoint, for any system."""
 
 import dataclasses
+import hashlib
+import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +16,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from cinn_app.data.sources import fingerprint
 from cinn_app.devices import choose_device, resolve_precision
 from cinn_app.errors import CheckpointError, TrainingError
+from cinn_app.files import sweep
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import Recipe, Training
 from cinn_app.registry import systems
@@ -33,6 +37,8 @@ from cinn_app.training.trainable import Setup, Trainable
 __all__ = ["train"]
 
 STEPS_BETWEEN_CHECKS = 500
+# What Lightning needs to continue.
+STATE = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step", "progress"}
 
 
 def train(
@@ -79,7 +85,16 @@ def train(
             "A training has already started in {run}: continue it with --resume, or give another folder with --run.",
             run=run,
         )
+    for folder in (run, output.parent):
+        sweep(folder)
     state = _read_state(path) if resume else {}
+    data = hashlib.blake2b(json.dumps(fingerprint(sources)).encode()).hexdigest()
+    if state.get("data", data) != data:  # older states have none
+        raise TrainingError(
+            "The data are not those that the training in {run} learnt from: give these, unchanged, or start again in "
+            "another folder with --run.",
+            run=run,
+        )
     if precision == "auto":
         precision = state.get("precision", "auto")  # older states have none
     pl.seed_everything(recipe.training.seed, verbose=False)
@@ -95,7 +110,7 @@ def train(
     prepare: Callable[[Recipe, Setup], Trainable] = systems()[recipe.system].load("training")
     trainable = prepare(recipe, setup)
     limit = TimeLimit(max_minutes)
-    module = TrainingModule(trainable, recipe.training, limit, str(setup.precision).removeprefix("torch."))
+    module = TrainingModule(trainable, recipe.training, limit, str(setup.precision).removeprefix("torch."), data)
     trainer = _trainer(recipe.training, run, setup, limit, trainable)
     checks = _loader(trainable.held_out)
     with warnings.catch_warnings():
@@ -174,10 +189,16 @@ def _trainer(training: Training, run: Path, setup: Setup, limit: TimeLimit, trai
 
 def _read_state(path: Path) -> dict[str, Any]:
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+        state = dict(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+        lacking = STATE - state.keys()
+        if lacking:
+            raise KeyError(*sorted(lacking))
+        return state
     except Exception as error:  # a damaged archive raises errors of many kinds
         raise TrainingError(
-            "The training state {path} is damaged ({error}): start again without --resume.", path=path, error=error
+            "The training state {path} is damaged: delete it and start again without --resume, or start in another "
+            "folder with --run.",
+            path=path,
         ) from error
 
 

@@ -1,6 +1,7 @@
 """Unusual inputs of `cinn colorize`, none of which it changes."""
 
 import hashlib
+import json
 import os
 import struct
 import zlib
@@ -38,7 +39,7 @@ def test_each_broken_file_gets_one_line_and_the_rest_continues(colorize: Callabl
     whole = draw("whole.jpg", size=(200, 200)).read_bytes()
     draw("in/good.png")
     bad = {
-        "cut.jpg": whole[: len(whole) // 2],
+        "cut.jpg": whole[:300],
         "empty.png": b"",
         "letter.jpg": b"Dear aunt, thank you for the photographs.",
         "vast.png": png_that_claims(60_000, 60_000),
@@ -80,6 +81,19 @@ def test_odd_pictures_are_coloured_and_commented_on_once(colorize: Callable, dra
     assert Image.open("out/tower-2.png").size == (1, 20_000)
     assert Image.open("out/film-1.png").size == (9, 7)
     assert state("in") == before
+
+
+def test_a_picture_that_is_cut_short_is_coloured_with_a_warning(colorize: Callable, draw: Callable) -> None:
+    draw("in/a.jpg", size=(200, 150))
+    Path("in/a.jpg").write_bytes(Path("in/a.jpg").read_bytes()[:-200])
+    result = colorize("in", "-o", "out", "--report", "all.jsonl")
+    assert (result.code, result.out) == (0, "Coloured 1 picture into out.\n")
+    assert result.err.startswith("in/a.jpg: It is damaged or cut short: ") and result.err.endswith("are missing.\n")
+    line = json.loads(Path("all.jsonl").read_text())
+    assert line["warnings"] == [result.err.strip().removeprefix("in/a.jpg: ")]
+    result = colorize("in", "-o", "strict", "--strict")
+    assert (result.code, result.out) == (1, "Coloured 0 pictures into strict; 1 failed.\n")
+    assert result.err.startswith("Error: in/a.jpg is damaged or cut short: ")
 
 
 def test_junk_and_hidden_files_are_ignored(colorize: Callable, draw: Callable) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.imaging import read_provenance
+from cinn_app.systems.colorization.commands.report import open_report
 
 SIZES = [(24, 16), (64, 48), (16, 90), (200, 150), (31, 17), (48, 64)]
 
@@ -63,6 +64,20 @@ def test_a_second_run_makes_only_what_is_missing(colorize: Callable, draw: Calla
     assert {path for path in after if after[path] != before[path]} == {
         Path("out/b-1.jpg"), Path("out/b-2.jpg"), Path("out/b-sheet.jpg")
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("chosen", ["png", "jpg", "webp", "tiff"])
+def test_what_is_cut_short_or_empty_is_made_again(colorize: Callable, draw: Callable, chosen: str) -> None:
+    for name in ("a", "b", "c", "d"):
+        draw(f"in/{name}.png", size=(60, 40))
+    arguments = ("in", "-o", "out", "--format", chosen, "--sheet")
+    assert colorize(*arguments).code == 0
+    before = contents("out")
+    for name, end in ((f"a.{chosen}", 0), (f"b.{chosen}", 100), (f"c.{chosen}", -5), ("d-sheet.jpg", 900)):
+        Path("out", name).write_bytes(before[name][:end])
+    Path(f"out/.a.{chosen}.0123abcd.part").write_bytes(b"left by a kill")
+    assert colorize(*arguments) == (0, "Coloured 4 pictures into out.\n", "")
+    assert contents("out") == before
 
 
 @pytest.mark.parametrize(
@@ -153,6 +168,20 @@ def test_the_report_lists_once_what_was_finished_before(colorize: Callable, draw
     assert (before["output"], before["finished_before"], new["output"]) == ("out/a.png", True, "out/b.png")
     own = ("log_likelihood", "bits_per_dim", "seconds", "warnings", "input", "output", "finished_before")
     assert {key: before[key] for key in before if key not in own} == {key: new[key] for key in new if key not in own}
+
+
+def test_runs_that_share_a_report_write_each_line_once(tmp_path: Path) -> None:
+    with open_report(tmp_path / "all.jsonl") as one, open_report(tmp_path / "all.jsonl") as other:
+        for lines in (one, other, one):
+            lines.add({"input": "a.png", "output": "out/a.png", "seconds": 1})
+            lines.add({"input": "b.png", "error": "b.png is empty."})
+            lines.add({"input": "c.png", "output": "out/c.png", "finished_before": True}, again=False)
+    expected = ["a.png", "b.png", "c.png"]
+    assert [line["input"] for line in read_lines(str(tmp_path / "all.jsonl"))] == expected
+    with open_report(tmp_path / "all.jsonl") as later:  # that made a.png again
+        later.add({"input": "a.png", "output": "out/a.png", "seconds": 1})
+        later.add({"input": "c.png", "output": "out/c.png", "finished_before": True}, again=False)
+    assert [line["input"] for line in read_lines(str(tmp_path / "all.jsonl"))] == [*expected, "a.png"]
 
 
 def test_the_report_continues_after_an_incomplete_line(colorize: Callable, draw: Callable) -> None:

@@ -48,10 +48,11 @@ def test_several_samples_are_numbered_and_differ(colorize: Callable, draw: Calla
 def test_keep_writes_the_input_format_or_png(colorize: Callable, draw: Callable) -> None:
     for name in ("a.jpg", "b.JPG", "c.jpeg", "d.png", "e.webp", "f.tif", "g.tiff", "h.gif", "i.bmp", "j.ppm"):
         draw(f"in/{name}")
+    draw("in/k.mpo", format="MPO")
     assert colorize("in", "-o", "out").code == 0
     written = files("out")
     assert written == [
-        "a.jpg", "b.JPG", "c.jpeg", "d.png", "e.webp", "f.tif", "g.tiff", "h.png", "i.png", "j.png"
+        "a.jpg", "b.JPG", "c.jpeg", "d.png", "e.webp", "f.tif", "g.tiff", "h.png", "i.png", "j.png", "k.jpg"
     ]  # fmt: skip
     for name in written:
         assert Image.open(f"out/{name}").format == PILLOW_NAMES[name.lower().rpartition(".")[2]]

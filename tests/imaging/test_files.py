@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cinn_app.files import atomic_write
+from cinn_app.files import atomic_write, sweep
 
 
 def names_in(folder: Path) -> list[str]:
@@ -77,3 +77,17 @@ def test_a_link_stays_a_link(tmp_path):
         file.write(b"new")
     assert (tmp_path / "link.bin").is_symlink()
     assert (tmp_path / "target.bin").read_bytes() == b"new"
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
+    left = tmp_path / ".old.png.0123abcd.part"
+    left.write_bytes(b"half")
+    others = {"old.png", ".old.png.part", "part", ".x.0123abcz.part", ".hidden"}
+    for name in others:
+        (tmp_path / name).write_bytes(b"mine")
+    with atomic_write(tmp_path / "new.png") as file:
+        file.write(b"content")
+        sweep(tmp_path)  # while another one writes
+        sweep(tmp_path / "no such folder")
+    assert set(names_in(tmp_path)) == others | {"new.png"}
+    assert (tmp_path / "new.png").read_bytes() == b"content"

@@ -149,6 +149,11 @@ def test_a_killed_training_resumes(
     )
     with pytest.raises(TrainingError, match="continue it with --resume"):
         again(max_minutes=0.1)
+    extra = pictures / "extra.png"
+    extra.write_bytes((pictures / "0.png").read_bytes())
+    with pytest.raises(TrainingError, match="The data are not those that the training in"):
+        again(resume=True, max_minutes=0.02)
+    extra.unlink()
     assert again(resume=True, max_minutes=0.02).figures["steps"] > saved
 
 
@@ -169,9 +174,13 @@ def test_impossible_requests_are_refused(
     with pytest.raises(CheckpointError, match="of the same architecture"):
         train(parse_recipe(tiny_recipe, "here"), [pictures], *places, device="cpu", start_from=[tiny_checkpoint])
     (tmp_path / "run").mkdir(exist_ok=True)
-    (tmp_path / "run" / "state.ckpt").write_bytes(b"not a state")
-    with pytest.raises(TrainingError, match="damaged"):
-        train(recipe, [pictures], *places, device="cpu", resume=True)
+    state = tmp_path / "run" / "state.ckpt"
+    torch.save({"state_dict": {}}, state)
+    whole = state.read_bytes()
+    for content in (b"not a state", b"", whole[: len(whole) // 2], whole):
+        state.write_bytes(content)
+        with pytest.raises(TrainingError, match="is damaged: delete it and start again without --resume"):
+            train(recipe, [pictures], *places, device="cpu", resume=True)
 
 
 def test_weights_to_start_with_are_averaged() -> None:

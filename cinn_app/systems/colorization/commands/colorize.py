@@ -13,9 +13,10 @@ from cinn_app.cli.console import err, say_error, say_warning
 from cinn_app.cli.files import STREAM, find_pictures
 from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps, seed_option, temperature_option
 from cinn_app.cli.pipeline import in_stages
+from cinn_app.files import sweep
 from cinn_app.limits import MAX_STRENGTH
 from cinn_app.systems.colorization.commands.plan import Extras, ProtectedInputs, make_plan
-from cinn_app.systems.colorization.commands.report import RunSummary, json_lines
+from cinn_app.systems.colorization.commands.report import RunSummary, open_report
 from cinn_app.systems.colorization.commands.work import Outcome, Request, State, Worker, is_colouring
 
 if TYPE_CHECKING:
@@ -123,6 +124,14 @@ def colorize(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=READ)
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse pictures that are damaged or cut short, rather than colour what is there.",
+            rich_help_panel=READ,
+        ),
+    ] = False,
     pattern: Annotated[
         str,
         typer.Option(
@@ -179,7 +188,8 @@ def colorize(
 
     A picture NAME.jpg becomes NAME.jpg in the output folder, or NAME-1.jpg, NAME-2.jpg and so on with several samples.
     Folders keep their tree, and inputs are never changed. A run that was stopped continues when it is started again.
-    Pictures that cannot be coloured are reported while the rest continues; the exit code is then 1.
+    Of a picture that is cut short what is there is coloured, with a warning. Pictures that cannot be coloured are
+    reported while the rest continues; the exit code is then 1.
     """
     from cinn_app.cli.bars import rich_progress
     from cinn_app.imaging import INPUT_SUFFIXES
@@ -207,7 +217,9 @@ def colorize(
         say_error(str(problem))
     if plan.nested and not quiet:
         say_warning("Some pictures of different folders have the same name: colourings go under the folders' names.")
-    with json_lines(report) as (reported, write_line):
+    for folder in {file.parent for job in plan.jobs for file in job.files}:
+        sweep(folder)
+    with open_report(report) as lines:
         with err.status("Loading the model"):
             from cinn_app import Colorizer
             from cinn_app.systems.colorization.reference import ColourReference
@@ -233,10 +245,11 @@ def colorize(
             quality=quality,
             mark=mark,
             overwrite=overwrite,
+            strict=strict,
             report=report is not None,
         )
         worker = Worker(colorizer, request, ProtectedInputs(found.pictures))
-        summary = RunSummary(len(plan.jobs), len(problems), write_line, reported, quiet)
+        summary = RunSummary(len(plan.jobs), len(problems), lines, quiet)
         progress = no_progress if quiet else rich_progress
         stages = in_stages(
             plan.jobs,

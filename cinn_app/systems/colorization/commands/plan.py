@@ -107,6 +107,8 @@ def output_names(place: Path, chosen: str, samples: int) -> list[Path]:
     """
     if chosen != "keep":
         suffix = f".{chosen}"
+    elif place.suffix.lower() == ".mpo":  # several JPEGs in a file
+        suffix = ".jpg"
     else:
         suffix = place.suffix if place.suffix.lower() in KEPT_SUFFIXES else ".png"
     numbers = [""] if samples == 1 else [f"-{number}" for number in range(1, samples + 1)]

@@ -2,18 +2,20 @@
 
 import contextlib
 import json
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from cinn_app.cli.console import count, explain, report, say, say_error, say_warning
 from cinn_app.cli.files import STREAM
 from cinn_app.errors import CinnError, DiskFullError
+from cinn_app.files import locked
 from cinn_app.systems.colorization.commands.plan import Job
 from cinn_app.systems.colorization.commands.work import Outcome, State
 
-__all__ = ["RunSummary", "json_lines"]
+__all__ = ["JsonLines", "RunSummary", "open_report"]
 
 
 class RunSummary:
@@ -22,21 +24,12 @@ class RunSummary:
     Args:
         total: pictures of the run.
         problems: inputs that failed before it started.
-        write_line: adds a line to the report file.
-        reported: lines of that file from earlier runs.
+        lines: the report file.
         quiet: report only what went wrong.
     """
 
-    def __init__(
-        self,
-        total: int,
-        problems: int,
-        write_line: Callable[[Mapping[str, Any]], None],
-        reported: Iterable[Mapping[str, Any]],
-        quiet: bool,
-    ) -> None:
-        self.total, self.failed, self.write_line, self.quiet = total, problems, write_line, quiet
-        self.reported = {line.get("output") for line in reported}
+    def __init__(self, total: int, problems: int, lines: "JsonLines", quiet: bool) -> None:
+        self.total, self.failed, self.lines, self.quiet = total, problems, lines, quiet
         self.states: Counter[State] = Counter()
         self.first_conflict = ""
 
@@ -47,7 +40,7 @@ class RunSummary:
             DiskFullError: if that is the outcome, since the next picture would fail, too.
         """
         if isinstance(outcome, Exception):
-            self.write_line({"input": str(job.source), "error": explain(outcome, str(job.source))})
+            self.lines.add({"input": str(job.source), "error": explain(outcome, str(job.source))})
             if isinstance(outcome, DiskFullError):
                 raise outcome
             report(outcome, str(job.source))
@@ -56,8 +49,7 @@ class RunSummary:
         self.states[outcome.state] += 1
         self.first_conflict = self.first_conflict or outcome.conflict
         for line in outcome.lines:
-            if outcome.state is not State.FINISHED_BEFORE or line["output"] not in self.reported:
-                self.write_line(line)
+            self.lines.add(line, again=outcome.state is not State.FINISHED_BEFORE)
         for warning in outcome.warnings if not self.quiet else ():
             say_warning(f"{job.source}: {warning}")
 
@@ -85,51 +77,83 @@ class RunSummary:
         return not (left or self.failed)
 
 
-@contextlib.contextmanager
-def json_lines(path: Path | None) -> Iterator[tuple[list[dict[str, Any]], Callable[[Mapping[str, Any]], None]]]:
-    """Open a file with an object per line; each line reaches the operating system as soon as it is written.
+class JsonLines:
+    """A file with an object per line, which several runs may share; each line reaches the operating system at once.
 
     Args:
-        path: of the file, or None to write nothing.
+        path: of the file, for errors.
+        file: open for reading and appending; None to write nothing. A last line that a killed run cut short is removed.
+    """
 
-    Yields:
-        The objects that the file holds already, and a function that adds one. A line that was cut short is removed.
+    def __init__(self, path: Path, file: BinaryIO | None) -> None:
+        self._path, self._file, self._read_to = path, file, 0
+        self._before: set[Any] = set()  # what there are lines about from earlier runs, and from others at the same time
+        self._meanwhile: set[Any] = set()
+        if file is not None:
+            with _explained(path), locked(file):
+                self._before = {_subject(line) for line in self._new_lines(file)}
+
+    def add(self, line: Mapping[str, Any], again: bool = True) -> None:
+        """Add a line, unless this run, or another one since this one began, has one about the same.
+
+        Args:
+            line: about an output or, with an error, an input.
+            again: even if an earlier run has a line about the same.
+
+        Raises:
+            CinnError: if it cannot be written.
+        """
+        if self._file is None:
+            return
+        with _explained(self._path), locked(self._file):
+            self._meanwhile |= {_subject(other) for other in self._new_lines(self._file)}
+            if _subject(line) in self._meanwhile or (not again and _subject(line) in self._before):
+                return
+            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.flush()
+            self._read_to = self._file.tell()
+            self._meanwhile.add(_subject(line))
+
+    def _new_lines(self, file: BinaryIO) -> Iterator[dict[str, Any]]:
+        """Yield the objects behind what was read, and mend the last line; the lock shows that nobody is writing it."""
+        file.seek(self._read_to)
+        line = b"\n"
+        for line in file:
+            try:
+                read = json.loads(line)
+            except ValueError:  # cut short, or not written by this program
+                if not line.endswith(b"\n"):
+                    file.truncate(file.tell() - len(line))
+                    break
+                continue
+            if isinstance(read, dict):
+                yield read
+        else:
+            if not line.endswith(b"\n"):
+                file.write(b"\n")
+                file.flush()
+        self._read_to = file.seek(0, os.SEEK_END)
+
+
+def _subject(line: Mapping[str, Any]) -> tuple[Any, Any]:
+    return line.get("output"), line.get("input") if "error" in line else None
+
+
+@contextlib.contextmanager
+def open_report(path: Path | None) -> Iterator[JsonLines]:
+    """Open a report file, and make its folder; without a path nothing is written.
 
     Raises:
         CinnError: if the file cannot be written.
     """
     if path is None:
-        yield [], lambda line: None
+        yield JsonLines(Path(), None)
         return
     with contextlib.ExitStack() as stack:
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(path.open("a+b"))
-            lines = _read(file)
-
-        def write(line: Mapping[str, Any]) -> None:
-            with _explained(path):
-                file.write(json.dumps(line).encode() + b"\n")
-                file.flush()
-
-        yield lines, write
-
-
-def _read(file: BinaryIO) -> list[dict[str, Any]]:
-    """Read the lines that are objects, and remove the part of a last line that a killed run left."""
-    objects, line = [], b"\n"
-    file.seek(0)
-    for line in file:
-        try:
-            objects.append(json.loads(line))
-        except ValueError:  # cut short, or not written by this program
-            if not line.endswith(b"\n"):
-                file.truncate(file.tell() - len(line))
-                break
-    else:
-        if not line.endswith(b"\n"):
-            file.write(b"\n")
-    return [one for one in objects if isinstance(one, dict)]
+        yield JsonLines(path, file)
 
 
 @contextlib.contextmanager

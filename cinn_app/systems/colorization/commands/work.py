@@ -38,6 +38,7 @@ class Request:
         mark: whether files get a provenance record.
         format: of standard output; "keep" for the picture's own.
         overwrite: replace existing outputs.
+        strict: refuse pictures that are damaged or cut short.
         report: whether outcomes have lines for a report, which need the likelihood of each colouring.
     """
 
@@ -51,6 +52,7 @@ class Request:
     quality: int | None
     mark: bool
     overwrite: bool
+    strict: bool
     report: bool
 
     @property
@@ -116,7 +118,7 @@ class Worker:
         if not self.request.overwrite and (done := self._existing(job)):
             return done
         source = io.BytesIO(sys.stdin.buffer.read()) if job.source == STREAM else job.source
-        return read_photograph(source), time.perf_counter() - start
+        return read_photograph(source, strict=self.request.strict), time.perf_counter() - start
 
     def colour(self, job: Job, found: "tuple[Photograph, float] | Outcome") -> "_Coloured | Outcome":
         """Draw the colourings."""
@@ -174,11 +176,13 @@ class Worker:
         colouring.save(target, request.strength, _file(job), request.mark, request.quality)
 
     def _existing(self, job: Job) -> Outcome | None:
-        """Return the outcome if the outputs exist, or other files are in their place."""
+        """Return the outcome if the outputs exist, whole, or other files are in their place."""
+        from cinn_app.imaging import is_unfinished
         from cinn_app.systems.colorization.colouring import source_record
 
         request, source = self.request, source_record(_file(job))
-        records = {file: _record(file) for file in job.files if file != STREAM and file.exists()}
+        existing = [file for file in job.files if file != STREAM and file.exists()]
+        records = {file: _record(file) for file in existing if not (file.is_file() and is_unfinished(file))}
         for file, record in records.items():
             if record is None:
                 return Outcome(State.LEFT, conflict=f"{file} has no record of how it was made")
