@@ -158,26 +158,26 @@ class Pack:
     def derive(
         self,
         names: Sequence[str],
-        source: str,
-        function: Callable[[np.ndarray], Sequence[np.ndarray]],
+        sources: Sequence[str],
+        function: Callable[..., Sequence[np.ndarray]],
         progress: Callable[[int], None] = lambda examples: None,
     ) -> None:
-        """Compute further arrays from another one, shard by shard, where they do not exist yet.
+        """Compute further arrays from others, shard by shard, where they do not exist yet.
 
         Args:
             names: of the new arrays.
-            source: of the array to compute them from.
-            function: from a shard's rows to as many new rows of each array.
+            sources: of the arrays to compute them from.
+            function: from a shard's rows, one array per source, to as many new rows of each array.
             progress: called with the number of examples just processed.
         """
         for shard in self.shards:
-            rows = np.load(shard / f"{source}.npy", mmap_mode="r")
+            rows = [np.load(shard / f"{source}.npy", mmap_mode="r") for source in sources]
             targets = [shard / f"{name}.npy" for name in names]
             if not all(target.exists() for target in targets):
-                for target, array in zip(targets, function(rows), strict=True):
+                for target, array in zip(targets, function(*rows), strict=True):
                     with atomic_write(target) as file:
                         np.save(file, array)
-            progress(len(rows))
+            progress(len(rows[0]))
 
 
 def make_pack(

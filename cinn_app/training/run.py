@@ -2,10 +2,11 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from cinn_app.training.trainable import Setup, Trainable
 __all__ = ["train"]
 
 STEPS_BETWEEN_CHECKS = 500
+STATE_FILE = "state.ckpt"
 # What Lightning needs to continue.
 STATE = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step", "progress"}
 
@@ -67,7 +69,7 @@ def train(
         precision: a name for :func:`cinn_app.devices.resolve_precision`; ``auto`` resumes with the earlier one.
         resume: continue from the state in `run`.
         start_from: checkpoints, by path or name; a new training starts with the average of their weights.
-        max_minutes: end the training and its schedule after this many minutes.
+        max_minutes: end the training and its schedule after this many minutes, of all stages together.
         progress: shows the advance of preparations.
 
     Returns:
@@ -77,17 +79,17 @@ def train(
         DataError, DeviceError, TrainingError, CheckpointError: as their sentences say.
     """
     chosen = choose_device(device)
-    path = run / "state.ckpt"
-    if resume and not path.is_file():
+    if resume and not (run / STATE_FILE).is_file():
         raise TrainingError("There is no state to resume in {run}: start without --resume.", run=run)
-    if path.is_file() and not resume:
+    if (run / STATE_FILE).is_file() and not resume:
         raise TrainingError(
             "A training has already started in {run}: continue it with --resume, or give another folder with --run.",
             run=run,
         )
     for folder in (run, output.parent):
         sweep(folder)
-    state = _read_state(path) if resume else {}
+    states = [_read_state(path) for path in _state_files(run)] if resume else []
+    state = states[-1] if states else {}
     data = hashlib.blake2b(json.dumps(fingerprint(sources)).encode()).hexdigest()
     if state.get("data", data) != data:  # older states have none
         raise TrainingError(
@@ -108,20 +110,25 @@ def train(
         progress=progress,
     )
     prepare: Callable[[Recipe, Setup], Trainable] = systems()[recipe.system].load("training")
-    trainable = prepare(recipe, setup)
-    limit = TimeLimit(max_minutes)
-    module = TrainingModule(trainable, recipe.training, limit, str(setup.precision).removeprefix("torch."), data)
-    trainer = _trainer(recipe.training, run, setup, limit, trainable)
-    checks = _loader(trainable.held_out)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and loggers, not for users
-        ckpt_path = path if resume else None
-        trainer.fit(module, _loader(trainable.batches), checks, ckpt_path=ckpt_path, weights_only=True)
-        measured = trainer.validate(module, checks, verbose=False)[0]
-    module.eval()
+    first, fresh = len(list(_folders(run))) - 1 if states else 0, dataclasses.replace(setup, step=0)
+    trainable = prepare(recipe, fresh if first else setup)
+    steps = views = 0
+    for stage in range(trainable.stages):
+        folder = _folder(run, stage)
+        folder.mkdir(parents=True, exist_ok=True)
+        if stage:
+            trainable = trainable.next_stage(setup if stage == len(states) - 1 else fresh)
+        schedule = trainable.schedule or recipe.training
+        if stage < first:
+            done = states[stage]["global_step"]
+        else:
+            resumed = stage < len(states)
+            minutes = None if max_minutes is None else max_minutes * trainable.time_share
+            done, measured = _run_stage(trainable, schedule, folder, setup, minutes, data, resumed)
+        steps, views = steps + done, views + done * schedule.batch_size
     figures = {
-        "steps": trainer.global_step,
-        "views_seen": trainer.global_step * recipe.training.batch_size,
+        "steps": steps,
+        "views_seen": views,
         "pictures": trainable.pictures,
         **{name: round(measured[logged], 4) for logged, name in trainable.figures.items()},
     }
@@ -131,6 +138,44 @@ def train(
     checkpoint = dataclasses.replace(checkpoint, weights=dict(trainable.model.state_dict()), details=details)
     save_checkpoint(output, checkpoint)
     return checkpoint
+
+
+def _run_stage(
+    trainable: Trainable,
+    schedule: Training,
+    folder: Path,
+    setup: Setup,
+    minutes: float | None,
+    data: str,
+    resumed: bool,
+) -> tuple[int, Mapping[str, float]]:
+    """Train one stage to its end; return its steps and what the held-out batches measure."""
+    limit = TimeLimit(minutes)
+    module = TrainingModule(trainable, schedule, limit, str(setup.precision).removeprefix("torch."), data)
+    trainer = _trainer(schedule, folder, setup, limit, trainable)
+    checks = _loader(trainable.held_out)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and loggers, not for users
+        ckpt_path = folder / STATE_FILE if resumed else None
+        trainer.fit(module, _loader(trainable.batches), checks, ckpt_path=ckpt_path, weights_only=True)
+        measured = trainer.validate(module, checks, verbose=False)[0]
+    module.eval()
+    return trainer.global_step, measured
+
+
+def _folder(run: Path, stage: int) -> Path:
+    """Return the folder of a stage, from 0: the first has the run's own."""
+    return run / f"stage-{stage + 1}" if stage else run
+
+
+def _folders(run: Path) -> Iterator[Path]:
+    """Return the folders of the stages that have begun."""
+    return itertools.takewhile(Path.is_dir, (_folder(run, stage) for stage in itertools.count()))
+
+
+def _state_files(run: Path) -> Iterator[Path]:
+    """Return the saved states of the stages, in order."""
+    return (folder / STATE_FILE for folder in _folders(run) if (folder / STATE_FILE).is_file())
 
 
 def _weights(state: Mapping[str, Any]) -> dict[str, Tensor] | None:
@@ -181,7 +226,7 @@ def _trainer(training: Training, run: Path, setup: Setup, limit: TimeLimit, trai
             DivergenceGuard(),
             MovingAverage(training.ema_decay),
             TrainingPictures(trainable.picture, run / "sheets"),
-            StateSaver(run / "state.ckpt"),
+            StateSaver(run / STATE_FILE),
             TrainingBar(limit, training.batch_size, [*trainable.watched, *trainable.figures]),
         ],
     )

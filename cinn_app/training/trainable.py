@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cinn_app.errors import CheckpointError
 from cinn_app.progress import Progress, no_progress
+from cinn_app.recipes import Training
 
 __all__ = ["Setup", "Trainable"]
 
@@ -72,6 +73,9 @@ class Trainable(ABC):
         data: names of the sources, for the checkpoint.
         figures: name of a figure in the checkpoint, by its name in what :meth:`measure` returns.
         watched: which values of :meth:`loss` the progress bar shows.
+        schedule: of this stage of the training, or ``None`` for that of the recipe.
+        stages: how many there are, this one included; :meth:`next_stage` returns the next.
+        time_share: of this stage where the minutes of all are limited.
     """
 
     model: nn.Module
@@ -81,6 +85,13 @@ class Trainable(ABC):
     data: Sequence[str]
     figures: Mapping[str, str] = MappingProxyType({})
     watched: Sequence[str] = ()
+    schedule: Training | None = None
+    stages: int = 1
+    time_share: float = 1.0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Trainable":
+        """Return itself: averaging copies the module around it for its weights, and the data would fill the memory."""
+        return self
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -100,6 +111,14 @@ class Trainable(ABC):
     def picture(self) -> Image.Image | None:
         """Draw what the model has learnt so far, or return ``None``."""
         return None
+
+    def next_stage(self, setup: Setup) -> "Trainable":
+        """Return the next stage of the same model, whose weights are by then the averaged ones.
+
+        Args:
+            setup: with the first step of that stage.
+        """
+        raise NotImplementedError
 
     def details(self) -> dict[str, Any]:
         """Return what the checkpoint says about the weights beside figures, in JSON's types, after the training."""

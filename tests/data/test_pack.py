@@ -134,7 +134,7 @@ def test_derived_arrays_are_computed_once(pictures: Path, tmp_path: Path) -> Non
         return [2 * rows, 3 * rows]
 
     for _ in range(2):
-        pack.derive(["double", "triple"], "width", multiples, done.append)
+        pack.derive(["double", "triple"], ["width"], multiples, done.append)
     assert calls == [5] and done == [5, 5]
     double, triple = pack.arrays("double", "triple").rows([0, 4])
     assert double.tolist() == [[22], [44]] and triple.tolist() == [[33], [66]]

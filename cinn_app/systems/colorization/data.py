@@ -25,7 +25,17 @@ from cinn_app.imaging.sources import opened_picture
 from cinn_app.nn.efficientnet import ENCODER_STRIDES, ImageEncoder
 from cinn_app.systems.colorization.model import TARGET_STRIDE
 
-__all__ = ["ColourBatch", "PackedViews", "ViewMaker", "age_lightness", "cache_features", "change_levels", "draw_view"]
+__all__ = [
+    "ColourBatch",
+    "PackedViews",
+    "ViewMaker",
+    "age_lightness",
+    "as_batch",
+    "cache_features",
+    "change_levels",
+    "draw_view",
+    "weights_digest",
+]
 
 #: How much a random crop magnifies at most, compared with one that spans the picture's shorter side.
 MAX_ZOOM = 1.35
@@ -116,16 +126,20 @@ class PackedViews:
     """
 
     def __init__(self, pack: Pack, features: Sequence[str]) -> None:
-        self.pack = pack
-        self._arrays = pack.arrays("lightness", "ab", *features)
+        self.pack, self.names = pack, ("lightness", "ab", *features)
+        self._arrays = pack.arrays(*self.names)
 
     def __len__(self) -> int:
         return len(self._arrays)
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> ColourBatch:
         """Return the views with these numbers."""
-        lightness, ab, *features = self._arrays.rows(indices)
-        return ColourBatch(lightness.float() / LEVELS_PER_UNIT, ab.float(), tuple(features))
+        return as_batch(*self._arrays.rows(indices))
+
+
+def as_batch(lightness: Tensor, ab: Tensor, *features: Tensor) -> ColourBatch:
+    """Make a batch of rows of a pack's arrays."""
+    return ColourBatch(lightness.float() / LEVELS_PER_UNIT, ab.float(), features)
 
 
 def draw_view(image: Image.Image, size: int, generator: np.random.Generator, first: bool) -> np.ndarray:
@@ -216,7 +230,7 @@ def cache_features(
     """
     encoder = encoder.to(device)
     weights = encoder.stem if stem_only else encoder
-    names = [f"features{stride}-{_weights_digest(weights)}" for stride in ENCODER_STRIDES[: 1 if stem_only else None]]
+    names = [f"features{stride}-{weights_digest(weights)}" for stride in ENCODER_STRIDES[: 1 if stem_only else None]]
 
     @torch.inference_mode()
     def features(lightness: np.ndarray) -> list[np.ndarray]:
@@ -228,11 +242,12 @@ def cache_features(
                 batches.append([feature.to("cpu", torch.float16).contiguous() for feature in found])
         return [torch.cat(column).numpy() for column in zip(*batches, strict=True)]
 
-    pack.derive(names, "lightness", features, progress)
+    pack.derive(names, ["lightness"], features, progress)
     return names
 
 
-def _weights_digest(weights: nn.Module) -> str:
+def weights_digest(weights: nn.Module) -> str:
+    """Return a name for weights, twelve hexadecimal digits."""
     digest = hashlib.sha256()
     for value in weights.state_dict().values():
         digest.update(value.cpu().contiguous().numpy().tobytes())

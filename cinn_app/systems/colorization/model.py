@@ -36,7 +36,7 @@ from cinn_app.systems.colorization.decoder import ColourDecoder
 from cinn_app.systems.colorization.polarity import Polarity
 from cinn_app.systems.colorization.recipe import ColorizationArchitecture, ColorizationObjective
 from cinn_app.systems.colorization.segments import SIZE_MULTIPLE, THINGS, Segmenter, Segments
-from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, TreeFlow
+from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, Summary, TreeFlow, summarise
 
 __all__ = ["SIZE_MULTIPLE", "ColorizationModel", "Conditions", "Losses", "denormalise", "normalise"]
 
@@ -156,7 +156,7 @@ class ColorizationModel(nn.Module):
         # The mean is that of the squared error: what else learns must not change it.
         fixed = decoded.detach()
         segments = self.segmenter(lightness, features, fixed)
-        splits = self.splits(segments.detach(), lightness, features, fixed)
+        splits = self.splits(summarise(segments.detach(), lightness, features, fixed))
         details = tuple(project(level) for project, level in zip(self.to_details, fixed.levels, strict=True))
         return Conditions(decoded.mean.float(), details, segments, splits, fixed.levels)
 
@@ -217,6 +217,33 @@ class ColorizationModel(nn.Module):
         of_flow = tuple(part.expand(count, *part.shape[1:]) for part in conditions.of_flow)
         residual = self.flow.scaled(normalise(ab) - conditions.mean, of_flow, [*details, splits])
         return denormalise(residual + conditions.mean)
+
+    def summarise(self, lightness: Tensor, ab: Tensor, features: Sequence[Tensor]) -> tuple[Summary, Tensor]:
+        """Return all that the flow of the segments' colours learns from.
+
+        Args:
+            lightness, ab, features: as for :meth:`losses`.
+
+        Returns:
+            The summary of the segments, and the coordinates of the residual along their directions, ``(batch, 2, K)``.
+        """
+        features = features if len(features) == 3 else self.encoder(lightness, *features)
+        decoded = self.decoder(features, lightness).detach()
+        segments = self.segmenter(lightness, features, decoded).detach()
+        directions = self.flow.directions(segments.columns())
+        residual = normalise(ab) - decoded.mean.float()
+        return summarise(segments, lightness, features, decoded), torch.einsum("bkyx,bcyx->bck", directions, residual)
+
+    def segment_nats(self, summary: Summary, coordinates: Tensor, noise: float) -> Tensor:
+        """Return the negative log-likelihood of the segments' colours per value, averaged over a batch.
+
+        Args:
+            summary, coordinates: from :meth:`summarise`.
+            noise: standard deviation of what is added to the normalised chroma.
+        """
+        noisy = coordinates + noise * torch.randn_like(coordinates)  # the directions are orthonormal
+        distribution = FlowDistribution(self.flow.base, coordinates.shape[1:], tuple(self.splits(summary)))
+        return -distribution.log_prob(noisy).mean() / coordinates[0].numel()
 
     def losses(
         self,

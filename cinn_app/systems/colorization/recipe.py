@@ -105,10 +105,15 @@ class ColorizationSampling(Section):
 
 
 class ColorizationRecipe(Recipe):
-    """The recipe of a colorizer."""
+    """The recipe of a colorizer.
+
+    Attributes:
+        segment_training: of the flow of the segments' colours alone, after the training of everything; or none.
+    """
 
     system: Literal["colorization"]
     training: ColorizationSchedule
+    segment_training: Training | None = None
     architecture: ColorizationArchitecture
     data: ColorizationData
     objective: ColorizationObjective

@@ -20,6 +20,7 @@ from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
 from cinn_app.systems.colorization.data import ColourBatch, PackedViews, ViewMaker, cache_features
 from cinn_app.systems.colorization.model import ColorizationModel, Losses, denormalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe, ColorizationSampling
+from cinn_app.systems.colorization.segment_training import SEGMENT_TIME_SHARE, SegmentTraining
 from cinn_app.training.trainable import Setup, Trainable
 
 __all__ = ["ColorizationTraining", "held_out_batches", "prepare_training", "prepare_views", "weights_by_pace"]
@@ -69,10 +70,12 @@ class ColorizationTraining(Trainable):
             )
         if recipe.training.encoder_pace:
             model.encoder.unfreeze()
-        self.recipe, self.model, self.progress = recipe, model, setup.progress
+        self.recipe, self.model, self.schedule = recipe, model, recipe.training
         self.batches = BatchStream(views, learnt, recipe.training.batch_size, recipe.training.seed, setup.step)
         self.held_out = held_out_batches(recipe, views, held_out)
         self.views, self.learnt = views, learnt
+        if recipe.segment_training:
+            self.stages, self.time_share = 2, 1 - SEGMENT_TIME_SHARE
         self.pictures = views.pack.report.pictures
         self.data = ["/".join(source.absolute().parts[-2:]) for source in setup.sources]
 
@@ -96,6 +99,11 @@ class ColorizationTraining(Trainable):
     def picture(self) -> Image.Image:
         """Show some held-out views with their mean and samples."""
         return _sample_sheet(self.model, self.held_out[0].first(SHEET_VIEWS), self.recipe.sampling)
+
+    def next_stage(self, setup: Setup) -> SegmentTraining:
+        """Train the flow of the segments' colours alone."""
+        assert self.recipe.segment_training is not None
+        return SegmentTraining(self, self.recipe.segment_training, setup)
 
     @torch.no_grad()
     def details(self) -> dict[str, Any]:

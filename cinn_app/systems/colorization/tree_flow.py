@@ -14,11 +14,34 @@ from cinn_app.nn.blocks import zero_init
 from cinn_app.systems.colorization.decoder import FEATURE_SCALE, Decoded
 from cinn_app.systems.colorization.segments import Segments, places
 
-__all__ = ["SplitEncoder", "Splits", "TreeFlow"]
+__all__ = ["SplitEncoder", "Splits", "Summary", "TreeFlow", "summarise"]
 
 #: Bins and bound of the splines, and the bound of log-scales.
 BINS, BOUND, CLAMP = 8, 4.0, 4.0
 HEADS = 4
+#: The channel of the pooled features that holds the column, -1 at the left and 1 at the right.
+COLUMN = 5
+
+
+class Summary(NamedTuple):
+    """The segments of a batch of photographs, K per photograph, as the split encoder sees them.
+
+    Attributes:
+        pooled: features averaged over each segment, ``(batch, K, channels)``.
+        sizes: the pixels of each segment, ``(batch, K)``.
+        first, second: the sides of each split of the tree, see :class:`Segments`, ``(batch, K - 1, K)``.
+    """
+
+    pooled: Tensor
+    sizes: Tensor
+    first: Tensor
+    second: Tensor
+
+    def mirrored(self) -> "Summary":
+        """Exchange left and right. The features of a mirrored picture are nearly the mirrored features."""
+        pooled = self.pooled.clone()
+        pooled[..., COLUMN] = -pooled[..., COLUMN]
+        return self._replace(pooled=pooled)
 
 
 class Splits(NamedTuple):
@@ -37,7 +60,7 @@ class Splits(NamedTuple):
 
 
 class SplitEncoder(nn.Module):
-    """Pools features over both sides of each split, and connects the splits by self-attention.
+    """Averages features over both sides of each split, and connects the splits by self-attention.
 
     Args:
         feature_channels: of the encoder's features at strides 16 and 32.
@@ -57,20 +80,13 @@ class SplitEncoder(nn.Module):
         self.project = nn.Linear(2 * channels + 5, width)
         self.layers = nn.ModuleList(TransformerLayer(width, dropout) for _ in range(layers))
 
-    def forward(self, segments: Segments, lightness: Tensor, features: Sequence[Tensor], decoded: Decoded) -> Splits:
-        """Describe the splits of a batch of photographs.
-
-        Args:
-            segments: with their tree.
-            lightness: L* in 0..100, ``(batch, 1, height, width)``.
-            features: the encoder's, at strides 8, 16 and 32.
-            decoded: of the decoder.
-        """
-        sizes = segments.sizes()
+    def forward(self, summary: Summary) -> Splits:
+        """Describe the splits of a batch of photographs."""
+        sizes = summary.sizes
         whole = torch.ones_like(sizes)[:, None]
-        first, second = (torch.cat([whole, side], 1) * sizes[:, None] for side in (segments.first, segments.second))
+        first, second = (torch.cat([whole, side], 1) * sizes[:, None] for side in (summary.first, summary.second))
         size_first, size_second = (side.sum(2, keepdim=True).clamp(min=1e-3) for side in (first, second))
-        pooled = self.norm(_pool(segments.masks, lightness, features, decoded))
+        pooled = self.norm(summary.pooled)
         sides = (first @ pooled / size_first, second @ pooled / size_second)
         count = sizes.shape[1]
         rank = torch.linspace(0, 1, count, device=sizes.device).expand(len(sizes), count)
@@ -84,8 +100,8 @@ class SplitEncoder(nn.Module):
         # A basis vector of a split is constant on each side, with sum zero: by its norm the sides differ.
         scales = (size_first * size_second / (size_first + size_second))[..., 0].sqrt()
         scales = torch.cat([size_first[:, 0].sqrt(), scales[:, 1:]], 1)
-        on_first = torch.cat([whole, segments.first], 1) * (scales[..., None] / size_first)
-        on_second = torch.cat([0 * whole, segments.second], 1) * (scales[..., None] / size_second)
+        on_first = torch.cat([whole, summary.first], 1) * (scales[..., None] / size_first)
+        on_second = torch.cat([0 * whole, summary.second], 1) * (scales[..., None] / size_second)
         union = torch.cat([first[:, :1], first[:, 1:] + second[:, 1:]], 1)
         union = union / union.sum(2, keepdim=True).clamp(min=1e-3)
         ancestors = (union @ (on_first - on_second).mT).tril(-1)
@@ -216,15 +232,22 @@ class TransformerLayer(nn.Module):
         return x + self.perceptron(x), (key, value)
 
 
-def _pool(masks: Tensor, lightness: Tensor, features: Sequence[Tensor], decoded: Decoded) -> Tensor:
-    """Average features over each segment, ``(batch, K, channels)``."""
+def summarise(segments: Segments, lightness: Tensor, features: Sequence[Tensor], decoded: Decoded) -> Summary:
+    """Average features over each segment of a batch of photographs.
+
+    Args:
+        segments: with their tree.
+        lightness: L* in 0..100, ``(batch, 1, height, width)``.
+        features: the encoder's, at strides 8, 16 and 32.
+        decoded: of the decoder.
+    """
     light = functional.avg_pool2d(lightness, 4) / 50 - 1
     place = places(light)
     plain = torch.cat([light, light.square(), decoded.mean, place, place.square()], 1)
     learnt = [feature.float() / FEATURE_SCALE for feature in features[1:]]
-    pooled = []
+    masks, pooled = segments.masks, []
     for feature in (plain, *decoded.levels[:2], *learnt):
         weights = functional.avg_pool2d(masks, masks.shape[-1] // feature.shape[-1]).flatten(2)
         weights = weights / weights.sum(2, keepdim=True).clamp(min=1e-4)
         pooled.append(weights @ feature.flatten(2).mT)
-    return torch.cat(pooled, 2)
+    return Summary(torch.cat(pooled, 2), segments.sizes(), segments.first, segments.second)

@@ -9,7 +9,7 @@ from cinn_app.flows import AffineCoupling, FlowDistribution, ShapeError, SpanPyr
 from cinn_app.nn.blocks import conv_subnet
 from cinn_app.systems.colorization.decoder import Decoded
 from cinn_app.systems.colorization.segments import Segments
-from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, TreeFlow
+from cinn_app.systems.colorization.tree_flow import SplitEncoder, Splits, TreeFlow, summarise
 
 WIDTH = 8
 
@@ -131,7 +131,8 @@ def describe(segments: Segments, encoder: SplitEncoder) -> Splits:
     lightness = torch.linspace(0, 100, size * 4).expand(1, 1, size * 4, size * 4)
     features = [torch.randn(1, channels, size >> level, size >> level) for level, channels in enumerate((3, 4, 5), 1)]
     levels = [torch.randn(1, channels, size >> level, size >> level) for level, channels in enumerate((6, 7, 8), 1)]
-    return encoder(segments, lightness, features, Decoded(torch.randn(1, 2, size, size), tuple(levels)))
+    decoded = Decoded(torch.randn(1, 2, size, size), tuple(levels))
+    return encoder(summarise(segments, lightness, features, decoded))
 
 
 def split_encoder() -> SplitEncoder:

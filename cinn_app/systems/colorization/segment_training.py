@@ -1,0 +1,149 @@
+"""The second stage of a colorizer's training: the flow of the segments' colours learns on alone.
+
+All else is frozen, so what this flow learns from a view is the summary of its segments and the coordinates of its
+residual, 40 kB in all. They are computed once. After that it learns from ten times as many views in the same time.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from cinn_app.data.stream import BatchStream
+from cinn_app.recipes import Training
+from cinn_app.systems.colorization.data import ColourBatch, PackedViews, as_batch, weights_digest
+from cinn_app.systems.colorization.model import ColorizationModel
+from cinn_app.systems.colorization.tree_flow import Summary
+from cinn_app.training.trainable import Setup, Trainable
+
+if TYPE_CHECKING:
+    from cinn_app.systems.colorization.training import ColorizationTraining
+
+__all__ = ["SEGMENT_TIME_SHARE", "SegmentBatch", "SegmentTraining", "SegmentViews", "cache_segments"]
+
+PARTS = ("coordinates", *Summary._fields)
+VIEWS_PER_CALL = 64
+#: Of a training with limited minutes.
+SEGMENT_TIME_SHARE = 0.25
+
+
+class SegmentBatch(NamedTuple):
+    """Views as the flow of the segments' colours learns from them.
+
+    Attributes:
+        coordinates: of the residual along the segments' directions, normalised, ``(batch, 2, K)``.
+        summary: of the segments.
+    """
+
+    coordinates: Tensor
+    summary: Summary
+
+    def mirrored(self) -> "SegmentBatch":
+        """Exchange left and right."""
+        return self._replace(summary=self.summary.mirrored())
+
+
+class SegmentViews:
+    """The views of a pack, as batches for :class:`SegmentTraining`.
+
+    Args:
+        views: the pack.
+        names: of the arrays, from :func:`cache_segments`.
+    """
+
+    def __init__(self, views: PackedViews, names: list[str]) -> None:
+        self._arrays = views.pack.arrays(*names)
+
+    def batch(self, indices: np.ndarray) -> SegmentBatch:
+        """Return the views with these numbers."""
+        coordinates, *summary = (part.float() for part in self._arrays.rows(indices))
+        return SegmentBatch(coordinates, Summary(*summary))
+
+
+def cache_segments(
+    views: PackedViews,
+    model: ColorizationModel,
+    device: torch.device,
+    precision: torch.dtype = torch.float32,
+    progress: Callable[[int], None] = lambda views: None,
+) -> list[str]:
+    """Compute the segments of every view of a pack, what is known about them, and their true colours.
+
+    Args:
+        views: with the encoder's features.
+        model: whose encoder, decoder and segmenter are frozen.
+        device: where they run.
+        precision: of the networks under autocast.
+        progress: called with the number of views just processed.
+
+    Returns:
+        The names of the arrays, which contain a digest of the weights.
+    """
+    model = model.to(device).eval()
+    frozen = torch.nn.ModuleList([model.encoder, model.decoder, model.segmenter])
+    names = [f"{part}-{weights_digest(frozen)}" for part in PARTS]
+
+    @torch.inference_mode()
+    def segments(*rows: np.ndarray) -> list[np.ndarray]:
+        found = []
+        with torch.autocast(device.type, torch.bfloat16, precision is torch.bfloat16):
+            for start in range(0, len(rows[0]), VIEWS_PER_CALL):
+                here = slice(start, start + VIEWS_PER_CALL)
+                batch = as_batch(*(torch.from_numpy(np.array(part[here])).to(device) for part in rows))
+                summary, coordinates = model.summarise(*batch)
+                found.append([coordinates.float(), summary.pooled.half(), summary.sizes.float(), *summary[2:]])
+        columns = [torch.cat(parts).cpu() for parts in zip(*found, strict=True)]
+        return [part.numpy() for part in (*columns[:3], *(side.to(torch.uint8) for side in columns[3:]))]
+
+    views.pack.derive(names, views.names, segments, progress)
+    return names
+
+
+class SegmentTraining(Trainable):
+    """The likelihood of the segments' colours alone; figures and pictures are those of the whole model.
+
+    Args:
+        whole: the training that has ended; its model goes on.
+        schedule: of this stage.
+        setup: device and start of this stage.
+    """
+
+    model: ColorizationModel
+    watched = ("nats",)
+    time_share = SEGMENT_TIME_SHARE
+
+    def __init__(self, whole: "ColorizationTraining", schedule: Training, setup: Setup) -> None:
+        self.whole, self.schedule, self.model = whole, schedule, whole.model
+        self.figures, self.held_out = whole.figures, whole.held_out
+        self.pictures, self.data = whole.pictures, whole.data
+        self.noise = whole.recipe.objective.noise
+        with setup.progress("Computing segments", len(whole.views)) as advance:
+            names = cache_segments(whole.views, self.model, setup.device, setup.precision, advance)
+        self.model.requires_grad_(False)
+        for part in (self.model.splits, self.model.flow.base):
+            part.requires_grad_(True)
+        views = SegmentViews(whole.views, names)
+        batch_size = min(schedule.batch_size, len(whole.learnt))
+        self.batches = BatchStream(views, whole.learnt, batch_size, schedule.seed, setup.step)
+
+    def loss(self, batch: SegmentBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of one batch."""
+        if torch.rand(()) < 0.5:
+            batch = batch.mirrored()
+        nats = self.model.segment_nats(batch.summary, batch.coordinates, self.noise)
+        return nats, {"nats": nats.detach()}
+
+    def measure(self, batch: ColourBatch) -> dict[str, Tensor]:
+        """Measure one held-out batch."""
+        return self.whole.measure(batch)
+
+    def picture(self) -> Image.Image:
+        """Show some held-out views with their mean and samples."""
+        return self.whole.picture()
+
+    def details(self) -> dict[str, object]:
+        """Complete the model as the first stage would have."""
+        return self.whole.details()
