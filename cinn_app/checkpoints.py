@@ -1,26 +1,34 @@
 """Trained models as single files: weights, recipe and figures, and no code.
 
 A checkpoint is a safetensors file whose metadata hold the version of the format, the recipe, the names of the data, the
-figures of the training, and a digest of the weights. Headers are read without torch.
+figures of the training, and digests of the weights and of all else. Headers are read without torch.
+
+Checkpoints come from strangers: everything in a header has a type and bounds, which are checked before anything is
+allocated for it.
 """
 
 import dataclasses
 import hashlib
 import json
+import math
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import safetensors
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from cinn_app.errors import CheckpointError, RecipeError
 from cinn_app.files import atomic_write
-from cinn_app.recipes import Recipe, parse_recipe
+from cinn_app.recipes import Recipe, Text, parse_recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
     "FORMAT_VERSION",
+    "MAX_HEADER",
+    "MAX_WEIGHTS",
     "Checkpoint",
     "CheckpointHeader",
     "InstalledModel",
@@ -35,6 +43,33 @@ __all__ = [
 #: To be raised when older programs cannot read the files any more.
 FORMAT_VERSION = 1
 FORMAT_KEY = "cinn_app"
+#: Bytes of a header, and numbers that the weights of a model may have, which take four bytes each once they are loaded.
+MAX_HEADER, MAX_WEIGHTS = 4 * 2**20, 2**30
+
+REQUIRED = {FORMAT_KEY, "recipe", "figures", "data", "digest"}
+# The first checkpoints have neither.
+OPTIONAL = {"details", "header_digest"}
+
+Figure: TypeAlias = Annotated[float, Field(ge=-1e15, le=1e15)] | Annotated[int, Field(ge=-(10**15), le=10**15)]
+
+
+class _Tensor(BaseModel):
+    """What a header says of a tensor; safetensors checks the offsets."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    dtype: Annotated[str, Field(pattern="^(BOOL|U8|I8|I16|I32|I64|F16|BF16|F32|F64)$")]
+    shape: Annotated[list[Annotated[int, Field(ge=0, le=MAX_WEIGHTS)]], Field(max_length=8)]
+    data_offsets: Annotated[list[int], Field(min_length=2, max_length=2)]
+
+
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_METADATA = TypeAdapter(dict[str, str], config=_STRICT)
+_TENSORS = TypeAdapter(dict[Text, _Tensor], config=_STRICT)
+_FIGURES = TypeAdapter(Annotated[dict[Text, Figure], Field(max_length=1000)], config=_STRICT)
+_DATA = TypeAdapter(Annotated[list[Text], Field(max_length=1000)], config=_STRICT)
+_TEXT = TypeAdapter(Text)
+_DETAILS = TypeAdapter(dict[Text, Any], config=_STRICT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,10 +148,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         FORMAT_KEY: str(FORMAT_VERSION),
         "recipe": checkpoint.recipe.model_dump_json(),
         "figures": json.dumps(checkpoint.figures),
-        "data": json.dumps(checkpoint.data),
+        "data": json.dumps(["".join(filter(str.isprintable, name))[:500] for name in checkpoint.data]),
         "details": json.dumps(checkpoint.details),
         "digest": _digest(weights),
     }
+    written = safetensors.torch.save(weights)
+    tensors = json.loads(written[8 : 8 + int.from_bytes(written[:8], "little")])
+    metadata["header_digest"] = _header_digest(metadata, tensors)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
@@ -136,12 +174,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: if the file is missing, damaged, foreign or of a newer format.
     """
-    metadata, weights = _read(path)
+    metadata = _read_metadata(path)
     header = _header(metadata, path)
+    weights = _read_weights(path)
     if _digest(weights) != metadata["digest"]:
         raise CheckpointError(
             "The checkpoint {path} is damaged, its weights do not match their digest: copy it again.", path=path
         )
+    if not all(value.isfinite().all() for value in weights.values() if value.is_floating_point()):
+        raise CheckpointError("The checkpoint {path} has weights that are no numbers: train the model anew.", path=path)
     return Checkpoint(
         header.recipe,
         {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
@@ -158,7 +199,7 @@ def read_header(path: Path) -> CheckpointHeader:
     Raises:
         CheckpointError: if the file is missing, truncated, foreign or of a newer format.
     """
-    return _header(_read(path, with_weights=False)[0], path)
+    return _header(_read_metadata(path), path)
 
 
 def shipped_checkpoints() -> Path:
@@ -179,7 +220,7 @@ def installed_models(given: str | Path | None = None) -> list[InstalledModel]:
     files = sorted(shipped_checkpoints().glob("*.safetensors"))
     if given is not None:
         first = find_checkpoint(given)
-        files = [first, *(file for file in files if not file.samefile(first))]
+        files = [first, *(file for file in files if file.resolve() != first.resolve())]
     models = []
     for file in files:
         card = file.resolve().parents[1] / "models" / f"{file.stem}.md"
@@ -188,7 +229,7 @@ def installed_models(given: str | Path | None = None) -> list[InstalledModel]:
             header = read_header(file)
         except CheckpointError as error:
             problem = error.message
-        size = file.stat().st_size
+        size = file.stat().st_size if file.exists() else 0  # a link may lead nowhere
         models.append(InstalledModel(file, file.stem, size, header, problem, card if card.is_file() else None))
     return models
 
@@ -213,28 +254,58 @@ def find_checkpoint(name: str | Path) -> Path:
     return path
 
 
-def _read(path: Path, with_weights: bool = True) -> "tuple[dict[str, str], dict[str, Tensor]]":
+def _read_metadata(path: Path) -> dict[str, str]:
+    """Read and check the header of a file, all but the values of its metadata."""
     try:
-        with safetensors.safe_open(path, framework="pt" if with_weights else "np") as file:
-            metadata = file.metadata() or {}
-            _check_format(metadata, path)
-            names = file.keys() if with_weights else ()
-            return metadata, {name: file.get_tensor(name) for name in names}
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= MAX_HEADER:
+                raise ValueError("its header has no possible length")
+            content = json.loads(file.read(length))
+        metadata = _METADATA.validate_python(content.pop("__metadata__", {}))
+        tensors = _TENSORS.validate_python(content)
     except FileNotFoundError:
         raise CheckpointError(
             "There is no checkpoint at {path}: give the path of one that exists.", path=path
         ) from None
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    _check_format(metadata, path)
+    size = sum(math.prod(tensor.shape) for tensor in tensors.values())
+    if size > MAX_WEIGHTS:
         raise CheckpointError(
-            "The checkpoint {path} is damaged, truncated or not a safetensors file: copy it again.",
+            "The model in {path} would take {size:.0f} GB of memory, and {limit:.0f} GB are allowed: choose a smaller "
+            "one.",
             path=path,
-            reason=_first_line(error),
-        ) from error
+            size=size / 2.5e8,
+            limit=MAX_WEIGHTS / 2.5e8,
+        )
+    if "header_digest" in metadata and metadata["header_digest"] != _header_digest(metadata, content):
+        raise CheckpointError(
+            "The checkpoint {path} is damaged, its header does not match its digest: copy it again.", path=path
+        )
+    return metadata
+
+
+def _read_weights(path: Path) -> "dict[str, Tensor]":
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        "The checkpoint {path} is damaged, truncated or not a safetensors file: copy it again.",
+        path=path,
+        reason=_first_line(error),
+    )
 
 
 def _check_format(metadata: dict[str, str], path: Path) -> None:
     version = metadata.get(FORMAT_KEY, "")
-    if not version.isdigit() or not {"recipe", "figures", "data", "digest"} <= metadata.keys():
+    if not re.fullmatch("[0-9]{1,9}", version) or not metadata.keys() >= REQUIRED:
         raise CheckpointError(
             "{path} holds weights of another program: give a checkpoint made by 'cinn train'.", path=path
         )
@@ -245,21 +316,50 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
             version=version,
             known=FORMAT_VERSION,
         )
+    if not metadata.keys() <= REQUIRED | OPTIONAL:
+        raise CheckpointError("The checkpoint {path} is damaged, it has unknown entries: copy it again.", path=path)
 
 
 def _header(metadata: dict[str, str], path: Path) -> CheckpointHeader:
     try:
         recipe = parse_recipe(json.loads(metadata["recipe"]), "in it")
+        details = _DETAILS.validate_python(json.loads(metadata.get("details", "{}")))
+        _check_details(details)
         return CheckpointHeader(
             recipe,
-            json.loads(metadata["figures"]),
-            json.loads(metadata["data"]),
-            json.loads(metadata.get("details", "{}")),  # the first checkpoints have none
+            _FIGURES.validate_python(json.loads(metadata["figures"])),
+            _DATA.validate_python(json.loads(metadata["data"])),
+            details,
         )
-    except (RecipeError, json.JSONDecodeError) as error:
+    except RecipeError as error:
         raise CheckpointError(
             "The checkpoint {path} cannot be read by this program: {reason}", path=path, reason=error
         ) from error
+    except (ValueError, RecursionError) as error:  # of JSON and of pydantic
+        raise CheckpointError(
+            "The checkpoint {path} cannot be read by this program, its header has values of wrong types or sizes: copy "
+            "it again, or ask who made it.",
+            path=path,
+        ) from error
+
+
+def _check_details(value: Any, depth: int = 8) -> None:
+    """Check the details, whose form belongs to the system: texts, numbers and nesting have bounds.
+
+    Raises:
+        ValueError: if one is not kept.
+    """
+    if isinstance(value, dict | list) and not depth:
+        raise ValueError
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            _check_details(item, depth - 1)
+    elif isinstance(value, str):
+        _TEXT.validate_python(value)
+    elif isinstance(value, int | float) and not abs(value) <= 1e15:
+        raise ValueError
 
 
 def _digest(weights: "dict[str, Tensor]") -> str:
@@ -268,6 +368,13 @@ def _digest(weights: "dict[str, Tensor]") -> str:
         digest.update(name.encode())
         digest.update(weights[name].numpy().tobytes())
     return digest.hexdigest()
+
+
+def _header_digest(metadata: dict[str, str], tensors: dict[str, Any]) -> str:
+    """Return the SHA-256 of a header, in which the places of the tensors may change, but not their types or shapes."""
+    texts = {key: value for key, value in metadata.items() if key != "header_digest"}
+    table = {name: [tensor["dtype"], tensor["shape"]] for name, tensor in tensors.items()}
+    return hashlib.sha256(json.dumps([texts, table], sort_keys=True).encode()).hexdigest()
 
 
 def _first_line(error: Any) -> str:

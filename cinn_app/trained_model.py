@@ -1,11 +1,13 @@
 """The base class of the objects that users work with: a trained model, loaded from its checkpoint."""
 
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Generic, Self, TypeVar, cast, get_args
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
 from cinn_app.devices import choose_device
@@ -16,6 +18,35 @@ from cinn_app.registry import System, systems
 __all__ = ["TrainedModel"]
 
 R = TypeVar("R", bound=Recipe)
+
+# Functions that allocate a tensor of the size that is given first.
+FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
+# A model is built before its weights are loaded: a few times as many numbers, and some tensors besides.
+FACTOR, SPARE = 4, 10_000_000
+
+
+class _Allowance(TorchFunctionMode):
+    """Refuses to allocate much more than a model's weights, before a wrong recipe fills the memory.
+
+    Args:
+        weights: how many numbers the weights have.
+
+    Raises:
+        ValueError: inside, if the allowance is used up.
+    """
+
+    def __init__(self, weights: int) -> None:
+        super().__init__()
+        self.left = FACTOR * weights + SPARE
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in FACTORIES:
+            size = (kwargs or {}).get("size", args)
+            size = size[0] if size and not isinstance(size[0], int) else size
+            self.left -= math.prod(length for length in size if isinstance(length, int))
+            if self.left < 0:
+                raise ValueError("the recipe describes a larger model than the weights are of")
+        return function(*args, **(kwargs or {}))
 
 
 class TrainedModel(ABC, Generic[R]):
@@ -43,10 +74,12 @@ class TrainedModel(ABC, Generic[R]):
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         self.recipe = self.check_recipe(checkpoint.recipe)
         self.checkpoint, self.device = checkpoint, device
-        self.model = self.build(self.recipe)
         try:
+            with _Allowance(sum(value.numel() for value in checkpoint.weights.values())):
+                self.model = self.build(self.recipe)
             self.model.load_state_dict(checkpoint.weights)
-        except RuntimeError as error:  # what strict loading raises
+        except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+            # What strict loading raises, and any layer for a size that it cannot have.
             raise CheckpointError(
                 "The weights of the model {name} do not fit its recipe: give a checkpoint made by 'cinn train'.",
                 name=self.recipe.name,

@@ -1,5 +1,6 @@
 """Recipes: shipped ones build models, and every mistake is named with its key."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
             {"training": {"steps": 0}, "objective": {"noise": "much"}},
             ["training.steps is 0", "objective.noise is 'much'"],
         ),
+        ({"training": {"weight_decay": math.inf}}, ["training.weight_decay is inf", "finite number"]),
+        ({"training": {"learning_rate": math.nan}}, ["training.learning_rate is nan"]),
+        ({"training": {"seed": -1}}, ["training.seed is -1"]),
+        ({"data": {"size": 64_000_000_000}}, ["data.size is 64000000000", "less than or equal to 2048"]),
+        ({"architecture": {"couplings": [10**6, 2, 2]}}, ["architecture.couplings.0 is 1000000", "equal to 256"]),
+        ({"description": "red\x1b[31m"}, ["description is 'red\\x1b[31m', but should have no control characters"]),
+        ({"licence": "x" * 501}, ["licence is 'xxx", "at most 500 characters"]),
+        ({"two\nlines": 1}, ["two\\nlines is not a known key"]),
         ({"system": "alchemy"}, ["system is 'alchemy'", "'colorization' or 'digits'"]),
     ],
 )
@@ -51,6 +60,7 @@ def test_every_mistake_is_named(tiny_recipe: dict[str, Any], changes: dict[str, 
         parse_recipe(tiny_recipe, "my.toml")
     for words in ["my.toml", *named]:
         assert words in str(error.value)
+    assert str(error.value).isprintable() and len(str(error.value)) < 1000
 
 
 def test_a_recipe_is_checked_by_the_schema_of_its_system(
@@ -72,9 +82,10 @@ def test_a_missing_part_is_named(tiny_recipe: dict[str, Any]) -> None:
 def test_unreadable_recipes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no recipe at"):
         load_recipe(tmp_path / "missing.toml")
-    (tmp_path / "bad.toml").write_text("name = = 3")
-    with pytest.raises(RecipeError, match="not valid TOML"):
-        load_recipe(tmp_path / "bad.toml")
+    for text in ("name = = 3", "steps = " + "9" * 5000, "name = " + "[" * 5000 + "]" * 5000):
+        (tmp_path / "bad.toml").write_text(text)
+        with pytest.raises(RecipeError, match="not valid TOML"):
+            load_recipe(tmp_path / "bad.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(tmp_path / "binary.toml")

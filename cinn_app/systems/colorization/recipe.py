@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from cinn_app.errors import RecipeError
 from cinn_app.limits import MAX_TEMPERATURE
-from cinn_app.recipes import Clamp, Fraction, Positive, Recipe, Section, Training
+from cinn_app.recipes import Clamp, Depth, Fraction, NotNegative, Positive, Recipe, Section, Seed, Training, Width
 
 __all__ = [
     "ColorizationArchitecture",
@@ -18,7 +18,8 @@ __all__ = [
 ]
 
 #: One value per scale of the details, strides 8, 16 and 32.
-PerScale = Annotated[list[Positive], Field(min_length=3, max_length=3)]
+WidthPerScale = Annotated[list[Width], Field(min_length=3, max_length=3)]
+DepthPerScale = Annotated[list[Depth], Field(min_length=3, max_length=3)]
 
 
 class ColorizationArchitecture(Section):
@@ -38,18 +39,18 @@ class ColorizationArchitecture(Section):
     """
 
     encoder: Literal["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"]
-    decoder_widths: PerScale
-    decoder_blocks: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=3, max_length=3)]
-    attention_layers: Positive
+    decoder_widths: WidthPerScale
+    decoder_blocks: Annotated[list[Annotated[int, Field(ge=0, le=256)]], Field(min_length=3, max_length=3)]
+    attention_layers: Depth
     dropout: Fraction
-    condition_channels: PerScale
-    couplings: PerScale
-    subnet_widths: PerScale
+    condition_channels: WidthPerScale
+    couplings: DepthPerScale
+    subnet_widths: WidthPerScale
     clamp: Clamp
-    mixing_seed: int
-    split_width: Annotated[int, Field(gt=0, multiple_of=4)]
-    split_layers: Positive
-    tree_layers: Positive
+    mixing_seed: Seed
+    split_width: Annotated[Width, Field(multiple_of=4)]
+    split_layers: Depth
+    tree_layers: Depth
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "ColorizationArchitecture":
@@ -61,12 +62,12 @@ class ColorizationArchitecture(Section):
 class ColorizationData(Section):
     """How training views are cut from pictures."""
 
-    size: Annotated[int, Field(gt=0, multiple_of=32)]
+    size: Annotated[int, Field(gt=0, le=2048, multiple_of=32)]
     views_sharp: Positive
     views_enlarged: Positive
     aged: Fraction
     held_out: Annotated[float, Field(gt=0, lt=0.5)]
-    seed: int
+    seed: Seed
 
 
 class ColorizationObjective(Section):
@@ -79,7 +80,7 @@ class ColorizationObjective(Section):
     """
 
     noise: Annotated[float, Field(gt=0, le=1)]
-    mean_weight: Annotated[float, Field(ge=0)]
+    mean_weight: NotNegative
     details_share: Annotated[float, Field(gt=0, le=1)]
 
 

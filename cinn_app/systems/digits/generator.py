@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from cinn_app.errors import CinnError
+from cinn_app.checkpoints import Checkpoint
+from cinn_app.errors import CheckpointError, CinnError
 from cinn_app.messages import Message
 from cinn_app.systems.digits import inputs
 from cinn_app.systems.digits.handwritings import Axis, Handwritings
@@ -24,6 +26,8 @@ from cinn_app.trained_model import TrainedModel
 
 __all__ = ["Axis", "DigitGenerator", "Restyled"]
 
+# Names and shares of the axes in a checkpoint, for each class and for all.
+AXES = TypeAdapter(list[list[tuple[str, float]]])
 #: A picture that is less typical hardly looks like a digit; one whose best digit is less probable may be another.
 MIN_TYPICALITY, MIN_PROBABILITY = 0.01, 0.6
 #: Pictures that go through the flow together.
@@ -61,6 +65,18 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
 
     recipe_type = DigitsRecipe
     model: DigitModel
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        super().__init__(checkpoint, device)
+        try:
+            rows = AXES.validate_python(checkpoint.details.get("axes", []))
+        except ValidationError:
+            rows = [[]]
+        if rows and [len(row) for row in rows] != [len(row) for row in self.model.axes]:
+            raise CheckpointError(
+                "The axes of the model {name} do not fit its weights: give a checkpoint made by 'cinn train'.",
+                name=self.recipe.name,
+            )
 
     @staticmethod
     def build(recipe: DigitsRecipe) -> DigitModel:

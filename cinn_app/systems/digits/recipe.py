@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cinn_app.recipes import Clamp, Positive, Recipe, Section, Temperature
+from cinn_app.recipes import Clamp, Depth, Positive, Recipe, Section, Seed, Temperature, Width
 
 __all__ = ["DigitsArchitecture", "DigitsData", "DigitsObjective", "DigitsRecipe", "DigitsSampling"]
 
 #: Values for two of the digits' three bands.
-PerDigitBand = Annotated[list[Positive], Field(min_length=2, max_length=2)]
+WidthPerBand = Annotated[list[Width], Field(min_length=2, max_length=2)]
+DepthPerBand = Annotated[list[Depth], Field(min_length=2, max_length=2)]
 
 
 class DigitsArchitecture(Section):
@@ -34,19 +35,19 @@ class DigitsArchitecture(Section):
     """
 
     margin: Annotated[float, Field(gt=0, lt=0.5)]
-    label_channels: Positive
-    feature_width: Positive
-    feature_blocks: Positive
-    couplings: PerDigitBand
-    subnet_widths: PerDigitBand
-    dense_couplings: PerDigitBand
-    dense_width: Positive
+    label_channels: Width
+    feature_width: Width
+    feature_blocks: Depth
+    couplings: DepthPerBand
+    subnet_widths: WidthPerBand
+    dense_couplings: DepthPerBand
+    dense_width: Width
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    context_width: Positive
+    context_width: Width
     bins: Annotated[int, Field(ge=2, le=64)]
-    bound: Annotated[float, Field(gt=0)]
+    bound: Annotated[float, Field(gt=0, le=1000)]
     clamp: Clamp
-    mixing_seed: int
+    mixing_seed: Seed
 
 
 class DigitsData(Section):
