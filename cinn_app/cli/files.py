@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import typer
 
 from cinn_app.cli.options import WrongUsage
 from cinn_app.errors import CinnError, DiskFullError, ImageError
+from cinn_app.files import JUNK_FOLDERS
 
 __all__ = [
     "KEPT_SUFFIXES",
@@ -20,6 +22,7 @@ __all__ = [
     "check_folder",
     "find_pictures",
     "identity",
+    "listed_suffixes",
     "make_folder",
 ]
 
@@ -53,10 +56,13 @@ class Found:
     Attributes:
         pictures: in the order given, folders sorted, each file once.
         problems: an error per input that cannot be searched.
+        passed_over: how many files there are in the folders of which the program knows that it cannot read them, by
+            suffix.
     """
 
     pictures: list[Picture] = field(default_factory=list)
     problems: list[CinnError] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
 
 
 def find_pictures(
@@ -66,6 +72,7 @@ def find_pictures(
     wanted: Callable[[str], bool],
     is_output: Callable[[Path], bool],
     advice: str = "",
+    other: Callable[[str], bool] = lambda name: False,
 ) -> Found:
     """Find the pictures that the inputs name.
 
@@ -80,6 +87,7 @@ def find_pictures(
         wanted: tells by a file's name whether it is a picture.
         is_output: tells whether this program made a file.
         advice: ends the error if folders hold no such picture.
+        other: tells by a file's name whether it is a picture that cannot be read.
 
     Raises:
         CinnError: if there is no picture.
@@ -100,8 +108,11 @@ def find_pictures(
         if path in missing or _is_junk(path.name):
             continue
         folder = path if path.is_dir() else path.parent
-        sources = _walk(path, recursive, output_folder, wanted, found.problems) if path.is_dir() else [path]
+        sources = _walk(path, recursive, output_folder, found.problems) if path.is_dir() else [path]
         for source in sources:
+            if path.is_dir() and not wanted(source.name):
+                found.passed_over.update([source.suffix.lower()] * other(source.name))
+                continue
             picture = Picture(source, source.relative_to(folder), folder)
             key = (os.path.realpath(source), picture.place)
             if key in seen or (path.is_dir() and _is_under(output_folder, source) and is_output(source)):
@@ -113,12 +124,22 @@ def find_pictures(
     if not found.pictures:
         existing = _listed([path for path in inputs if path not in missing])
         deeper = "" if recursive else ", or search subfolders, too, with --recursive"
+        deeper += f" ({listed_suffixes(found.passed_over)} cannot be read)" * bool(found.passed_over)
         raise CinnError(
             "There are no pictures in {paths}: give pictures or folders with some{advice}.",
             paths=existing,
             advice=deeper + advice,
         )
     return found
+
+
+def listed_suffixes(numbers: Mapping[str, int]) -> str:
+    """Return numbers of files by suffix as text.
+
+    >>> listed_suffixes({".svg": 1, ".cr2": 1200})
+    '1,200 .cr2, 1 .svg'
+    """
+    return ", ".join(f"{numbers[suffix]:,} {suffix}" for suffix in sorted(numbers))
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -175,9 +196,7 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def _walk(
-    folder: Path, recursive: bool, output_folder: str, wanted: Callable[[str], bool], problems: list[CinnError]
-) -> Iterator[Path]:
+def _walk(folder: Path, recursive: bool, output_folder: str, problems: list[CinnError]) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         problems.append(
             CinnError(
@@ -188,13 +207,14 @@ def _walk(
         )
 
     def searched(subfolder: Path) -> bool:
-        return not subfolder.name.startswith(".") and os.path.realpath(subfolder) != output_folder
+        hidden = subfolder.name.startswith(".") or subfolder.name.lower() in JUNK_FOLDERS
+        return not hidden and os.path.realpath(subfolder) != output_folder
 
     for here, subfolders, files in os.walk(folder, onerror=refuse):
         place = Path(here)
         subfolders[:] = sorted(name for name in subfolders if recursive and searched(place / name))
         for name in sorted(files):
-            if not name.startswith(".") and not _is_junk(name) and wanted(name):
+            if not name.startswith(".") and not _is_junk(name):
                 yield place / name
 
 

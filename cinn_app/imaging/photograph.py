@@ -178,7 +178,7 @@ def _photograph(
 def _rgb(values: np.ndarray) -> Tensor:
     """Convert gray `(height, width)` or RGB `(height, width, 3)` to float32 `(3, height, width)` in 0..1."""
     scale = 255 if values.dtype == np.uint8 else 1
-    rgb = torch.tensor(values, dtype=torch.float32) / scale
+    rgb = torch.tensor(np.ascontiguousarray(values), dtype=torch.float32) / scale
     return rgb.expand(3, -1, -1) if rgb.ndim == 2 else rgb.movedim(-1, 0)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from cinn_app.errors import ImageError
+from cinn_app.imaging.own import OwnPicture
 from cinn_app.imaging.profiles import lab_to_srgb, to_srgb
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
-from cinn_app.imaging.tiff import TiffPicture
 from cinn_app.messages import Message
 
 __all__ = ["Pixels", "pixels_of_array", "pixels_of_image"]
@@ -40,11 +40,15 @@ def pixels_of_image(image: Image.Image, low: np.ndarray | None = None) -> Pixels
         image: upright and decoded.
         low: the low bytes of the colours of which Pillow has the high ones, in the shape of `Pixels.values`.
     """
-    if isinstance(image, TiffPicture):
-        values, ignored = to_srgb(image.values, image.info)
-        return Pixels(values, image.alpha, image.warnings + ignored)
-    alpha = None
-    if image.has_transparency_data and image.mode not in DEEP_MODES:
+    if isinstance(image, OwnPicture) and image.decoded:
+        values, ignored = to_srgb(image.decoded.values, image.info)
+        return Pixels(values, image.decoded.alpha, image.decoded.warnings + ignored)
+    alpha, transparent = None, image.info.get("transparency")
+    if low is not None or image.mode in DEEP_MODES:
+        alpha = _alpha_of_a_colour(np.array(image), low, transparent)
+    if alpha is not None:
+        image.info.pop("transparency")
+    elif image.has_transparency_data and image.mode not in DEEP_MODES:
         image = image.convert("LA" if image.mode in GRAY_MODES else "RGBA")
         alpha = np.array(image.getchannel("A"))
         image = image.convert("L" if image.mode == "LA" else "RGB")
@@ -58,6 +62,14 @@ def pixels_of_image(image: Image.Image, low: np.ndarray | None = None) -> Pixels
         numbers = (numbers * np.float32(256) + low) / np.float32(65535)
     values, ignored = to_srgb(numbers, image.info)
     return Pixels(values, alpha, warnings + ignored)
+
+
+def _alpha_of_a_colour(numbers: np.ndarray, low: np.ndarray | None, transparent: object) -> np.ndarray | None:
+    """Return the alpha of a picture of 16 bits in which one colour is transparent; None if none is."""
+    if not isinstance(transparent, int | tuple):
+        return None
+    same = (numbers if low is None else numbers * np.uint16(256) + low.astype(np.uint16)) == transparent
+    return np.where(same if same.ndim == 2 else same.all(2), 0, 255).astype(np.uint8)
 
 
 def pixels_of_array(array: np.ndarray) -> Pixels:

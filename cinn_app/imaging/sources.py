@@ -16,7 +16,11 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError, _imaging
 
 from cinn_app.errors import ImageError
+from cinn_app.imaging.bmp import open_bmp
+from cinn_app.imaging.boxes import JP2_SIGNATURE, open_avif, open_jp2
 from cinn_app.imaging.png import PNG_SIGNATURE, open_png
+from cinn_app.imaging.psd import PSD_SIGNATURE, open_psd
+from cinn_app.imaging.tga import is_tga, open_tga
 from cinn_app.imaging.tiff import TIFF_SIGNATURES, TiffPicture
 from cinn_app.messages import Message
 
@@ -24,6 +28,7 @@ __all__ = [
     "DAMAGE",
     "INPUT_SUFFIXES",
     "MAX_PIXELS",
+    "OTHER_SUFFIXES",
     "PictureFile",
     "damaged",
     "opened_picture",
@@ -34,16 +39,25 @@ PictureFile = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
 #: Suffixes, in lower case, of the files in a folder that count as pictures.
 INPUT_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo",
-    ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".icb", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe",
+    ".jpeg", ".jpf", ".jpg", ".jpx", ".jxl", ".mpo", ".pbm", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psb", ".psd",
+    ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp",
+)  # fmt: skip
+#: Suffixes of pictures that cannot be read: raw files of cameras, layers, drawings, and pages.
+OTHER_SUFFIXES = (
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".erf", ".exr", ".fff", ".hdr", ".iiq", ".jxr",
+    ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pcd", ".pcx", ".pdf", ".pef", ".raf", ".raw", ".rw2",
+    ".rwl", ".sr2", ".srf", ".srw", ".svg", ".wdp", ".x3f", ".xcf",
 )  # fmt: skip
 #: A small file may claim a size that fills the memory. No camera and few scanners reach this.
 MAX_PIXELS = 200_000_000
-# Pillow reads more, but some of it starts other programs (EPS) or accepts any bytes (TGA).
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+# Read by Pillow. It reads more, but some of it starts other programs (EPS), and some it misreads.
+FORMATS = ("AVIF", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 #: The key of an open picture's `info` under which it has warnings about damage that was found so far.
 DAMAGE = "damage"
+# Of Fujifilm, Olympus, Panasonic, Sigma and Minolta; those of other makers are TIFF or, of Canon, like HEIC.
+RAW_SIGNATURES = (b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
 HEIC_BRANDS = (b"hei", b"hev", b"mif", b"msf")
 
 # Photographs in scikit-image. They are free of rights, as the docstrings of `skimage.data` say: public domain (NASA,
@@ -188,12 +202,26 @@ def _open(stream: BinaryIO, name: str) -> Image.Image:
         image, damage = open_png(stream)
         image.info[DAMAGE] = damage
         return image
+    if head.startswith(b"BM"):
+        return open_bmp(stream, name)
+    if head.startswith(PSD_SIGNATURE):
+        return open_psd(stream, name)
+    if head.startswith(JP2_SIGNATURE):
+        return open_jp2(stream, name)
     try:
-        return Image.open(stream, formats=FORMATS)
+        image = Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError as error:
-        if _is_heic(head) and _register_heic():
-            return Image.open(stream, formats=("HEIF",))
+        stream.seek(0)
+        for found, kind, register in (_is_heic(head), "HEIF", _register_heic), (_is_jxl(head), "JXL", _register_jxl):
+            if found and register():
+                return Image.open(stream, formats=(kind,))
+        if is_tga(stream, name):
+            return open_tga(stream, name)
         raise _unknown_format(head, name) from error
+    if image.format == "AVIF":
+        stream.seek(0)
+        return open_avif(stream)
+    return image
 
 
 def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -241,6 +269,15 @@ def _register_heic() -> bool:
     return True
 
 
+def _register_jxl() -> bool:
+    """Make Pillow read JPEG XL, if the optional plugin is installed."""
+    try:
+        import pillow_jxl  # noqa: F401  # it registers itself
+    except ImportError:
+        return False
+    return True
+
+
 def _head(stream: BinaryIO) -> bytes:
     """Read a file's first bytes, and rewind it."""
     stream.seek(0)
@@ -251,6 +288,10 @@ def _head(stream: BinaryIO) -> bytes:
 
 def _is_heic(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:11] in HEIC_BRANDS
+
+
+def _is_jxl(head: bytes) -> bool:
+    return head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL "))
 
 
 def damaged(source: PictureFile) -> ImageError:
@@ -279,11 +320,22 @@ def _unknown_format(head: bytes, name: str) -> ImageError:
             "install it (pip install pillow-heif), or save the photograph as JPEG or PNG first.",
             name=name,
         )
+    if _is_jxl(head):
+        return ImageError(
+            "{name} is a JPEG XL, which cannot be read without the extra codecs: "
+            "install it (pip install 'cinn-app[codecs]'), or save the picture as PNG first.",
+            name=name,
+        )
+    if head.startswith(RAW_SIGNATURES) or head[4:11] == b"ftypcrx":
+        return ImageError(
+            "{name} holds the raw values of a camera's sensor: develop it in a raw converter and save it as TIFF.",
+            name=name,
+        )
     return ImageError(
         "{name} is not a picture in a format that can be read ({formats}), "
         "whatever its name says: open it in an image editor and save it as PNG.",
         name=name,
-        formats=", ".join(FORMATS),
+        formats=", ".join(sorted((*FORMATS, "BMP", "PSD", "TGA"))),
     )
 
 

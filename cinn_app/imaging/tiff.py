@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import ExifTags, Image
 
+from cinn_app.imaging.own import Decoded, OwnPicture
 from cinn_app.imaging.tiff_colours import decode_page
 from cinn_app.imaging.tiff_samples import tag_fractions, tag_number
-from cinn_app.messages import Message
 
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage
@@ -34,29 +34,21 @@ UPRIGHT = {
 }
 
 
-class TiffPicture(Image.Image):
-    """The first full page of a TIFF; it is decoded and turned upright when it is loaded.
+class TiffPicture(OwnPicture):
+    """The first full page of a TIFF.
 
     Pillow's own reader misreads many kinds of TIFF and does not know others. This one reads the tags with tifffile, and
-    takes from Pillow no more than codecs. Size, `info` and EXIF are where Pillow has them. Pixels, for which Pillow has
-    no modes, are in attributes once the picture is loaded.
+    takes from Pillow no more than codecs.
 
     Attributes:
         n_frames: number of pages, without reduced ones and masks.
-        values: gray `(height, width)` or RGB `(height, width, 3)`, uint8, or float32 in 0..1 where there are more than
-            8 bits; or CMYK `(height, width, 4)`, uint8.
-        alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
-        warnings: sentences about what was assumed or is missing.
 
     Args:
         stream: an open file; it must stay open until the picture is loaded.
         name: of the file, for errors.
     """
 
-    format = "TIFF"
-
     def __init__(self, stream: BinaryIO, name: str) -> None:
-        super().__init__()
         import tifffile  # slow, and not every picture is a TIFF
 
         stream.seek(0)
@@ -65,26 +57,15 @@ class TiffPicture(Image.Image):
         nested = [page for top in pages for page in (top, *_readable(top.pages or ()))]
         full = [page for page in nested if not (page.is_reduced or page.is_mask)]
         self._page = (full or nested)[0]
-        self._file, self._stream, self._name, self._decoded = file, stream, name, False
-        self._size = (self._page.imagewidth, self._page.imagelength)
+        self._file, self._stream, self._name = file, stream, name
         self.n_frames = max(1, sum(not (page.is_reduced or page.is_mask) for page in pages))
-        self.values = np.empty((0, 0), np.uint8)
-        self.alpha: np.ndarray | None = None
-        self.warnings: tuple[Message, ...] = ()
-        self.info = self._read_info()
+        size = self._page.imagewidth, self._page.imagelength
+        super().__init__("TIFF", size, self._upright, self._read_info())
 
-    def load(self) -> None:
-        """Decode the picture and turn it upright.
-
-        Raises:
-            ImageError: if its compression or kind of colours cannot be read, or it is damaged.
-        """
-        if not self._decoded:
-            page = decode_page(self._page, self._name)
-            turn = UPRIGHT.get(tag_number(self._page, ExifTags.Base.Orientation, 1), np.asarray)
-            self.values, self.warnings, self._decoded = np.ascontiguousarray(turn(page.values)), page.warnings, True
-            self.alpha = None if page.alpha is None else np.ascontiguousarray(turn(page.alpha))
-            self._size = self.values.shape[1::-1]
+    def _upright(self) -> Decoded:
+        decoded = decode_page(self._page, self._name)
+        turn = UPRIGHT.get(tag_number(self._page, ExifTags.Base.Orientation, 1), np.asarray)
+        return Decoded(turn(decoded.values), None if decoded.alpha is None else turn(decoded.alpha), decoded.warnings)
 
     def getexif(self) -> Image.Exif:
         """Read the tags, without the orientation, since the picture is upright."""

@@ -1,6 +1,5 @@
 """What the samples of a TIFF page mean: gray, RGB, palettes, inks, YCbCr or Lab in any format of samples, and alpha."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import torch
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8, row_tiles
+from cinn_app.imaging.own import Decoded
 from cinn_app.imaging.partial import missing_pixels
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
 from cinn_app.imaging.tiff_samples import Samples, read_samples, tag_fractions, tag_number
@@ -17,7 +17,7 @@ from cinn_app.messages import Message
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-__all__ = ["DecodedPage", "decode_page"]
+__all__ = ["decode_page", "lab_to_rgb8"]
 
 # Numbers of tags and of their values, as in the specification TIFF 6.0 and its supplements.
 PHOTOMETRIC, COLOUR_MAP, INK_SET, EXTRA_SAMPLES, DECODE = 262, 320, 332, 338, 433
@@ -33,23 +33,8 @@ SIGNED, FLOAT, COMPLEX = 2, 3, (5, 6)
 PREMULTIPLIED, STRAIGHT = 1, 2
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class DecodedPage:
-    """Colours and alpha of a page, as stored, not turned.
-
-    Attributes:
-        values: as in :class:`cinn_app.imaging.tiff.TiffPicture`.
-        alpha: uint8 `(height, width)`, 255 opaque; None for an opaque picture.
-        warnings: sentences about what was assumed or is missing.
-    """
-
-    values: np.ndarray
-    alpha: np.ndarray | None
-    warnings: tuple[Message, ...]
-
-
-def decode_page(page: "TiffPage", name: str) -> DecodedPage:
-    """Decode a page.
+def decode_page(page: "TiffPage", name: str) -> Decoded:
+    """Decode the colours and alpha of a page, as stored, not turned.
 
     Args:
         page: opened by tifffile; its file must be open still.
@@ -74,11 +59,11 @@ def decode_page(page: "TiffPage", name: str) -> DecodedPage:
     values, assumed = _colours(page, samples.channels(slice(count)), kind)
     warnings += assumed
     if opacity is None:
-        return DecodedPage(_layout(values, kind), None, warnings)
+        return Decoded(_layout(values, kind), None, warnings)
     alpha = _unit_range(page, samples.channels(slice(count, None)))[0]
     if extra[opacity] == PREMULTIPLIED:
         values = _divide(values, alpha, white_is_zero=kind == WHITE_IS_ZERO)
-    return DecodedPage(_layout(values, kind), to_8_bits(alpha[..., 0]), warnings)
+    return Decoded(_layout(values, kind), to_8_bits(alpha[..., 0]), warnings)
 
 
 def _kind(page: "TiffPage", name: str) -> int:
@@ -191,6 +176,11 @@ def _lab_to_rgb8(page: "TiffPage", samples: Samples, kind: int) -> np.ndarray:
     else:
         low, high = np.reshape(tag_fractions(page, DECODE, [0, 100, -85, 85, -75, 125]), (3, 2)).T
         lab = low[: values.shape[-1]] + values / (256 * step - 1) * (high - low)[: values.shape[-1]]
+    return lab_to_rgb8(lab)
+
+
+def lab_to_rgb8(lab: np.ndarray) -> np.ndarray:
+    """Convert Lab, or L alone, in the last axis to 8-bit sRGB."""
     channels = torch.tensor(lab, dtype=torch.float32).movedim(-1, 0)
     chroma = channels[1:] if len(channels) == 3 else torch.zeros(2, *channels.shape[1:])
     return lightness_and_ab_to_rgb8(channels[:1].clamp(0, 100), chroma).numpy()

@@ -16,7 +16,7 @@ from cinn_app.imaging.colour import row_tiles
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-__all__ = ["Samples", "read_samples", "tag_fractions", "tag_number"]
+__all__ = ["Samples", "by_libtiff", "read_samples", "tag_fractions", "tag_number"]
 
 # Numbers of tags and of their values, as in the specification TIFF 6.0 and its supplements.
 BITS_PER_SAMPLE, COMPRESSION, FILL_ORDER, SAMPLES, PLANAR, PREDICTOR = 258, 259, 266, 277, 284, 317
@@ -239,7 +239,7 @@ class _SegmentReader:
         if self.compression in LIBTIFF:
             bits = {THUNDERSCAN: 4}.get(self.compression, 1 if self.compression in FAX else 8)
             options = {code: tag_number(self.page, code, 0) for code in FAX_OPTIONS if code in self.page.tags}
-            return _by_libtiff(data, self.compression, columns if bits < 8 else size // rows, rows, bits, options)
+            return by_libtiff(data, self.compression, columns if bits < 8 else size // rows, rows, bits, options)
         import tifffile
 
         try:
@@ -326,8 +326,17 @@ def _undo_float_prediction(lines: np.ndarray, columns: int, samples: int, octets
     return _integers(np.moveaxis(planes, 1, -1))
 
 
-def _by_libtiff(data: bytes, compression: int, width: int, height: int, bits: int, options: dict[int, int]) -> bytes:
-    """Decompress by Pillow, as a gray TIFF with one strip."""
+def by_libtiff(data: bytes, compression: int, width: int, height: int, bits: int, options: dict[int, int]) -> bytes:
+    """Decompress by the libtiff inside Pillow, as a gray TIFF with one strip.
+
+    Args:
+        data: compressed.
+        compression: TIFF's number of it.
+        width: in pixels, or in bytes of a row for 8 bits.
+        height: in pixels.
+        bits: 1, 4 or 8 per pixel.
+        options: further tags.
+    """
     tags = {256: width, 257: height, 258: bits, 259: compression, 262: 1, 277: 1, 278: height, 279: len(data)}
     tags |= options
     tags[273] = 8 + 2 + 12 * (len(tags) + 1) + 4  # where the strip begins: after header and directory
