@@ -13,7 +13,10 @@ try:
 except ImportError:  # on Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["atomic_write", "locked", "sweep"]
+__all__ = ["JUNK_FOLDERS", "atomic_write", "locked", "sweep"]
+
+#: Folders, in lower case, that storage servers (Synology) and archives (macOS) add; nothing in them is by a person.
+JUNK_FOLDERS = ("@eadir", "__macosx")
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cinn_app.errors import DataError
+from cinn_app.files import JUNK_FOLDERS
 from cinn_app.imaging.sources import INPUT_SUFFIXES
 
 __all__ = ["EncodedImage", "fingerprint", "image_names", "iterate_images"]
@@ -81,11 +82,11 @@ def _find(sources: Sequence[Path]) -> Iterator[tuple[str, Callable[[], bytes]]]:
         _require(source)
         if source.is_dir():
             for path in sorted(source.rglob("*")):
-                if path.is_file() and _is_image(path.name):
+                if path.is_file() and _is_image(path.relative_to(source)):
                     yield str(path.relative_to(source.parent)), path.read_bytes
         elif source.name.lower().endswith(ARCHIVE_SUFFIXES):
             yield from _find_in_archive(source)
-        elif _is_image(source.name):
+        elif _is_image(Path(source.name)):
             yield str(source), source.read_bytes
         else:
             raise DataError(
@@ -97,7 +98,7 @@ def _find_in_archive(archive: Path) -> Iterator[tuple[str, Callable[[], bytes]]]
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
-                if member.isfile() and _is_image(Path(member.name).name):
+                if member.isfile() and _is_image(Path(member.name)):
                     file = tar.extractfile(member)
                     assert file is not None  # a regular file always opens
                     yield f"{archive.name}:{member.name}", file.read
@@ -114,5 +115,6 @@ def _require(source: Path) -> None:
         )
 
 
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(INPUT_SUFFIXES)
+def _is_image(path: Path) -> bool:
+    junk = path.name.startswith(".") or any(part.lower() in JUNK_FOLDERS for part in path.parts)
+    return not junk and path.name.lower().endswith(INPUT_SUFFIXES)

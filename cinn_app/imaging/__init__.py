@@ -21,7 +21,7 @@ from cinn_app.imaging.photograph import (
     shrink_photograph,
 )
 from cinn_app.imaging.provenance import GENERATED_XMP, read_provenance
-from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS, sample_photographs
+from cinn_app.imaging.sources import INPUT_SUFFIXES, MAX_PIXELS, OTHER_SUFFIXES, sample_photographs
 from cinn_app.imaging.unfinished import is_unfinished
 from cinn_app.imaging.upsample import upsample_chroma
 
@@ -31,6 +31,7 @@ __all__ = [
     "INPUT_SUFFIXES",
     "IN_COLOUR",
     "MAX_PIXELS",
+    "OTHER_SUFFIXES",
     "OUTPUT_FORMATS",
     "GeodesicGrid",
     "ImageSource",

@@ -37,16 +37,17 @@ __all__ = [
 
 PictureFile = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
+JPEG_XL = (".jxl",) if find_spec("pillow_jxl") else ()
 #: Suffixes, in lower case, of the files in a folder that count as pictures.
 INPUT_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".icb", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe",
-    ".jpeg", ".jpf", ".jpg", ".jpx", ".jxl", ".mpo", ".pbm", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psb", ".psd",
-    ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp",
+    ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psb", ".psd",
+    ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp", *JPEG_XL,
 )  # fmt: skip
-#: Suffixes of pictures that cannot be read: raw files of cameras, layers, drawings, and pages.
+#: Suffixes of other pictures, which cannot be read: raw files of cameras, layers, drawings, and pages.
 OTHER_SUFFIXES = (
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".erf", ".exr", ".fff", ".hdr", ".iiq", ".jxr",
-    ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pcd", ".pcx", ".pdf", ".pef", ".raf", ".raw", ".rw2",
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".erf", ".exr", ".fff", ".hdr", ".iiq", ".jxl",
+    ".jxr", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pcd", ".pcx", ".pdf", ".pef", ".raf", ".raw", ".rw2",
     ".rwl", ".sr2", ".srf", ".srw", ".svg", ".wdp", ".x3f", ".xcf",
 )  # fmt: skip
 #: A small file may claim a size that fills the memory. No camera and few scanners reach this.

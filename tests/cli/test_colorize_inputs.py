@@ -105,6 +105,21 @@ def test_junk_and_hidden_files_are_ignored(colorize: Callable, draw: Callable) -
     assert result == (0, "Coloured 1 picture into out.\n", "")
 
 
+def test_pictures_that_cannot_be_read_are_named_once(colorize: Callable, draw: Callable) -> None:
+    draw("in/good.png")
+    draw("in/f.tga")
+    for name in ("a.cr2", "b.CR2", "c.svg", "notes.txt", "@eaDir/d.png", "__MACOSX/e.jpg"):
+        Path("in", name).parent.mkdir(exist_ok=True)
+        Path("in", name).write_bytes(Path("in/good.png").read_bytes())
+    result = colorize("in", "-o", "out", "--recursive")
+    assert names("out") == {"good.png", "f.png"}
+    assert result.code == 0
+    assert result.err.count("Passed over, since they cannot be read: 2 .cr2, 1 .svg.") == 1
+    Path("in/good.png").unlink()
+    Path("in/f.tga").unlink()
+    assert "(2 .cr2, 1 .svg cannot be read)" in colorize("in", "-o", "out").err
+
+
 def test_the_input_is_not_overwritten_by_its_own_colouring(colorize: Callable, draw: Callable) -> None:
     draw("in/a.png")
     draw("in/b.bmp")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cinn_app.cli.console import err, say_error, say_warning
-from cinn_app.cli.files import STREAM, find_pictures
+from cinn_app.cli.files import STREAM, find_pictures, listed_suffixes
 from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps, seed_option, temperature_option
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.files import sweep
@@ -192,11 +192,14 @@ def colorize(
     reported while the rest continues; the exit code is then 1.
     """
     from cinn_app.cli.bars import rich_progress
-    from cinn_app.imaging import INPUT_SUFFIXES
+    from cinn_app.imaging import INPUT_SUFFIXES, OTHER_SUFFIXES
     from cinn_app.progress import no_progress
 
-    def wanted(name: str) -> bool:
-        return name.lower().endswith(INPUT_SUFFIXES) and fnmatch.fnmatch(name.lower(), pattern.lower())
+    def wanted(name: str, suffixes: tuple[str, ...] = INPUT_SUFFIXES) -> bool:
+        return name.lower().endswith(suffixes) and fnmatch.fnmatch(name.lower(), pattern.lower())
+
+    def other(name: str) -> bool:
+        return wanted(name, OTHER_SUFFIXES)
 
     if inputs.count(STREAM) > 1:
         raise WrongUsage("Standard input holds one picture: give - once.")
@@ -204,7 +207,7 @@ def colorize(
     if uncertainty and samples == 1 and not diverse:
         raise WrongUsage("One sample differs from no other: give --uncertainty with --samples 2 or more.")
     advice = "" if pattern == "*" else f", or another --pattern than {pattern}"
-    found = find_pictures(inputs, recursive, output, wanted, is_colouring, advice)
+    found = find_pictures(inputs, recursive, output, wanted, is_colouring, advice, other)
     if output == STREAM and (len(found.pictures) > 1 or samples > 1 or sheet or uncertainty):
         raise WrongUsage("Standard output takes one colouring: give one picture and one sample, and nothing beside it.")
     if (hint or thing) and len(found.pictures) > 1:
@@ -274,6 +277,8 @@ def colorize(
         except KeyboardInterrupt:
             summary.say_stopped()
             raise typer.Exit(130) from None
+    if found.passed_over and not quiet:
+        say_warning(f"Passed over, since they cannot be read: {listed_suffixes(found.passed_over)}.")
     if not summary.say_finished(output):
         raise typer.Exit(1)
 
