@@ -47,8 +47,8 @@ INPUT_SUFFIXES = (
 #: Suffixes of other pictures, which cannot be read: raw files of cameras, layers, drawings, and pages.
 OTHER_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".djvu", ".dng", ".erf", ".exr", ".fff", ".hdr", ".iiq", ".jxl",
-    ".jxr", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pcd", ".pcx", ".pdf", ".pef", ".raf", ".raw", ".rw2",
-    ".rwl", ".sr2", ".srf", ".srw", ".svg", ".wdp", ".x3f", ".xcf",
+    ".jxr", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pcd", ".pcx", ".pdf", ".pef", ".raf", ".raw",
+    ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".svg", ".wdp", ".x3f", ".xcf",
 )  # fmt: skip
 #: A small file may claim a size that fills the memory. No camera and few scanners reach this.
 MAX_PIXELS = 200_000_000
