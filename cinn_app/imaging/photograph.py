@@ -15,7 +15,7 @@ from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.partial import load
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
 from cinn_app.imaging.png import low_bytes
-from cinn_app.imaging.prints import FULL_LEVELS, NO_BORDER, Border, Levels
+from cinn_app.imaging.prints import FULL_LEVELS, NO_BORDER, Border, Levels, halftone_period
 from cinn_app.imaging.sources import DAMAGE, PictureFile, damaged, opened_picture
 from cinn_app.messages import Damage, Message
 
@@ -51,6 +51,7 @@ class Photograph:
         original: size and geodesic grid of the photograph that this is a smaller copy of, if it is one.
         border: of the print or film, found when it was read.
         levels: black and white inside the border.
+        halftone: distance of the dots of a halftone, in pixels of the original photograph; 0 without dots.
     """
 
     lightness: Tensor
@@ -61,6 +62,7 @@ class Photograph:
     original: GeodesicGrid | None = None
     border: Border = NO_BORDER
     levels: Levels = FULL_LEVELS
+    halftone: float = 0.0
 
     @property
     def colours(self) -> Tensor | None:
@@ -81,6 +83,15 @@ class Photograph:
     def unfaded(self) -> Tensor:
         """The lightness without fading; of a photograph that has not faded, the lightness itself."""
         return self.levels.restore(self.lightness)
+
+    @functools.cached_property
+    def continuous(self) -> Tensor:
+        """The unfaded lightness with a pixel per dot of a halftone; of other photographs, the unfaded lightness."""
+        scale = self.full_size[0] / max(self.halftone * self.size[0], 1e-6)
+        if self.halftone == 0 or scale >= 1:
+            return self.unfaded
+        size = [max(1, round(scale * side)) for side in self.size]
+        return functional.interpolate(self.unfaded[None], size, mode="bicubic", antialias=True)[0].clamp(0, 100)
 
     @functools.cached_property
     def geodesic_grid(self) -> GeodesicGrid:
@@ -172,7 +183,8 @@ def _photograph(
         warnings += (IN_COLOUR,)
     border = Border.of(lightness)
     levels = Levels.of(lightness[:, *border.inside((height, width))])
-    return Photograph(lightness, ab, pixels.alpha, metadata, warnings, border=border, levels=levels)
+    halftone = halftone_period(lightness)
+    return Photograph(lightness, ab, pixels.alpha, metadata, warnings, None, border, levels, halftone)
 
 
 def _rgb(values: np.ndarray) -> Tensor:

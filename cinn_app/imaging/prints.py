@@ -1,4 +1,4 @@
-"""What shows of an old print in its scan: how far it has faded, and its border.
+"""What shows of an old print in its scan: how far it has faded, its border, and the dots of a halftone.
 
 Fading draws display RGB together, :math:`x' = k x + x_0`. To a good approximation it does the same to CIE L: on faded
 copies of 50 photographs, chroma fell as the range of L did, to within 2% of it on the median.
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["FULL_LEVELS", "NO_BORDER", "Border", "Levels"]
+__all__ = ["FULL_LEVELS", "NO_BORDER", "Border", "Levels", "halftone_period"]
 
 #: Percentiles of L that count as the black and the white of a picture.
 BLACK_PERCENTILE, WHITE_PERCENTILE = 0.5, 99.5
@@ -38,6 +38,12 @@ BORDER_SHARE = 0.7
 STEP, STEP_OF_A_PAIR = 0.45, 0.8
 #: How much borders of one picture differ in L.
 SAME_BORDER = 12.0
+
+#: Dots are searched in a square in the middle, of at most this many pixels, at these frequencies in cycles per pixel.
+HALFTONE_SIDE, HALFTONE_FREQUENCIES = 512, (1 / 12, 1 / 2)
+#: How many times the peaks of a halftone exceed other frequencies of their length, and this share of the highest. Two
+#: of 375 photographs exceed 15, and none 35; all of 100 made halftones exceed 35.
+HALFTONE_PEAK, HALFTONE_EVENNESS = 35.0, 0.002
 
 
 class Levels(NamedTuple):
@@ -140,6 +146,35 @@ class Border(NamedTuple):
 
 
 NO_BORDER = Border()
+
+
+def halftone_period(lightness: Tensor) -> float:
+    """Return the distance of the dots of a halftone in pixels, or 0 for a picture without.
+
+    A halftone is a square grid, so its spectrum has equal peaks in two directions across each other. Fences, fabrics
+    and brickwork have one, or lower ones.
+
+    Args:
+        lightness: ``(1, height, width)``.
+    """
+    side = min(HALFTONE_SIDE, *lightness.shape[-2:])
+    if side < 32:
+        return 0.0
+    top, left = ((whole - side) // 2 for whole in lightness.shape[-2:])
+    square = lightness[0, top : top + side, left : left + side]
+    window = torch.hann_window(side, periodic=False)
+    spectrum = torch.fft.fftshift(torch.fft.fft2((square - square.mean()) * window * window[:, None])).abs() + 1e-3
+    spectrum = spectrum[(side + 1) % 2 :, (side + 1) % 2 :]  # so that a quarter turn maps frequencies to frequencies
+    frequencies = (torch.arange(len(spectrum)) - len(spectrum) // 2) / side
+    radius = torch.hypot(frequencies[:, None], frequencies)
+    ring = (64 * radius).long().flatten()
+    level = torch.bincount(ring, spectrum.log().flatten()) / torch.bincount(ring).clamp(min=1)
+    lowest, highest = HALFTONE_FREQUENCIES
+    spectrum[(radius < lowest) | (radius > highest)] = 0
+    excess = spectrum / (level.exp()[ring].view_as(spectrum) + HALFTONE_EVENNESS * spectrum.max())
+    both = torch.minimum(excess, excess.rot90())
+    peak = int(both.argmax())
+    return float(1 / radius.flatten()[peak]) if both.flatten()[peak] > HALFTONE_PEAK else 0.0
 
 
 def _between(before: float, after: float, side: int, margin: int) -> slice:

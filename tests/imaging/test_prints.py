@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cinn_app.imaging import read_photograph, shrink_photograph
-from cinn_app.imaging.prints import Border, Levels
+from cinn_app.imaging.prints import Border, Levels, halftone_period
 
 
 def scene(height: int = 240, width: int = 320) -> np.ndarray:
@@ -123,3 +123,38 @@ def test_levels_are_those_inside_the_border_also_of_a_smaller_copy() -> None:
 def test_clearing_removes_what_is_on_the_border() -> None:
     cleared = Border(top=0.25, right=0.5).clear(torch.ones(2, 8, 8))
     assert cleared[:, 2:, :4].eq(1).all() and cleared.sum() == 2 * 6 * 4
+
+
+def screened(picture: np.ndarray, period: float, degrees: float) -> np.ndarray:
+    """Make a halftone: dots on a square grid, softened as a scan does."""
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]] * (2 * np.pi / period)
+    angle = np.deg2rad(degrees)
+    grid = np.cos(x * np.cos(angle) + y * np.sin(angle)) + np.cos(y * np.cos(angle) - x * np.sin(angle))
+    return (255 / (1 + np.exp(-(picture / 255 - 0.5 + grid / 4) * 6))).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("period", "degrees"), [(2.6, 45), (4, 0), (5.5, 30), (9, 15)])
+@pytest.mark.parametrize("size", [(240, 320), (151, 90), (700, 601)])
+def test_dots_of_a_halftone_are_found_and_hidden_from_the_network(
+    period: float, degrees: float, size: tuple[int, int]
+) -> None:
+    plain = read_photograph(60 + scene(*size) // 2)
+    photograph = read_photograph(screened(60 + scene(*size) // 2, period, degrees))
+    assert plain.halftone == 0 and plain.continuous is plain.unfaded
+    assert photograph.halftone == pytest.approx(period, rel=0.1)
+    shape = photograph.continuous.shape[-2:]
+    expected = torch.nn.functional.interpolate(photograph.unfaded[None], shape, mode="area")[0]
+    assert (photograph.continuous - expected).std() < 0.3 * photograph.unfaded.std()
+    assert shape[0] == pytest.approx(size[0] / photograph.halftone, abs=1)
+    small = shrink_photograph(photograph, int(max(size) / (2 * period)))  # the dots are gone by themselves
+    assert small.continuous is small.unfaded
+
+
+def test_fences_noise_and_tiny_pictures_are_no_halftones() -> None:
+    y, x = np.mgrid[:240, :320]
+    fence = (128 + 100 * np.sign(np.sin(x * 1.3))).astype(np.uint8)
+    diagonal = (128 + 100 * np.sin(x + 0.7 * y)).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320)).astype(np.uint8)
+    for picture in (fence, diagonal, noise, scene(), np.full((300, 300), 128, np.uint8), np.zeros((2, 400), np.uint8)):
+        assert read_photograph(picture).halftone == 0
+    assert halftone_period(torch.zeros(1, 31, 900)) == 0

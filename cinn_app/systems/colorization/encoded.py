@@ -35,7 +35,8 @@ LOOKS_NEGATIVE = Message("It looks like a negative: if light and dark are exchan
 class Canvas:
     """Where a photograph lies on the network's input: shrunk without distortion, mirrored beyond its right and bottom.
 
-    The network does not see the age of a print: fading is removed, and the picture is mirrored over its border.
+    The network does not see the age of a print: fading and the dots of a halftone are removed, and the picture is
+    mirrored over its border.
 
     Attributes:
         height, width: of the shrunk photograph, multiples of the chroma's stride.
@@ -67,7 +68,7 @@ class Canvas:
 
     def lightness(self, photograph: Photograph) -> Tensor:
         """Shrink and extend the lightness of a photograph: L* in 0..100, ``(1, 1, height, width)``."""
-        lightness = _shrink(photograph.unfaded, (self.height, self.width)).clamp(0, 100)
+        lightness = _shrink(photograph.continuous, (self.height, self.width)).clamp(0, 100)
         rows, columns = photograph.border.inside((self.height, self.width), margin=1)
         return _extend(lightness[..., rows, columns], self.size, (rows.start, columns.start))
 
