@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.own import Decoded, OwnPicture
+from cinn_app.imaging.own import LEAST_SHARE, Decoded, OwnPicture, damage, fill_up
 from cinn_app.imaging.partial import missing_pixels
 from cinn_app.imaging.ranges import to_8_bits
 
@@ -36,7 +36,7 @@ def open_bmp(stream: BinaryIO, name: str) -> Image.Image:
         content = stream.read()
         width, height = struct.unpack_from("<ll", head, 18)
         decode = _decode_runs if compression in (RLE8, RLE4) else _decode_bit_fields
-        return OwnPicture("BMP", (width, abs(height)), lambda: decode(content))
+        return OwnPicture("BMP", (width, abs(height)), lambda: decode(content, name))
     if compression in (JPEG, PNG):
         stream.seek(int.from_bytes(head[10:14], "little"))
         return Image.open(io.BytesIO(stream.read()), formats=("JPEG", "PNG"))
@@ -44,7 +44,7 @@ def open_bmp(stream: BinaryIO, name: str) -> Image.Image:
     return Image.open(stream, formats=("BMP",))
 
 
-def _decode_runs(content: bytes) -> Decoded:
+def _decode_runs(content: bytes, name: str) -> Decoded:
     """Decode indices of a palette, in runs of bytes (RLE8) or of nibbles (RLE4)."""
     start, size, width, height, _, bits, compression = struct.unpack_from("<10xLLllHHL", content)
     used = struct.unpack_from("<L", content, 46)[0] or 1 << bits
@@ -76,21 +76,22 @@ def _decode_runs(content: bytes) -> Decoded:
             run[: len(data)] = data[: len(run)]
             x, at = x + value, at + octets + octets % 2
     missing = 1 - (y * width + min(x, width)) / indices.size if y < height else 0
+    if missing > 1 - LEAST_SHARE:
+        raise damage(name)
     # The last line may lack its end.
     warnings = () if missing * height < 1 and x >= width else (missing_pixels(missing),)
     values = palette[np.minimum(indices, len(palette) - 1)]
     return Decoded(values[::-1] if flipped else values, warnings=warnings if y < height else ())
 
 
-def _decode_bit_fields(content: bytes) -> Decoded:
+def _decode_bit_fields(content: bytes, name: str) -> Decoded:
     """Decode pixels of 16 to 32 bits, in which a mask says where each channel is."""
     start, size, width, height, _, bits, compression = struct.unpack_from("<10xLLllHHL", content)
     flipped, height = height > 0, abs(height)
     octets = bits // 8
     stride = (width * bits + 31) // 32 * 4
-    data = content[start : start + stride * height]
-    missing = 1 - len(data) / (stride * height)
-    lines = np.frombuffer(data.ljust(stride * height, b"\0"), np.uint8).reshape(height, stride)
+    data, missing = fill_up(content[start : start + stride * height], stride * height, name)
+    lines = np.frombuffer(data, np.uint8).reshape(height, stride)
     pixels = np.zeros((height, width, 4), np.uint8)
     pixels[..., :octets] = lines[:, : width * octets].reshape(height, width, octets)
     numbers = pixels.view("<u4")[..., 0]

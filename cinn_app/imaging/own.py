@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cinn_app.errors import ImageError
 from cinn_app.messages import Message
 
-__all__ = ["Decoded", "OwnPicture"]
+__all__ = ["LEAST_SHARE", "Decoded", "OwnPicture", "damage", "fill_up"]
+
+#: Of a picture of which less than this share is in the file nothing is shown: a small file may claim any size.
+LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,3 +70,26 @@ class OwnPicture(Image.Image):
             self._exif = Image.Exif()
             self._exif._loaded = True
         return self._exif
+
+
+def fill_up(data: bytes, size: int, name: str) -> tuple[bytes, float]:
+    """Fill up the pixels of a file that is cut short.
+
+    Returns:
+        Bytes of the given size, and the share that was missing.
+
+    Raises:
+        ImageError: if less than `LEAST_SHARE` is there.
+    """
+    share = len(data) / max(1, size)
+    if share < LEAST_SHARE:
+        raise damage(name)
+    return data[:size].ljust(size, b"\0"), max(0.0, 1 - share)
+
+
+def damage(name: str) -> ImageError:
+    """Return the error for a file of which nothing is left."""
+    return ImageError(
+        "{name} is damaged or cut short: fetch it again from where it came, or save it again in an image editor.",
+        name=name,
+    )

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.own import Decoded, OwnPicture
+from cinn_app.imaging.own import Decoded, OwnPicture, fill_up
 from cinn_app.imaging.partial import missing_pixels
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
 from cinn_app.imaging.tiff_colours import lab_to_rgb8
@@ -63,11 +63,6 @@ def _decode(content: bytes, layers_at: int, name: str) -> Decoded:
         _plane(content, pixels_at, channels, number, (height, width, depth), version == LARGE, name)
         for number in range(min(channels, count + transparent))
     ]
-    if not any(plane.any() for plane, _ in planes) and all(missing == 1 for _, missing in planes):
-        raise ImageError(
-            "{name} is damaged or cut short: fetch it again from where it came, or save it again in an image editor.",
-            name=name,
-        )
     missing = float(np.mean([missing for _, missing in planes]))
     numbers = np.stack([plane for plane, _ in planes[:count]], -1)
     alpha = to_8_bits(to_unit_range(planes[count][0])[0]) if transparent else None
@@ -106,8 +101,8 @@ def _plane(
         data = by_libtiff(packed, PACKBITS, octets, height, 8, {})
     else:
         raise ImageError("{name} is compressed by ZIP, which cannot be read: save it again as TIFF.", name=name)
-    missing = 1 - len(data) / size
-    lines = np.frombuffer(data.ljust(size, b"\0"), np.uint8).reshape(height, octets)
+    data, missing = fill_up(data, size, name)
+    lines = np.frombuffer(data, np.uint8).reshape(height, octets)
     if depth == 1:
         return np.unpackbits(lines, axis=1)[:, :width], missing
     kind = {8: ">u1", 16: ">u2", 32: ">f4"}[depth]

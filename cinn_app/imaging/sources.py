@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError, _imaging
 from cinn_app.errors import ImageError
 from cinn_app.imaging.bmp import open_bmp
 from cinn_app.imaging.boxes import JP2_SIGNATURE, open_avif, open_jp2
+from cinn_app.imaging.own import damage
 from cinn_app.imaging.png import PNG_SIGNATURE, open_png
 from cinn_app.imaging.psd import PSD_SIGNATURE, open_psd
 from cinn_app.imaging.tga import is_tga, open_tga
@@ -181,7 +182,7 @@ def _decoding_errors(name: str) -> Iterator[None]:
             "{name} does not fit into memory: close other programs or make the picture smaller first.", name=name
         ) from error
     except Exception as error:
-        raise _damaged(name) from error
+        raise damage(name) from error
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -297,14 +298,7 @@ def _is_jxl(head: bytes) -> bool:
 
 def damaged(source: PictureFile) -> ImageError:
     """Return the error for a picture that is damaged."""
-    return _damaged(_name(source))
-
-
-def _damaged(name: str) -> ImageError:
-    return ImageError(
-        "{name} is damaged or cut short: fetch it again from where it came, or save it again in an image editor.",
-        name=name,
-    )
+    return damage(_name(source))
 
 
 def _empty(name: str) -> ImageError:

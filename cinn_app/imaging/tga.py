@@ -6,8 +6,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from cinn_app.errors import ImageError
-from cinn_app.imaging.own import Decoded, OwnPicture
+from cinn_app.imaging.own import Decoded, OwnPicture, fill_up
 from cinn_app.imaging.partial import missing_pixels
 
 __all__ = ["is_tga", "open_tga"]
@@ -51,13 +50,8 @@ def _decode(content: bytes, name: str) -> Decoded:
         data = Image.frombytes(mode, (width, height), content[start:], "tga_rle", mode, 1, 8 * octets).tobytes()
     else:
         data = content[start : start + width * height * octets]
-    if not data:
-        raise ImageError(
-            "{name} is damaged or cut short: fetch it again from where it came, or save it again in an image editor.",
-            name=name,
-        )
-    missing = 1 - len(data) / (width * height * octets)
-    pixels = np.frombuffer(data.ljust(width * height * octets, b"\0"), np.uint8).reshape(height, width, octets)
+    data, missing = fill_up(data, width * height * octets, name)
+    pixels = np.frombuffer(data, np.uint8).reshape(height, width, octets)
     has_alpha = flags & 15 > 0
     if kind & ~RUNS == PALETTE:
         table = np.frombuffer(content, np.uint8, start - palette_at, palette_at).reshape(entries, -1)

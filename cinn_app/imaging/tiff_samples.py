@@ -12,6 +12,7 @@ from PIL import Image
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.colour import row_tiles
+from cinn_app.imaging.own import LEAST_SHARE, damage, fill_up
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -30,7 +31,15 @@ FAX = (2, 3, 4, 32771)
 # What libtiff inside Pillow decompresses: also LZW, PackBits, LZMA and Zstandard.
 LIBTIFF = (*FAX, 5, 32773, THUNDERSCAN, 34925, 50000)
 # Compressions that are a picture file per segment, and the format of that file for Pillow.
-PICTURES = {OLD_JPEG: "JPEG", JPEG: "JPEG", 33005: "JPEG2000", 34712: "JPEG2000", 34927: "WEBP", 50001: "WEBP"}
+PICTURES = {
+    OLD_JPEG: "JPEG",
+    JPEG: "JPEG",
+    33005: "JPEG2000",
+    34712: "JPEG2000",
+    34927: "WEBP",
+    34933: "PNG",
+    50001: "WEBP",
+}
 # This segment says that the components of a JPEG are as they are (0), or YCbCr (1), whatever libjpeg would guess.
 ADOBE_SEGMENT = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
 
@@ -89,11 +98,8 @@ def read_samples(page: "TiffPage", channels: Sequence[int], name: str) -> Sample
         where = slice(None) if segment.chunky else [channels.index(segment.channel)]
         values[segment.top : bottom, segment.left : right, where] = block
         read += round(block.size * (1 - decoded.missing))
-    if values is None or read == 0:
-        raise ImageError(
-            "{name} is damaged or cut short: fetch it again from where it came, or save it again in an image editor.",
-            name=name,
-        )
+    if values is None or read < LEAST_SHARE * values.size:
+        raise damage(name)
     return Samples(values, bits, reader.converts_to_rgb, 1 - read / values.size)
 
 
@@ -112,6 +118,10 @@ def tag_fractions(page: "TiffPage", code: int, default: list[float]) -> list[flo
     if len(numbers) == 2 * len(default):  # pairs of numerators and denominators
         numbers = [top / bottom if bottom else 0.0 for top, bottom in zip(numbers[::2], numbers[1::2], strict=True)]
     return numbers if len(numbers) == len(default) else default
+
+
+class _CodecError(ImageError):
+    """No segment can be read, whatever its data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +189,7 @@ class _SegmentReader:
             if self.compression in PICTURES and not (self.compression == JPEG and max(self.bits) > 8):
                 return self._decode_picture(data)
             return self._decode_packed(data, segment)
-        except (ImageError, MemoryError):
+        except (_CodecError, MemoryError):
             raise
         except Exception:  # on damaged data codecs may raise anything
             return None
@@ -213,8 +223,8 @@ class _SegmentReader:
         data = self._decompress(data, size, rows, columns)[:size]
         if self.compression == THUNDERSCAN:
             widths = (8,)
-        missing = 1 - len(data) / size
-        lines = np.frombuffer(data.ljust(size, b"\0"), np.uint8).reshape(rows, -1)
+        data, missing = fill_up(data, size, self.name)
+        lines = np.frombuffer(data, np.uint8).reshape(rows, -1)
         tiles = row_tiles(rows, columns * len(widths))
         values = np.concatenate([self._numbers(lines[tile], columns, widths) for tile in tiles])
         if self.subsampling != (1, 1):
@@ -255,7 +265,7 @@ class _SegmentReader:
             compression = tifffile.COMPRESSION(self.compression).name
         except ValueError:
             compression = str(self.compression)
-        return ImageError(
+        return _CodecError(
             "{name} is a TIFF compressed with {compression}, which cannot be read without the extra codecs: "
             "install it (pip install 'cinn-app[codecs]'), or save the picture with another compression.",
             name=self.name,

@@ -47,6 +47,11 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+def tga_that_claims(width: int, height: int) -> bytes:
+    """A TGA file of a few bytes that says it is as large as is allowed."""
+    return struct.pack("<2xB9xHHBB", 2, width, height, 32, 8) + bytes(100) + bytes(8) + b"TRUEVISION-XFILE.\0"
+
+
 def refusal(source: object) -> str:
     with pytest.raises(ImageError) as caught:
         read_photograph(source, strict=True)
@@ -65,6 +70,7 @@ def refusal(source: object) -> str:
         (b"II*\0" + bytes(40), "is damaged or cut short"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not a picture"),  # would start Ghostscript
         (png_that_claims(20_000, 20_000), "20000 x 20000 pixels, more than the limit of 200 megapixels"),
+        (tga_that_claims(14_000, 14_000), "is damaged or cut short"),
         (png_that_claims(60_000, 60_000), "60000 x 60000 pixels"),  # where Pillow raises an error of its own
         (encoded("JPEG")[:900], "is damaged or cut short"),
         (encoded("PNG")[:900], "is damaged or cut short"),
