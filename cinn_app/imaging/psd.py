@@ -6,11 +6,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cinn_app.errors import ImageError
+from cinn_app.imaging.libtiff import by_libtiff
 from cinn_app.imaging.own import Decoded, OwnPicture, fill_up
 from cinn_app.imaging.partial import missing_pixels
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
 from cinn_app.imaging.tiff_colours import lab_to_rgb8
-from cinn_app.imaging.tiff_samples import by_libtiff
 
 __all__ = ["PSD_SIGNATURE", "open_psd"]
 
@@ -98,7 +98,7 @@ def _plane(
         counts = np.frombuffer(content, ">u4" if large else ">u2", channels * height, start + 2).astype(np.int64)
         first = start + 2 + channels * height * (4 if large else 2) + counts[: number * height].sum()
         packed = content[first : first + counts[number * height :][:height].sum()]
-        data = by_libtiff(packed, PACKBITS, octets, height, 8, {})
+        data, _ = by_libtiff(packed, PACKBITS, octets, height, 8, {})
     else:
         raise ImageError("{name} is compressed by ZIP, which cannot be read: save it again as TIFF.", name=name)
     data, missing = fill_up(data, size, name)

@@ -1,7 +1,6 @@
 """Opening picture files and everything else that names a picture, with one clear sentence for each thing that fails."""
 
 import contextlib
-import ctypes
 import io
 import logging
 import os
@@ -13,11 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError, _imaging
+from PIL import Image, UnidentifiedImageError
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.bmp import open_bmp
 from cinn_app.imaging.boxes import JP2_SIGNATURE, open_avif, open_jp2
+from cinn_app.imaging.libtiff import quiet_libtiff
 from cinn_app.imaging.own import damage
 from cinn_app.imaging.png import PNG_SIGNATURE, open_png
 from cinn_app.imaging.psd import PSD_SIGNATURE, open_psd
@@ -143,28 +143,13 @@ def _quiet_pillow() -> Iterator[None]:
         for log in logs:
             log.setLevel(logging.CRITICAL + 1)
         Image.MAX_IMAGE_PIXELS = None
-        libtiff_prints_to = _set_libtiff_error_handler(None)
         try:
-            yield
+            with quiet_libtiff():
+                yield
         finally:
             for log, level in zip(logs, levels, strict=True):
                 log.setLevel(level)
             Image.MAX_IMAGE_PIXELS = limit
-            _set_libtiff_error_handler(libtiff_prints_to)
-
-
-def _set_libtiff_error_handler(handler: int | None) -> int | None:
-    """Set the function that the libtiff inside Pillow calls with its messages, and return the former one.
-
-    Its own prints them on standard error, and Pillow offers no way to stop that. Where the library is linked so that
-    its functions cannot be found, nothing happens.
-    """
-    try:
-        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
-    except (AttributeError, OSError):
-        return None
-    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
-    return set_handler(handler)
 
 
 _QUIET = _Quiet()

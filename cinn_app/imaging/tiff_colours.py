@@ -12,7 +12,7 @@ from cinn_app.imaging.own import Decoded
 from cinn_app.imaging.partial import missing_pixels
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
 from cinn_app.imaging.tiff_samples import Samples, read_samples, tag_fractions, tag_number
-from cinn_app.messages import Message
+from cinn_app.messages import Damage, Message
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -56,6 +56,8 @@ def decode_page(page: "TiffPage", name: str) -> Decoded:
     samples = read_samples(page, [*range(count)] + ([] if opacity is None else [count + opacity]), name)
     if samples.missing > 0:
         warnings += (missing_pixels(samples.missing),)
+    elif samples.damaged:
+        warnings += (Damage("It is damaged: a part of its pixels may be wrong."),)
     values, assumed = _colours(page, samples.channels(slice(count)), kind)
     warnings += assumed
     if opacity is None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import struct
 import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,13 @@ from PIL import Image
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.colour import row_tiles
+from cinn_app.imaging.libtiff import by_libtiff
 from cinn_app.imaging.own import LEAST_SHARE, damage, fill_up
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-__all__ = ["Samples", "by_libtiff", "read_samples", "tag_fractions", "tag_number"]
+__all__ = ["Samples", "read_samples", "tag_fractions", "tag_number"]
 
 # Numbers of tags and of their values, as in the specification TIFF 6.0 and its supplements.
 BITS_PER_SAMPLE, COMPRESSION, FILL_ORDER, SAMPLES, PLANAR, PREDICTOR = 258, 259, 266, 277, 284, 317
@@ -53,12 +53,14 @@ class Samples:
         bits: per sample.
         rgb: whether the samples were YCbCr and the decompression has converted them.
         missing: share of the pixels that could not be read, in 0..1; their samples are 0.
+        damaged: whether some of what was read may be wrong.
     """
 
     values: np.ndarray
     bits: int
     rgb: bool = False
     missing: float = 0.0
+    damaged: bool = False
 
     def channels(self, wanted: slice) -> "Samples":
         """Return some channels."""
@@ -100,7 +102,7 @@ def read_samples(page: "TiffPage", channels: Sequence[int], name: str) -> Sample
         read += round(block.size * (1 - decoded.missing))
     if values is None or read < LEAST_SHARE * values.size:
         raise damage(name)
-    return Samples(values, bits, reader.converts_to_rgb, 1 - read / values.size)
+    return Samples(values, bits, reader.converts_to_rgb, 1 - read / values.size, reader.damaged)
 
 
 def tag_number(page: "TiffPage", code: int, default: int) -> int:
@@ -151,6 +153,7 @@ class _SegmentReader:
         self.predictor = tag_number(page, PREDICTOR, 1)
         ycbcr = int(page.photometric or 0) == YCBCR
         self.converts_to_rgb = ycbcr and self.chunky and self.compression in (OLD_JPEG, JPEG)
+        self.damaged = False
         self.subsampling = (1, 1)
         if ycbcr and self.compression not in PICTURES:
             across, down = page.tags.valueof(SUBSAMPLING) or (2, 2)
@@ -249,7 +252,10 @@ class _SegmentReader:
         if self.compression in LIBTIFF:
             bits = {THUNDERSCAN: 4}.get(self.compression, 1 if self.compression in FAX else 8)
             options = {code: tag_number(self.page, code, 0) for code in FAX_OPTIONS if code in self.page.tags}
-            return by_libtiff(data, self.compression, columns if bits < 8 else size // rows, rows, bits, options)
+            width = columns if bits < 8 else size // rows
+            decompressed, damaged = by_libtiff(data, self.compression, width, rows, bits, options)
+            self.damaged |= damaged
+            return decompressed
         import tifffile
 
         try:
@@ -334,23 +340,3 @@ def _undo_float_prediction(lines: np.ndarray, columns: int, samples: int, octets
     lines = lines[:, : columns * samples * octets].reshape(rows, -1, samples)
     planes = np.cumsum(lines, axis=1, dtype=np.uint8).reshape(rows, octets, columns, samples)
     return _integers(np.moveaxis(planes, 1, -1))
-
-
-def by_libtiff(data: bytes, compression: int, width: int, height: int, bits: int, options: dict[int, int]) -> bytes:
-    """Decompress by the libtiff inside Pillow, as a gray TIFF with one strip.
-
-    Args:
-        data: compressed.
-        compression: TIFF's number of it.
-        width: in pixels, or in bytes of a row for 8 bits.
-        height: in pixels.
-        bits: 1, 4 or 8 per pixel.
-        options: further tags.
-    """
-    tags = {256: width, 257: height, 258: bits, 259: compression, 262: 1, 277: 1, 278: height, 279: len(data)}
-    tags |= options
-    tags[273] = 8 + 2 + 12 * (len(tags) + 1) + 4  # where the strip begins: after header and directory
-    directory = b"".join(struct.pack("<HHLL", code, 4, 1, value) for code, value in sorted(tags.items()))
-    file = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + directory + bytes(4) + data
-    with Image.open(io.BytesIO(file), formats=("TIFF",)) as image:
-        return image.tobytes()

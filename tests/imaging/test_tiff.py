@@ -299,6 +299,16 @@ def test_what_cannot_be_read_is_refused_by_its_reason(tags, reason):
         read_photograph(tiff_file(GRAY8, tags=tags))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there the library's errors cannot be noted")
+def test_a_damaged_fax_says_so():
+    content = bytearray(pillow_tiff(Image.fromarray(np.kron(GRAY8 > 127, np.eye(9)) > 0), "group4"))
+    content[len(content) // 2 :][:8] = content[100:108]
+    middle = len(content) // 3
+    content[middle : middle + 6] = b"\0\x01\xff\0\x02\xa5"
+    read = read_photograph(bytes(content))
+    assert read.warnings == ("It is damaged: a part of its pixels may be wrong.",)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there the library's messages cannot be switched off")
 def test_libtiff_prints_nothing(capfd):
     content = bytearray(pillow_tiff(Image.fromarray(RGB8), "tiff_lzw"))
