@@ -182,7 +182,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             "The checkpoint {path} is damaged, its weights do not match their digest: copy it again.", path=path
         )
     if not all(value.isfinite().all() for value in weights.values() if value.is_floating_point()):
-        raise CheckpointError("The checkpoint {path} has weights that are no numbers: train the model anew.", path=path)
+        raise CheckpointError(
+            "The checkpoint {path} has weights that are no finite numbers: train the model again.", path=path
+        )
     return Checkpoint(
         header.recipe,
         {name: value.float() if value.is_floating_point() else value for name, value in weights.items()},
@@ -240,6 +242,10 @@ def find_checkpoint(name: str | Path) -> Path:
     Raises:
         CheckpointError: if there is neither.
     """
+    if not isinstance(name, str | Path):
+        raise CheckpointError(
+            "A checkpoint cannot be given as {type}: give its path or its name.", type=type(name).__name__
+        )
     path = Path(name)
     shipped = shipped_checkpoints() / f"{path.name}.safetensors"
     if not path.is_file() and path.suffix == "" and shipped.is_file():

@@ -171,6 +171,8 @@ def _decoding_errors(name: str) -> Iterator[None]:
 
 
 def _check_size(image: Image.Image, name: str) -> None:
+    if not image.width * image.height:
+        raise ImageError("{name} has no pixels: give a picture with a width and a height.", name=name)
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(
             "{name} has {width} x {height} pixels, more than the limit of {limit} megapixels: make it smaller first.",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cinn_app.arguments import as_number
 from cinn_app.errors import SettingError
 from cinn_app.latents import match_axes
 from cinn_app.limits import MAX_STEP
@@ -74,7 +75,7 @@ def change_along_axes(ensemble: Ensemble, steps: Mapping[str | int, float], thin
     changes = mask * ensemble.regress(torch.stack([axis.measure(ab, weights) for axis in AXES], 1))
     typical = (changes.square().sum(1) * weights).sum((1, 2)).sqrt().clamp(min=1e-6)
     changes = changes * (MIN_CHANGE / typical).clamp(min=1)[:, None, None, None]
-    chosen = {axis.name: step for axis, step in match_axes(AXES, steps)}
+    chosen = {axis.name: float(step) for axis, step in match_axes(AXES, steps)}
     return torch.einsum("m,mcyx->cyx", ab.new_tensor([chosen.get(axis.name, 0.0) for axis in AXES]), changes)
 
 
@@ -84,11 +85,17 @@ def check_steps(steps: Mapping[str | int, float]) -> None:
     Raises:
         SettingError: if there is no such axis, one is given twice, or a step is out of range.
     """
+    if not isinstance(steps, Mapping):
+        raise SettingError(
+            "Steps along axes of colour cannot be {type}: name the axes, such as {example}.",
+            type=type(steps).__name__,
+            example="{'warmer': 1.5}",
+        )
     for key, step in steps.items():
-        if not -MAX_STEP <= step <= MAX_STEP:  # refuses not-a-number, too
+        if not -MAX_STEP <= as_number(step) <= MAX_STEP:  # refuses not-a-number, too
             raise SettingError(
                 "A step of {step:g} along {axis!r} is out of range: go from -{most:g} to {most:g}.",
-                step=float(step),
+                step=as_number(step),
                 axis=key,
                 most=MAX_STEP,
             )

@@ -13,17 +13,19 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, SupportsFloat, TypeAlias, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, SupportsFloat, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cinn_app.errors import CinnError, ImageError
+from cinn_app.arguments import as_number, whole_number
+from cinn_app.errors import CinnError, ImageError, SettingError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.latents import slerp
 from cinn_app.limits import DIGEST_DIGITS, MAX_TEMPERATURE
+from cinn_app.messages import Message
 from cinn_app.systems.colorization.axes import AXES, ColourAxis, check_steps
 from cinn_app.systems.colorization.colouring import Codes, Colouring
 from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput
@@ -31,6 +33,7 @@ from cinn_app.systems.colorization.model import ColorizationModel, denormalise, 
 from cinn_app.systems.colorization.recipe import ColorizationRecipe
 from cinn_app.systems.colorization.region import Region
 from cinn_app.systems.colorization.sampling import (
+    MAX_SAMPLES,
     check_seed,
     draw_chroma,
     draw_from_density,
@@ -80,7 +83,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         elif isinstance(temperature, SupportsFloat) and np.ndim(temperature) == 0:
             chosen = tuple(round(float(temperature) * scale / default[-1], 6) for scale in default)
         else:
-            chosen = tuple(map(float, cast(Sequence[float], temperature)))
+            chosen = tuple(map(as_number, temperature if isinstance(temperature, Iterable) else ()))
         if len(chosen) != len(default):
             raise CinnError(
                 "{given} temperatures were given: give one number, or {needed}, fine to coarse.",
@@ -165,6 +168,8 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             CinnError: if the temperature or the seed is out of range, `samples` is below 1, or the steering does not
                 fit the photograph or the model.
         """
+        if not isinstance(steering, Steering):
+            raise SettingError("Steering cannot be given as {type}: give a Steering.", type=type(steering).__name__)
         numbers = sample_numbers(samples)
         if diverse:
             drawn = self.colorize(image, CANDIDATES * len(numbers), temperature, seed, steering)
@@ -239,8 +244,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Raises:
             CinnError: if there are too few, or the colourings are of different photographs or of another model.
         """
-        if count < 2:
-            raise CinnError("{count} colourings have no way between them: ask for at least 2.", count=count)
+        count = whole_number(count, Message("number of colourings"), 2, MAX_SAMPLES)
         if first.ab.shape != second.ab.shape or first.photograph.size != second.photograph.size:
             raise CinnError("These colourings are of different photographs: give two of one.")
         encoded = self._encoded(first, encoded)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cinn_app import __version__
+from cinn_app.arguments import number_between
 from cinn_app.imaging import (
     Photograph,
     encode_picture,
@@ -21,6 +22,7 @@ from cinn_app.imaging import (
     save_picture,
     upsample_chroma,
 )
+from cinn_app.limits import MAX_STRENGTH
 from cinn_app.messages import Message
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.steering import Steering
@@ -53,6 +55,14 @@ class Codes:
                 self._codes = list(zip(rows, log_probs.tolist(), strict=True))
                 self._compute = None  # it holds the photograph's conditions
         return self._codes[number]
+
+    def __getstate__(self) -> list[Code]:
+        """Give the codes to a copy in another process, which cannot compute them."""
+        self[0]
+        return self._codes
+
+    def __setstate__(self, codes: list[Code]) -> None:
+        self._compute, self._codes, self._lock = None, codes, threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,7 +163,11 @@ class Colouring:
 
         Returns:
             uint8 RGB, ``(height, width, 3)``.
+
+        Raises:
+            CinnError: if the strength is not a number from 0 to 2.
         """
+        strength = number_between(strength, Message("strength"), 0, MAX_STRENGTH)
         photograph, lightness = self.photograph, self.lightness
         ab = photograph.border.clear(upsample_chroma(self.ab * (self.contrast * strength), photograph.unfaded))
         if self.hints is not None:

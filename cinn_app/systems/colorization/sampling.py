@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cinn_app.arguments import short
 from cinn_app.errors import CinnError
 from cinn_app.limits import MAX_SEED
 from cinn_app.systems.colorization.axes import change_along_axes
@@ -18,7 +19,10 @@ from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.steering import Steering
 
-__all__ = ["check_seed", "draw_chroma", "draw_from_density", "generator_of", "sample_numbers"]
+__all__ = ["MAX_SAMPLES", "check_seed", "draw_chroma", "draw_from_density", "generator_of", "sample_numbers"]
+
+#: Samples of one call; more would not fit into memory.
+MAX_SAMPLES = 10_000
 
 
 def draw_chroma(
@@ -75,9 +79,9 @@ def draw_from_density(
         ``log p(ab | L)`` in nats, ``(samples,)``.
 
     Raises:
-        CinnError: if the seed is out of range.
+        CinnError: if the seed or the number of samples is out of range.
     """
-    return _draw(model, encoded, [generator_of(seed, number) for number in range(samples)])
+    return _draw(model, encoded, [generator_of(seed, number) for number in sample_numbers(samples)])
 
 
 def check_seed(seed: Any) -> int:
@@ -87,7 +91,7 @@ def check_seed(seed: Any) -> int:
         CinnError: if it is not a whole number, or is out of range.
     """
     try:
-        number = operator.index(seed)
+        number = int(operator.index(seed))
     except TypeError:
         number = -1
     if not 0 <= number <= MAX_SEED:
@@ -101,12 +105,23 @@ def sample_numbers(samples: Any) -> list[int]:
     """Return the numbers of the samples to draw, given as such or as their count.
 
     Raises:
-        CinnError: if there are none.
+        CinnError: if there are none or too many, or they are no whole numbers.
     """
-    numbers = list(samples) if np.ndim(samples) else range(operator.index(samples))
+    try:
+        one_by_one = list(samples) if np.ndim(samples) else range(operator.index(samples))
+        numbers = [int(operator.index(number)) for number in one_by_one[: MAX_SAMPLES + 1]]
+    except TypeError:
+        numbers = [-1]
     if not numbers:
         raise CinnError("{samples} samples were asked for: ask for at least 1.", samples=samples)
-    return [operator.index(number) for number in numbers]
+    if min(numbers) < 0 or len(numbers) > MAX_SAMPLES:
+        raise CinnError(
+            "Samples cannot be given as {samples}: give their number, 1 to {most}, or the numbers of those to draw, "
+            "from 0.",
+            samples=short(samples),
+            most=MAX_SAMPLES,
+        )
+    return numbers
 
 
 def generator_of(seed: int, *numbers: int) -> torch.Generator:

@@ -13,6 +13,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
+from cinn_app.arguments import whole_number
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CheckpointError, CinnError
 from cinn_app.messages import Message
@@ -212,7 +213,7 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
         Raises:
             CinnError: if a label is unknown, or there are not two labels, or too few pictures.
         """
-        count, digits = inputs.whole_number(count, Message("number of pictures"), 2), inputs.as_labels(labels)
+        count, digits = whole_number(count, Message("number of pictures"), 2), inputs.as_labels(labels)
         if len(digits) != 2:
             raise CinnError(
                 "{count} labels were given where two are wanted: give the first digit's and the last one's.",

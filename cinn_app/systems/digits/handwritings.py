@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from cinn_app.arguments import number_between, whole_number
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CinnError
 from cinn_app.latents import match_axes, match_axis, slerp
@@ -80,7 +81,7 @@ class Handwritings:
         Raises:
             CinnError: if a number is out of range.
         """
-        count = inputs.whole_number(count, Message("number of handwritings"), 1)
+        count = whole_number(count, Message("number of handwritings"), 1)
         deviation = self._temperature(temperature)
         generator = torch.Generator().manual_seed(_checked_seed(seed))
         return torch.stack([deviation * torch.randn(DIMS, generator=generator) for _ in range(count)])
@@ -119,7 +120,7 @@ class Handwritings:
             CinnError: if an axis is unknown or given twice, or a step is not a number from -3 to 3.
         """
         moved = inputs.as_latents(latent, "(784,)")
-        lengths = torch.tensor([inputs.number_between(step, Message("step"), -MAX_STEP, MAX_STEP) for step in steps])
+        lengths = torch.tensor([number_between(step, Message("step"), -MAX_STEP, MAX_STEP) for step in steps])
         chosen = [match_axis(self.axes(label), axis) for axis in axes]
         if len({axis.name for axis in chosen}) < len(chosen):
             raise CinnError("An axis cannot cross itself: choose different ones.")
@@ -142,7 +143,7 @@ class Handwritings:
 
     def interpolate_latents(self, first: Latents, second: Latents, count: int = 8) -> Tensor:
         """Return latents along the arc from one to another, both included: ``(count, 784)``, at least 2."""
-        weights = torch.linspace(0, 1, inputs.whole_number(count, Message("number of handwritings"), 2))
+        weights = torch.linspace(0, 1, whole_number(count, Message("number of handwritings"), 2))
         return slerp(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), weights[:, None])
 
     def typicality(self, latents: Latents) -> Tensor:
@@ -183,8 +184,8 @@ class Handwritings:
 
     def _temperature(self, temperature: float | None) -> float:
         given = self.recipe.sampling.temperature if temperature is None else temperature
-        return inputs.number_between(given, Message("temperature"), 0, MAX_TEMPERATURE)
+        return number_between(given, Message("temperature"), 0, MAX_TEMPERATURE)
 
 
 def _checked_seed(seed: int) -> int:
-    return inputs.whole_number(seed, Message("seed"), 0, MAX_SEED)
+    return whole_number(seed, Message("seed"), 0, MAX_SEED)

@@ -4,13 +4,14 @@ import io
 import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from cinn_app.arguments import as_python, number_between
 from cinn_app.errors import CinnError
 from cinn_app.imaging import ImageSource
 from cinn_app.messages import Message
@@ -29,8 +30,6 @@ __all__ = [
     "as_latents",
     "as_steps",
     "as_weights_or_labels",
-    "number_between",
-    "whole_number",
 ]
 
 #: A tensor or array, uint8 ``(28, 28)``, is taken as it is; a file or Pillow picture is read by `read_digit`.
@@ -88,7 +87,7 @@ def as_label(label: int) -> int:
     if number not in range(CLASSES):
         raise CinnError(
             "There is no digit {label!r}: choose a whole number from 0 to {last}.",
-            label=_as_python(label),
+            label=as_python(label),
             last=CLASSES - 1,
         )
     return number
@@ -96,7 +95,7 @@ def as_label(label: int) -> int:
 
 def as_labels(labels: Labels) -> list[int]:
     """Return labels as a list; a single one may be given by itself."""
-    given = _as_python(labels)
+    given = as_python(labels)
     return [as_label(label) for label in given] if isinstance(given, Iterable) else [as_label(given)]
 
 
@@ -155,48 +154,6 @@ def as_steps(steps: Mapping[str | int, float], limit: float) -> dict[str | int, 
     }
 
 
-def number_between(value: float, name: str, low: float, high: float) -> float:
-    """Return a number in a range, and refuse anything else, not-a-number included."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, RuntimeError):  # the last is torch's, for several numbers
-        number = float("nan")
-    if not low <= number <= high:
-        raise CinnError(
-            "The {name}, {value!r}, is out of range: give a number from {low:g} to {high:g}.",
-            name=name,
-            value=_as_python(value),
-            low=low,
-            high=high,
-        )
-    return number
-
-
-def whole_number(value: int, name: str, low: int, high: int | None = None) -> int:
-    """Return a whole number in a range, which may have no upper end, and refuse anything else."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = low - 1
-    given = _as_python(value)
-    if high is None and number < low:
-        raise CinnError(
-            "The {name}, {value!r}, is out of range: give a whole number, at least {low}.",
-            name=name,
-            value=given,
-            low=low,
-        )
-    if high is not None and not low <= number <= high:
-        raise CinnError(
-            "The {name}, {value!r}, is out of range: give a whole number from {low} to {high}.",
-            name=name,
-            value=given,
-            low=low,
-            high=high,
-        )
-    return number
-
-
 def _as_floats(values: Tensor | np.ndarray, name: str) -> Tensor:
     if not isinstance(values, Tensor | np.ndarray):
         raise CinnError(
@@ -215,8 +172,3 @@ def _as_tensor(values: Tensor | np.ndarray) -> Tensor:
     if isinstance(values, Tensor):
         return values.cpu()
     return torch.from_numpy(values.astype(np.uint8 if values.dtype == np.uint8 else np.float32))
-
-
-def _as_python(value: Any) -> Any:
-    """Convert arrays, tensors and their numbers to Python's."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic | Tensor) else value

@@ -1,0 +1,89 @@
+"""Numbers that users pass: converted to Python's, or refused in one sentence."""
+
+import operator
+import reprlib
+from typing import Any
+
+import numpy as np
+
+from cinn_app.errors import CinnError
+
+__all__ = ["as_number", "as_python", "number_between", "short", "whole_number"]
+
+
+def as_python(value: Any) -> Any:
+    """Convert arrays, tensors and their numbers to Python's."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def short(value: Any) -> str:
+    """Write a value in one line that is not too long, for errors."""
+    return reprlib.repr(as_python(value))
+
+
+def as_number(value: Any) -> float:
+    """Convert a single number of Python, numpy or torch; anything else is not-a-number."""
+    try:
+        return float(value) if np.ndim(value) == 0 and not isinstance(value, str | bytes) else float("nan")
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return float("nan")
+
+
+def number_between(value: Any, name: str, low: float, high: float) -> float:
+    """Return a number in a range, and refuse anything else, not-a-number included.
+
+    Args:
+        value: also one of numpy or torch.
+        name: of the argument.
+        low, high: the range.
+
+    Raises:
+        CinnError: saying what was given, and the range.
+
+    >>> number_between(np.float32(0.5), "strength", 0, 2)
+    0.5
+    """
+    number = as_number(value)
+    if not low <= number <= high:
+        raise CinnError(
+            "The {name}, {value}, is out of range: give a number from {low:g} to {high:g}.",
+            name=name,
+            value=short(value),
+            low=low,
+            high=high,
+        )
+    return number
+
+
+def whole_number(value: Any, name: str, low: int, high: int | None = None) -> int:
+    """Return a whole number in a range, which may have no upper end, and refuse anything else.
+
+    Args:
+        value: also one of numpy or torch.
+        name: of the argument.
+        low, high: the range.
+
+    Raises:
+        CinnError: saying what was given, and the range.
+    """
+    try:
+        number = int(operator.index(value))
+    except TypeError:
+        number = low - 1
+    given = short(value)
+    if high is None and number < low:
+        raise CinnError(
+            "The {name}, {value}, is out of range: give a whole number, at least {low}.",
+            name=name,
+            value=given,
+            low=low,
+        )
+    if high is not None and not low <= number <= high:
+        raise CinnError(
+            "The {name}, {value}, is out of range: give a whole number from {low} to {high}.",
+            name=name,
+            value=given,
+            low=low,
+            high=high,
+        )
+    return number
