@@ -2,6 +2,9 @@
 
     python benchmarks/hostile.py files [--files 1000] [--keep FOLDER]
     python benchmarks/hostile.py kills [--kills 100] [--pictures 60] [--model colorize]
+    python benchmarks/hostile.py checkpoints [--files 1000] [--model digits]
+    python benchmarks/hostile.py requests [--requests 2000] [--clients 20]
+    python benchmarks/hostile.py clients [--clients 20] [--requests 200]
 
 Each part prints its counts, and ends with 1 if there is a fault among them. `--json FILE` writes them, too.
 """

@@ -18,6 +18,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from anyio.to_thread import run_sync
 from PIL import Image
+from starlette.formparsers import MultiPartException
 from starlette.types import Scope
 
 from cinn_app.errors import CinnError
@@ -75,7 +76,7 @@ def without_stubs() -> Iterator[None]:
 
 with without_stubs():
     import gradio as gr
-    from gradio import state_holder
+    from gradio import route_utils, state_holder
     from gradio.context import Context, LocalContext
     from gradio.server_messages import ProcessCompletedMessage
     from gradio.utils import get_function_description
@@ -338,6 +339,28 @@ def cumulative(handler: Callable[..., Iterator[Part]]) -> Callable[..., Iterator
 def limit_connections(page: gr.Blocks, protocol: type[asyncio.Protocol]) -> None:
     """Let a launched page's server use a protocol of ours. No upstream issue found."""
     page.server.config.http_protocol_class = protocol
+
+
+class _BoundedParser(route_utils.GradioMultiPartParser):
+    """Reads uploads with bounds for all but the files themselves; gradio keeps whole fields in memory.
+
+    No upstream issue found.
+    """
+
+    #: Files of one upload, each of which is open until all are there; bytes of a field, of which a page sends none.
+    MAX_FILES, MAX_FIELD = 200, 1000
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "max_files": self.MAX_FILES})
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        part = self._current_part
+        if part.file is None and len(part.data) + end - start > self.MAX_FIELD:
+            raise MultiPartException("A field exceeded its maximum allowed size.")
+        super().on_part_data(data, start, end)
+
+
+route_utils.GradioMultiPartParser = _BoundedParser  # type: ignore[misc]
 
 
 def is_logged_in(page: gr.Blocks, cookies: Mapping[str, str]) -> bool:

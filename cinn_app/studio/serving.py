@@ -72,6 +72,7 @@ def serve(
     _bypass_proxies(host)
     _stop_when_terminated()
     _limit_heaps()
+    _raise_file_limit()
     with private_folder() as folder, contextlib.suppress(KeyboardInterrupt):
         page = build(models, next(iter(models)), model)
         clients = Clients(page)
@@ -128,6 +129,15 @@ def _limit_heaps() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
+def _raise_file_limit() -> None:
+    """Let as many files and connections be open as the system allows; often only a quarter is allowed at first."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # not on Windows
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _check_address(host: str, port: int) -> None:

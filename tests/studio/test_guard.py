@@ -279,6 +279,13 @@ def test_partial_uploads_are_deleted(served: Served) -> None:
     assert not torn[0].exists() and whole.exists()
 
 
+def test_an_upload_of_long_fields_or_of_too_many_files_is_refused(served: Served) -> None:
+    field = served.http.post("gradio_api/upload", files={"files": (None, b"x" * 2000)})
+    assert field.status_code == 413
+    many = served.http.post("gradio_api/upload", files=[("files", (f"{number}.txt", b"x")) for number in range(300)])
+    assert many.status_code == 400 and "Too many files" in many.text
+
+
 def test_a_file_over_the_limit_is_refused_and_the_next_is_accepted(served: Served) -> None:
     with contextlib.suppress(httpx.WriteError):  # refused before all of it was there
         large = served.http.post("gradio_api/upload", files={"files": ("large.txt", b"x" * 2_000_000)})
