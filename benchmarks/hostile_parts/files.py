@@ -150,7 +150,7 @@ def make_originals() -> dict[str, bytes]:
         ("tiles.jp2", gray8, "JPEG2000", {"tile_size": (32, 32)}),
         ("rgb.avif", rgb8, "AVIF", {}),
         ("rgb.tga", rgb8, "TGA", {}),
-        ("rgb.ico", rgb8, "ICO", {}),
+        ("rgb.ico", rgb8, "ICO", {"sizes": [rgb8.size]}),
     ]
     made = {}
     for name, image, file_format, saved in wanted:
