@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(options: argparse.Namespace) -> list[Figure]:
-    """Kill a run after a random time, start it again, kill it again until it is done; then begin from nothing."""
+    """Kill a run at a random moment, start it again, kill it again until it is done; then begin from nothing."""
     generator = np.random.default_rng(options.seed)
     wrong: dict[str, list[str]] = {"bytes": [], "left over": [], "report": [], "failed": []}
     kills = runs = 0
@@ -36,9 +35,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
         work = Path(folder)
         task = progress.add_task("Killing", total=options.kills)
         write_pictures(work / "in", options.pictures, generator)
-        begun = time.monotonic()
         start(work, "whole", options.model).wait()
-        seconds = time.monotonic() - begun
         expected = contents(work / "whole")
         assert len(expected) == options.pictures, "the undisturbed run failed"
         while kills < options.kills:
@@ -46,15 +43,11 @@ def measure(options: argparse.Namespace) -> list[Figure]:
             name = f"run-{runs}"
             while True:
                 process = start(work, name, options.model)
-                # Half of the time loads libraries and the model; the rest is work, of which a part was done before.
-                try:
-                    process.wait(generator.uniform(0.3, 1) * seconds if kills < options.kills else None)
-                    break
-                except subprocess.TimeoutExpired:
-                    process.send_signal(signal.SIGKILL)
+                if kills == options.kills or not killed(process, work / name, options.pictures // 4, generator):
                     process.wait()
-                    kills += 1
-                    progress.update(task, completed=kills)
+                    break
+                kills += 1
+                progress.update(task, completed=kills)
             if process.returncode:
                 wrong["failed"].append(f"{name} ended with {process.returncode}")
             found = contents(work / name)
@@ -75,6 +68,18 @@ def measure(options: argparse.Namespace) -> list[Figure]:
         Figure("runs that were killed until they were done", runs),
         *(Figure(sentence, len(wrong[key]), True, tuple(wrong[key][:5])) for key, sentence in sentences.items()),
     ]
+
+
+def killed(process: "subprocess.Popen[bytes]", folder: Path, most: int, generator: np.random.Generator) -> bool:
+    """Kill a run at a random moment after it has written one to `most` files; return whether it was still running."""
+    goal = len(list(folder.glob("*"))) + generator.integers(1, most + 1)
+    while process.poll() is None:
+        if len(list(folder.glob("*"))) >= goal:
+            time.sleep(generator.uniform(0, 0.3))
+            process.kill()
+            return process.wait() < 0
+        time.sleep(0.01)
+    return False
 
 
 def write_pictures(folder: Path, count: int, generator: np.random.Generator) -> None:

@@ -8,10 +8,13 @@ from typing import IO
 import numpy as np
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin
 
+from cinn_app.imaging.colour import row_tiles
 from cinn_app.messages import Damage
 
-__all__ = ["load", "missing_pixels"]
+__all__ = ["LEAST_SHARE", "load", "missing_pixels"]
 
+#: Of a picture of which less than this share is in the file nothing is shown: a small file may claim any size.
+LEAST_SHARE = 0.01
 END_OF_JPEG = b"\xff\xd9"
 # Where tables, scans and other parts of a JPEG begin; in its pixels 0xff is followed by 0 or the number of a restart.
 JPEG_PART = re.compile(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]")
@@ -41,7 +44,7 @@ def load(image: Image.Image) -> tuple[Image.Image, tuple[Damage, ...]]:
             raise
         of_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
         found, missing = _completed_jpeg(stream) if of_jpeg else _as_far_as_it_goes(stream, image)
-        if missing == 1:
+        if missing > 1 - LEAST_SHARE:
             raise
     found.info = {**found.info, **image.info}
     if "progressive" not in found.info:
@@ -75,12 +78,22 @@ def _completed_jpeg(stream: IO[bytes]) -> tuple[Image.Image, float]:
 
 def _share_of_gray(image: Image.Image) -> float:
     """Return the share of the pixels, from the end, that libjpeg made up: whole blocks of even gray."""
-    values = np.asarray(image).reshape(image.height, image.width, -1)
-    empty = np.isin(values[..., 0], EMPTY_JPEG) & (values == values[..., :1]).all(2)
-    whole_rows = _run(empty.all(1)[::-1])
-    end = image.height - whole_rows
-    last_blocks = empty[max(0, end - 1) // BLOCK * BLOCK : end]
-    return (whole_rows * image.width + last_blocks.shape[0] * _run(last_blocks.all(0)[::-1]) * bool(end)) / empty.size
+    width, height = image.size
+    end = height
+    for rows in reversed([*row_tiles(height, width)]):
+        end = rows.stop - _run(_is_gray(image, rows).all(1)[::-1])
+        if end > rows.start:
+            break
+    last_blocks = slice((end - 1) // BLOCK * BLOCK, end)
+    columns = _run(_is_gray(image, last_blocks).all(0)[::-1]) if end else 0
+    return ((height - end) * width + (end - last_blocks.start) * columns) / (height * width)
+
+
+def _is_gray(image: Image.Image, rows: slice) -> np.ndarray:
+    values = np.asarray(image.crop((0, rows.start, image.width, rows.stop))).reshape(
+        -1, image.width, len(image.getbands())
+    )
+    return np.isin(values[..., 0], EMPTY_JPEG) & (values == values[..., :1]).all(2)
 
 
 def _run(true: np.ndarray) -> int:
@@ -92,10 +105,12 @@ def _as_far_as_it_goes(stream: IO[bytes], image: Image.Image) -> tuple[Image.Ima
     """Decode over black and over white, until the decoder fails: where the two differ, nothing was decoded."""
     formats = (str(image.format),)
     over_black, over_white = (_decoded_over(fill, _open_again(stream, formats)) for fill in (0, 255))
-    different = np.asarray(over_black) != np.asarray(over_white)
-    if different.ndim == 3:
-        different = different.any(2)
-    return over_black, float(different.mean())
+    missing = 0
+    for rows in row_tiles(image.height, image.width):
+        box = (0, rows.start, image.width, rows.stop)
+        different = np.asarray(over_black.crop(box)) != np.asarray(over_white.crop(box))
+        missing += np.count_nonzero(different.any(2) if different.ndim == 3 else different)
+    return over_black, missing / (image.height * image.width)
 
 
 def _decoded_over(fill: int, image: ImageFile.ImageFile) -> Image.Image:

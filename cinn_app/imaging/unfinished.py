@@ -28,11 +28,14 @@ def is_unfinished(path: Path) -> bool:
 
     Other programs' pictures do not count, even if they are cut short. The pixels are not decoded.
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-        size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - len(END_OF_PNG)))
-        tail = file.read()
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            size = file.seek(0, io.SEEK_END)
+            file.seek(max(0, size - len(END_OF_PNG)))
+            tail = file.read()
+    except OSError:
+        return False
     if not (head.strip(b"\0") or tail.strip(b"\0")):
         return True
     if not _is_cut_short(path, head, tail, size):

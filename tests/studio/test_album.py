@@ -12,6 +12,7 @@ from PIL import Image
 from cinn_app import Colorizer, ColourReference, Hints, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, save_picture
+from cinn_app.systems.colorization.studio import texts
 from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, Snapshot, look_at
 from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.pictures import export, paint
@@ -141,6 +142,17 @@ def test_an_uploaded_download_restores_its_settings(
     assert again.chosen == 2 and again.colourings[2].settings == steered.colourings[2].settings
     one, other = (np.asarray(Image.open(paint(each, 2, 0.7, large=True)), np.int16) for each in (steered, again))
     assert np.abs(one - other).mean() < 1
+
+
+def test_a_picture_that_is_cut_short_is_opened_with_a_warning(
+    album: Album, colorizer: Colorizer, scan: Callable[..., Path]
+) -> None:
+    cut = album.folder / "cut.jpg"
+    Image.open(scan("grandma.png")).convert("L").save(cut)
+    content = cut.read_bytes()
+    cut.write_bytes(content[: len(content) * 2 // 3])
+    page = texts.opened(album.open(cut, None, CONTROLS, colorizer))
+    assert "It is damaged or cut short: " in page.value and "of its pixels are missing." in page.value
 
 
 def test_a_sample_that_would_not_be_chosen_is_shown_with_others_of_its_seed(

@@ -8,6 +8,7 @@ import typer
 from cinn_app.cli.console import count, err, out, say, say_warning
 from cinn_app.cli.files import check_file, check_folder, make_folder
 from cinn_app.cli.options import Device, Model, WrongUsage, read_steps, seed_option, temperature_option
+from cinn_app.files import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -199,6 +200,7 @@ def _write_separately(
             for label in labels:
                 place = folder / str(label)
                 make_folder(place)
+                sweep(place)
                 for start in range(0, len(latents), BATCH):
                     batch = latents[start : start + BATCH]
                     images = generator.decode(batch, label)
