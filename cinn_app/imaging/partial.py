@@ -9,12 +9,11 @@ import numpy as np
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin
 
 from cinn_app.imaging.colour import row_tiles
+from cinn_app.imaging.own import LEAST_SHARE
 from cinn_app.messages import Damage
 
-__all__ = ["LEAST_SHARE", "load", "missing_pixels"]
+__all__ = ["load", "missing_pixels"]
 
-#: Of a picture of which less than this share is in the file nothing is shown: a small file may claim any size.
-LEAST_SHARE = 0.01
 END_OF_JPEG = b"\xff\xd9"
 # Where tables, scans and other parts of a JPEG begin; in its pixels 0xff is followed by 0 or the number of a restart.
 JPEG_PART = re.compile(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]")
@@ -81,11 +80,11 @@ def _share_of_gray(image: Image.Image) -> float:
     width, height = image.size
     end = height
     for rows in reversed([*row_tiles(height, width)]):
-        end = rows.stop - _run(_is_gray(image, rows).all(1)[::-1])
+        end = rows.stop - _run(np.all(_is_gray(image, rows), 1)[::-1])
         if end > rows.start:
             break
     last_blocks = slice((end - 1) // BLOCK * BLOCK, end)
-    columns = _run(_is_gray(image, last_blocks).all(0)[::-1]) if end else 0
+    columns = _run(np.all(_is_gray(image, last_blocks), 0)[::-1]) if end else 0
     return ((height - end) * width + (end - last_blocks.start) * columns) / (height * width)
 
 
@@ -109,7 +108,7 @@ def _as_far_as_it_goes(stream: IO[bytes], image: Image.Image) -> tuple[Image.Ima
     for rows in row_tiles(image.height, image.width):
         box = (0, rows.start, image.width, rows.stop)
         different = np.asarray(over_black.crop(box)) != np.asarray(over_white.crop(box))
-        missing += np.count_nonzero(different.any(2) if different.ndim == 3 else different)
+        missing += int(np.count_nonzero(different.any(2) if different.ndim == 3 else different))
     return over_black, missing / (image.height * image.width)
 
 
