@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.imaging.colour import rgb_to_lab, row_tiles
+from cinn_app.imaging.formats.partial import load
+from cinn_app.imaging.formats.png import low_bytes
 from cinn_app.imaging.geodesic import GeodesicGrid
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
-from cinn_app.imaging.partial import load
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
-from cinn_app.imaging.png import low_bytes
 from cinn_app.imaging.prints import FULL_LEVELS, NO_BORDER, Border, Levels, halftone_period
 from cinn_app.imaging.sources import DAMAGE, PictureFile, damaged, opened_picture
 from cinn_app.messages import Damage, Message

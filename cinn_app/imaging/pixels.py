@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.own import OwnPicture
+from cinn_app.imaging.formats.own import OwnPicture
 from cinn_app.imaging.profiles import lab_to_srgb, to_srgb
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
 from cinn_app.messages import Message

@@ -15,14 +15,14 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.bmp import open_bmp
-from cinn_app.imaging.boxes import JP2_SIGNATURE, open_avif, open_jp2
-from cinn_app.imaging.libtiff import quiet_libtiff
-from cinn_app.imaging.own import damage
-from cinn_app.imaging.png import PNG_SIGNATURE, open_png
-from cinn_app.imaging.psd import PSD_SIGNATURE, open_psd
-from cinn_app.imaging.tga import is_tga, open_tga
-from cinn_app.imaging.tiff import TIFF_SIGNATURES, TiffPicture
+from cinn_app.imaging.formats.bmp import open_bmp
+from cinn_app.imaging.formats.boxes import JP2_SIGNATURE, open_avif, open_jp2
+from cinn_app.imaging.formats.libtiff import quiet_libtiff
+from cinn_app.imaging.formats.own import damage
+from cinn_app.imaging.formats.png import PNG_SIGNATURE, open_png
+from cinn_app.imaging.formats.psd import PSD_SIGNATURE, open_psd
+from cinn_app.imaging.formats.tga import is_tga, open_tga
+from cinn_app.imaging.formats.tiff import TIFF_SIGNATURES, TiffPicture
 from cinn_app.messages import Message
 
 __all__ = [

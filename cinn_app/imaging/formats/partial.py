@@ -9,7 +9,7 @@ import numpy as np
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin
 
 from cinn_app.imaging.colour import row_tiles
-from cinn_app.imaging.own import LEAST_SHARE
+from cinn_app.imaging.formats.own import LEAST_SHARE
 from cinn_app.messages import Damage
 
 __all__ = ["load", "missing_pixels"]

@@ -6,11 +6,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.libtiff import by_libtiff
-from cinn_app.imaging.own import Decoded, OwnPicture, fill_up
-from cinn_app.imaging.partial import missing_pixels
+from cinn_app.imaging.formats.libtiff import by_libtiff
+from cinn_app.imaging.formats.own import Decoded, OwnPicture, fill_up
+from cinn_app.imaging.formats.partial import missing_pixels
+from cinn_app.imaging.formats.tiff_colours import lab_to_rgb8
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
-from cinn_app.imaging.tiff_colours import lab_to_rgb8
 
 __all__ = ["PSD_SIGNATURE", "open_psd"]
 

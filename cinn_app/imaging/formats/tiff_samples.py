@@ -11,8 +11,8 @@ from PIL import Image
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.colour import row_tiles
-from cinn_app.imaging.libtiff import by_libtiff
-from cinn_app.imaging.own import LEAST_SHARE, damage, fill_up
+from cinn_app.imaging.formats.libtiff import by_libtiff
+from cinn_app.imaging.formats.own import LEAST_SHARE, damage, fill_up
 
 if TYPE_CHECKING:
     from tifffile import TiffPage

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import ExifTags, Image
 
-from cinn_app.imaging.own import Decoded, OwnPicture
-from cinn_app.imaging.tiff_colours import decode_page
-from cinn_app.imaging.tiff_samples import tag_fractions, tag_number
+from cinn_app.imaging.formats.own import Decoded, OwnPicture
+from cinn_app.imaging.formats.tiff_colours import decode_page
+from cinn_app.imaging.formats.tiff_samples import tag_fractions, tag_number
 
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage

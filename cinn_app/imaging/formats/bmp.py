@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from cinn_app.errors import ImageError
-from cinn_app.imaging.own import LEAST_SHARE, Decoded, OwnPicture, damage, fill_up
-from cinn_app.imaging.partial import missing_pixels
+from cinn_app.imaging.formats.own import LEAST_SHARE, Decoded, OwnPicture, damage, fill_up
+from cinn_app.imaging.formats.partial import missing_pixels
 from cinn_app.imaging.ranges import to_8_bits
 
 __all__ = ["open_bmp"]

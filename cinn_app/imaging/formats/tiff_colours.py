@@ -8,10 +8,10 @@ import torch
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8, row_tiles
-from cinn_app.imaging.own import Decoded
-from cinn_app.imaging.partial import missing_pixels
+from cinn_app.imaging.formats.own import Decoded
+from cinn_app.imaging.formats.partial import missing_pixels
+from cinn_app.imaging.formats.tiff_samples import Samples, read_samples, tag_fractions, tag_number
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
-from cinn_app.imaging.tiff_samples import Samples, read_samples, tag_fractions, tag_number
 from cinn_app.messages import Damage, Message
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from cinn_app.imaging.own import Decoded, OwnPicture, fill_up
-from cinn_app.imaging.partial import missing_pixels
+from cinn_app.imaging.formats.own import Decoded, OwnPicture, fill_up
+from cinn_app.imaging.formats.partial import missing_pixels
 
 __all__ = ["is_tga", "open_tga"]
 
