@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -42,6 +45,12 @@ def app() -> Starlette:
     return Starlette(routes=routes, middleware=[Middleware(Refusals), Middleware(Bodies, max_file=MAX_FILE)])
 
 
+def in_own_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a thread of its own: browser tests leave an event loop in this one."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, work).result()
+
+
 class Exchange:
     """A request whose body comes in chunks, with pauses in seconds between them, and its answer."""
 
@@ -76,7 +85,7 @@ class Exchange:
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_a_body_that_says_it_is_too_long_is_not_read(app: Starlette, route: str, method: str) -> None:
     exchange = Exchange(b"x" * 1000)
-    status, text = asyncio.run(exchange.ask(app, route, {"content-length": str(LIMITS[route] + 1)}))
+    status, text = in_own_loop(exchange.ask(app, route, {"content-length": str(LIMITS[route] + 1)}))
     assert (status, exchange.taken) == (413, 0)
     assert text == (TOO_LONG if "upload" in route else json.dumps({"detail": TOO_LONG}, separators=(",", ":")))
     assert TestClient(app).request(method, route, content=b"x" * 1000).json() == 1000
@@ -85,7 +94,7 @@ def test_a_body_that_says_it_is_too_long_is_not_read(app: Starlette, route: str,
 @pytest.mark.parametrize("route", LIMITS)
 def test_a_body_of_unknown_length_is_read_up_to_the_limit(app: Starlette, route: str) -> None:
     exchange = Exchange(*[b"x" * 2**16] * 400)
-    status, text = asyncio.run(exchange.ask(app, route))
+    status, text = in_own_loop(exchange.ask(app, route))
     assert status == 413 and TOO_LONG in text
     assert LIMITS[route] < exchange.taken <= LIMITS[route] + 2**16
     assert not exchange.chunks  # the rest is thrown away, so that the client sees the answer
@@ -96,10 +105,10 @@ def test_a_slow_body_is_given_up_and_a_slow_but_steady_one_is_not(
 ) -> None:
     monkeypatch.setattr(bodies, "PATIENCE", 0.1)
     for drops in ([b"x", 0.3], [b"x", 0.03] * 10):
-        status, text = asyncio.run(Exchange(*drops).ask(app, "gradio_api/cancel"))
+        status, text = in_own_loop(Exchange(*drops).ask(app, "gradio_api/cancel"))
         assert status == 408 and TOO_SLOW in text
     steady = Exchange(*[b"x" * 100, 0.03] * 10)
-    assert asyncio.run(steady.ask(app, "gradio_api/cancel")) == (200, "1000")
+    assert in_own_loop(steady.ask(app, "gradio_api/cancel")) == (200, "1000")
 
 
 def test_large_bodies_share_memory_and_one_address_has_half_of_it(app: Starlette) -> None:
@@ -108,14 +117,14 @@ def test_large_bodies_share_memory_and_one_address_has_half_of_it(app: Starlette
         asked = [Exchange(b"x" * size, 0.1, address=address).ask(app, "gradio_api/queue/join") for address in addresses]
         return [status for status, _ in await asyncio.gather(*asked)]
 
-    assert asyncio.run(at_once("a", "a", "a", "b", "c", "d")) == [200, 200, 503, 200, 200, 503]
-    assert asyncio.run(at_once("a", "a")) == [200, 200]
+    assert in_own_loop(at_once("a", "a", "a", "b", "c", "d")) == [200, 200, 503, 200, 200, 503]
+    assert in_own_loop(at_once("a", "a")) == [200, 200]
 
 
 def test_many_small_values_are_refused(app: Starlette) -> None:
     route = "gradio_api/queue/join"
-    assert asyncio.run(Exchange(b"[" + b"[]," * MAX_VALUES).ask(app, route)) == (413, f'{{"detail":"{TOO_LONG}"}}')
-    assert asyncio.run(Exchange(b"x" * 3 * MAX_VALUES).ask(app, route)) == (200, str(3 * MAX_VALUES))
+    assert in_own_loop(Exchange(b"[" + b"[]," * MAX_VALUES).ask(app, route)) == (413, f'{{"detail":"{TOO_LONG}"}}')
+    assert in_own_loop(Exchange(b"x" * 3 * MAX_VALUES).ask(app, route)) == (200, str(3 * MAX_VALUES))
 
 
 def test_no_body_is_passed_on_as_it_is(app: Starlette) -> None:

@@ -73,7 +73,13 @@ def test_weights_are_read_and_hashed_once(tiny_checkpoint: Path, monkeypatch: py
             return self.file.get_tensor(name)
 
     monkeypatch.setattr(safetensors, "safe_open", Opened)
-    monkeypatch.setattr(hashlib, "sha256", lambda *data: (hashed.append(data), sha256(*data))[1])
+
+    def counted(data: bytes = b"") -> Any:
+        if not data.startswith(b'[{"cinn_app"'):  # the header has a digest of its own
+            hashed.append(data)
+        return sha256(data)
+
+    monkeypatch.setattr(hashlib, "sha256", counted)
     model = deferred(tiny_checkpoint)
     assert not opened and not hashed
     names = set(model.loaded().checkpoint.weights)

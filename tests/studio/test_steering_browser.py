@@ -179,6 +179,7 @@ def test_marks_are_moved_recoloured_removed_undone_and_redone(
     red, green = ("#a03020", 66, 120), ("#20a040", 264, 120)
     assert marks(page) == [red, green]
 
+    page.wait_for_function("() => document.querySelector('.marks button')?.getBoundingClientRect().width > 0")
     mark = page.locator(".marks button").first.bounding_box()
     page.mouse.move(mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2)
     page.mouse.down()

@@ -52,7 +52,7 @@ def read_digit(source: ImageSource) -> Tensor:
         ImageError: if the picture is missing, damaged, too large, empty, painted all over, or filled by a blot.
     """
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else Message("The picture")
-    photograph = read_photograph(source, keep_colour=True)
+    photograph = read_photograph(source, keep_colour=True, strict=True)  # a part of a digit may be another digit
     ink = _ink(photograph)
     mnist = _in_mnist_form(photograph)
     if ink.max() < MIN_CONTRAST:

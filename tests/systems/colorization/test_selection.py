@@ -53,7 +53,7 @@ def test_what_differs_from_a_crowd_is_chosen_beside_it() -> None:
 
 
 def test_diverse_samples_differ_more_than_those_that_are_nearest_to_all(tiny_checkpoint: Path) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    picture = np.random.default_rng(0).integers(0, 256, (6, 6), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
     colorizer = Colorizer.load(tiny_checkpoint, "cpu")
     chosen = colorizer.colorize(picture, 4, diverse=True)
     drawn = colorizer.colorize(picture, 16)
