@@ -169,7 +169,8 @@ def test_addresses_take_turns_and_pages_take_turns_with_programs(served: Served)
     ]:  # fmt: skip
         assert served.join(letter, name, sender, address).status_code == 200
     # A request that has been answered still counts as arriving for a moment.
-    while len(waiting := [job.session for job in served.clients.waiting()]) > 8:
+    deadline = time.monotonic() + 60
+    while len(waiting := [job.session for job in served.clients.waiting()]) > 8 and time.monotonic() < deadline:
         time.sleep(0.01)
     assert waiting == ["a1", "b1", "c", "page", "d", "b2", "a2", "a3"]
 

@@ -33,6 +33,7 @@ __all__ = [
     "as_batch",
     "cache_features",
     "change_levels",
+    "compute_in_batches",
     "draw_view",
     "weights_digest",
 ]
@@ -232,18 +233,42 @@ def cache_features(
     weights = encoder.stem if stem_only else encoder
     names = [f"features{stride}-{weights_digest(weights)}" for stride in ENCODER_STRIDES[: 1 if stem_only else None]]
 
-    @torch.inference_mode()
-    def features(lightness: np.ndarray) -> list[np.ndarray]:
-        batches: list[Sequence[Tensor]] = []
-        with torch.autocast(device.type, torch.bfloat16, precision is torch.bfloat16):
-            for start in range(0, len(lightness), batch_size):
-                batch = torch.from_numpy(np.array(lightness[start : start + batch_size])).to(device) / LEVELS_PER_UNIT
-                found = (encoder.stem_features(batch),) if stem_only else encoder(batch)
-                batches.append([feature.to("cpu", torch.float16).contiguous() for feature in found])
-        return [torch.cat(column).numpy() for column in zip(*batches, strict=True)]
+    def features(lightness: Tensor) -> list[Tensor]:
+        pixels = lightness / LEVELS_PER_UNIT
+        found = (encoder.stem_features(pixels),) if stem_only else encoder(pixels)
+        return [feature.half() for feature in found]
 
-    pack.derive(names, ["lightness"], features, progress)
+    def compute(*rows: np.ndarray) -> list[np.ndarray]:
+        return compute_in_batches(features, rows, device, precision, batch_size)
+
+    pack.derive(names, ["lightness"], compute, progress)
     return names
+
+
+@torch.inference_mode()
+def compute_in_batches(
+    function: Callable[..., Sequence[Tensor]],
+    rows: Sequence[np.ndarray],
+    device: torch.device,
+    precision: torch.dtype,
+    batch_size: int = 64,
+) -> list[np.ndarray]:
+    """Compute new rows from those of some arrays, a batch at a time.
+
+    Args:
+        function: from a batch of rows, one tensor per array, to as many new rows of each new array.
+        rows: of the arrays, as many of each.
+        device: where the function runs.
+        precision: of the networks under autocast.
+        batch_size: rows per call.
+    """
+    batches = []
+    with torch.autocast(device.type, torch.bfloat16, precision is torch.bfloat16):
+        for start in range(0, len(rows[0]), batch_size):
+            batch = (np.array(part[start : start + batch_size]) for part in rows)
+            found = function(*(torch.from_numpy(part).to(device) for part in batch))
+            batches.append([part.cpu() for part in found])
+    return [torch.cat(column).numpy() for column in zip(*batches, strict=True)]
 
 
 def weights_digest(weights: nn.Module) -> str:

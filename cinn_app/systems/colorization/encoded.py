@@ -190,7 +190,7 @@ class EncodedPhotograph:
     @torch.inference_mode()
     def observations(self) -> tuple[Message, ...]:
         """Sentences for the user about what the network noticed."""
-        photograph, negative = ([part[row:][:1] for part in self._features] for row in range(2))
+        photograph, negative = zip(*(part.split(1) for part in self._features), strict=True)
         return (LOOKS_NEGATIVE,) if self.model.polarity(photograph, negative) > 0 else ()
 
     @functools.cached_property

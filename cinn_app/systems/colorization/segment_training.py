@@ -14,7 +14,13 @@ from torch import Tensor
 
 from cinn_app.data.stream import BatchStream
 from cinn_app.recipes import Training
-from cinn_app.systems.colorization.data import ColourBatch, PackedViews, as_batch, weights_digest
+from cinn_app.systems.colorization.data import (
+    ColourBatch,
+    PackedViews,
+    as_batch,
+    compute_in_batches,
+    weights_digest,
+)
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.tree_flow import Summary
 from cinn_app.training.trainable import Setup, Trainable
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["SEGMENT_TIME_SHARE", "SegmentBatch", "SegmentTraining", "SegmentViews", "cache_segments"]
 
 PARTS = ("coordinates", *Summary._fields)
-VIEWS_PER_CALL = 64
 #: Of a training with limited minutes.
 SEGMENT_TIME_SHARE = 0.25
 
@@ -86,19 +91,15 @@ def cache_segments(
     frozen = torch.nn.ModuleList([model.encoder, model.decoder, model.segmenter])
     names = [f"{part}-{weights_digest(frozen)}" for part in PARTS]
 
-    @torch.inference_mode()
-    def segments(*rows: np.ndarray) -> list[np.ndarray]:
-        found = []
-        with torch.autocast(device.type, torch.bfloat16, precision is torch.bfloat16):
-            for start in range(0, len(rows[0]), VIEWS_PER_CALL):
-                here = slice(start, start + VIEWS_PER_CALL)
-                batch = as_batch(*(torch.from_numpy(np.array(part[here])).to(device) for part in rows))
-                summary, coordinates = model.summarise(*batch)
-                found.append([coordinates.float(), summary.pooled.half(), summary.sizes.float(), *summary[2:]])
-        columns = [torch.cat(parts).cpu() for parts in zip(*found, strict=True)]
-        return [part.numpy() for part in (*columns[:3], *(side.to(torch.uint8) for side in columns[3:]))]
+    def segments(*rows: Tensor) -> list[Tensor]:
+        summary, coordinates = model.summarise(*as_batch(*rows))
+        sides = (side.to(torch.uint8) for side in (summary.first, summary.second))
+        return [coordinates.float(), summary.pooled.half(), summary.sizes.float(), *sides]
 
-    views.pack.derive(names, views.names, segments, progress)
+    def compute(*rows: np.ndarray) -> list[np.ndarray]:
+        return compute_in_batches(segments, rows, device, precision)
+
+    views.pack.derive(names, views.names, compute, progress)
     return names
 
 
