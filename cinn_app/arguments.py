@@ -70,20 +70,9 @@ def whole_number(value: Any, name: str, low: int, high: int | None = None) -> in
         number = int(operator.index(value))
     except TypeError:
         number = low - 1
-    given = short(value)
-    if high is None and number < low:
-        raise CinnError(
-            "The {name}, {value}, is out of range: give a whole number, at least {low}.",
-            name=name,
-            value=given,
-            low=low,
-        )
-    if high is not None and not low <= number <= high:
-        raise CinnError(
-            "The {name}, {value}, is out of range: give a whole number from {low} to {high}.",
-            name=name,
-            value=given,
-            low=low,
-            high=high,
-        )
+    if number < low or (high is not None and number > high):
+        allowed = {"name": name, "value": short(value), "low": low, "high": high}
+        if high is None:
+            raise CinnError("The {name}, {value}, is out of range: give a whole number, at least {low}.", **allowed)
+        raise CinnError("The {name}, {value}, is out of range: give a whole number from {low} to {high}.", **allowed)
     return number

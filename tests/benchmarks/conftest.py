@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from pixels import save_pictures
 
 from cinn_app.systems.colorization.data import ColourBatch
 
@@ -15,11 +14,8 @@ from cinn_app.systems.colorization.data import ColourBatch
 @pytest.fixture
 def smallest_comparison(tiny_recipe: dict[str, Any], tmp_path: Path, as_toml: Callable) -> list[str]:
     """The options of a script that trains briefly on twelve pictures, measures on two and writes `out.json`."""
-    rng = np.random.default_rng(0)
     (tmp_path / "pictures").mkdir()
-    for number in range(12):
-        small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
-        small.resize((72, 64), Image.Resampling.BICUBIC).save(tmp_path / "pictures" / f"{number}.png")
+    save_pictures(tmp_path / "pictures", range(12))
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(as_toml(tiny_recipe))
     places = {"--data": "pictures", "--held-out": "pictures", "--cache": "cache", "--run": "run", "--json": "out.json"}

@@ -1,10 +1,22 @@
-"""Comparing 8-bit pictures that are the same to within rounding."""
+"""Making small 8-bit pictures, and comparing those that are the same to within rounding."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-__all__ = ["assert_same_pixels"]
+__all__ = ["assert_same_pixels", "save_pictures"]
+
+
+def save_pictures(folder: Path, names: Iterable[object], cells: int = 4, size: tuple[int, int] = (72, 64)) -> Path:
+    """Save smooth pictures of random colours, `cells` of them along each side, and return the folder."""
+    rng = np.random.default_rng(0)
+    for name in names:
+        small = Image.fromarray(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
+        small.resize(size, Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    return folder
 
 
 def assert_same_pixels(picture: Any, expected: Any) -> None:

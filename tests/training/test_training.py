@@ -15,7 +15,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from pixels import save_pictures
 from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import load_checkpoint
@@ -31,12 +31,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for number in range(60):
-        small = Image.fromarray(rng.integers(0, 256, (3, 3, 3), dtype=np.uint8))
-        small.resize((64, 64), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
-    return folder
+    return save_pictures(tmp_path_factory.mktemp("pictures"), range(60), cells=3, size=(64, 64))
 
 
 class NumberAtStep(pl.LightningModule):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pixels import save_pictures
 from pydantic import ValidationError
 
 from cinn_app import Colorizer, Hints
@@ -192,10 +193,7 @@ def test_saving_does_not_overwrite_the_input(colorizer: Colorizer, tmp_path: Pat
 
 
 def test_evaluation_measures_through_finished_pictures(colorizer: Colorizer, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    for name in "abc":
-        small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
-        small.resize((72, 64), Image.Resampling.BICUBIC).save(tmp_path / f"{name}.png")
+    save_pictures(tmp_path, "abc")
     Image.fromarray(gray(64, 64)).save(tmp_path / "gray.png")
     (tmp_path / "broken.png").write_bytes(b"nothing")
     evaluation = evaluate_colorizer(colorizer, [tmp_path], samples=3, progress=no_progress)

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from bijection_checks import randomise
-from PIL import Image
+from pixels import save_pictures
 
 from cinn_app.checkpoints import Checkpoint
 from cinn_app.recipes import parse_recipe
@@ -55,12 +54,7 @@ def test_a_mirrored_summary_is_that_of_the_mirrored_picture() -> None:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for number in range(30):
-        small = Image.fromarray(rng.integers(0, 256, (3, 3, 3), dtype=np.uint8))
-        small.resize((64, 64), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
-    return folder
+    return save_pictures(tmp_path_factory.mktemp("pictures"), range(30), cells=3, size=(64, 64))
 
 
 def trained(recipe: dict[str, Any], pictures: Path, folder: Path, **options: Any) -> Checkpoint:
