@@ -46,9 +46,7 @@ def explain(error: Exception) -> gr.Error:
     if isinstance(error, CinnError):
         return gr.Error(tr(error), print_exception=False)
     log_error(error)
-    return gr.Error(
-        tr("The studio failed unexpectedly: try again, or contact the administrator."), print_exception=False
-    )
+    return gr.Error(tr(UNEXPECTED), print_exception=False)
 
 
 def warn(error: CinnError) -> None:
