@@ -309,6 +309,13 @@ def test_a_damaged_fax_says_so():
     assert read.warnings == ("It is damaged: a part of its pixels may be wrong.",)
 
 
+def test_a_fax_that_ends_early_says_so():
+    content = bytearray(pillow_tiff(Image.fromarray(np.kron(GRAY8 > 127, np.eye(9)) > 0), "group4"))
+    assert not read_photograph(bytes(content)).warnings
+    content[100:200] = bytes(100)  # the library decodes rows of nothing from it, without an error
+    assert read_photograph(bytes(content)).warnings == ("It is damaged: a part of its pixels may be wrong.",)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there the library's messages cannot be switched off")
 def test_libtiff_prints_nothing(capfd):
     content = bytearray(pillow_tiff(Image.fromarray(RGB8), "tiff_lzw"))

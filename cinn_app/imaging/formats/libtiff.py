@@ -12,6 +12,7 @@ from PIL import Image, _imaging
 __all__ = ["by_libtiff", "quiet_libtiff"]
 
 _found = threading.local()
+GROUP_4 = 4
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
@@ -62,4 +63,17 @@ def by_libtiff(
     with Image.open(io.BytesIO(file), formats=("TIFF",)) as image:
         _found.error = False
         decompressed = image.tobytes()
-        return decompressed, _found.error
+        return decompressed, _found.error or (compression == GROUP_4 and _ended_early(image, len(data)))
+
+
+def _ended_early(image: Image.Image, length: int) -> bool:
+    """Return whether a group 4 fax has been decoded from much less, or much more, than was there.
+
+    Pillow silences the library's warnings about damaged lines, and such a fax has no other check. But every picture has
+    only one such encoding, so what was read must be as long when it is compressed again.
+    """
+    again = io.BytesIO()
+    image.save(again, "TIFF", compression="group4", strip_size=image.width * image.height)
+    with Image.open(again, formats=("TIFF",)) as compressed:
+        (expected,) = compressed.tag_v2[279]
+    return bool(abs(expected - length) > 8 + length // 400)
