@@ -124,24 +124,32 @@ class InstalledModel:
     card: Path | None
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint in half precision, whole or not at all.
+def save_checkpoint(path: Path, checkpoint: Checkpoint, half: bool = True) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        path: of the file.
+        checkpoint: what to write.
+        half: keep the weights in half precision, instead of single.
 
     Raises:
         CheckpointError: if the file cannot be written, or a weight is not finite.
     """
     import safetensors.torch
+    import torch
 
+    kept = torch.half if half else torch.float
     weights = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        name: (value.to(kept) if value.is_floating_point() else value).cpu().contiguous()
         for name, value in checkpoint.weights.items()
     }
     for name, value in weights.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise CheckpointError(
-                "The weight {name} is not finite in half precision, so {path} was not written: train with a lower "
-                "learning_rate.",
+                "The weight {name} is not finite in {precision} precision, so {path} was not written: train with a "
+                "lower learning_rate.",
                 name=name,
+                precision="half" if half else "single",
                 path=path,
             )
     metadata = {

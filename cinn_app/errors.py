@@ -15,6 +15,7 @@ __all__ = [
     "DeviceError",
     "DiskFullError",
     "ImageError",
+    "ProblemError",
     "RecipeError",
     "SettingError",
     "TrainingError",
@@ -61,6 +62,10 @@ class CheckpointError(CinnError):
 
 class DataError(CinnError):
     """Training or evaluation data are missing or unusable."""
+
+
+class ProblemError(CinnError):
+    """A problem of parameters and measurements cannot be loaded or simulated, or does not fit what it is used for."""
 
 
 class SettingError(CinnError):

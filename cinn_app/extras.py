@@ -11,6 +11,8 @@ EXTRAS = {
     "studio": ("gradio", "prometheus_client"),
     "mcp": ("mcp",),
     "train": ("lightning", "tensorboard"),
+    "plots": ("matplotlib",),
+    "parquet": ("pyarrow",),
 }
 
 

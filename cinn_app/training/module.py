@@ -58,6 +58,7 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
         torch.manual_seed(self.training_recipe.seed + self.global_step)  # the same noise when a training resumes here
+        self.trainable.done = self._progress(self.global_step)
         loss, values = self.trainable.loss(batch)
         for name, value in values.items():
             self.log(name, value, prog_bar=name in self.trainable.watched)

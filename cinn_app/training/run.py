@@ -133,10 +133,11 @@ def train(
         **{name: round(measured[logged], 4) for logged, name in trainable.figures.items()},
     }
     checkpoint = Checkpoint(recipe, dict(trainable.model.state_dict()), figures, list(trainable.data), {})
-    save_checkpoint(output, checkpoint)  # the details may take minutes, and a stop then must not lose the weights
+    half = trainable.half_precision
+    save_checkpoint(output, checkpoint, half)  # the details may take minutes, and a stop then must not lose the weights
     details = trainable.details()
     checkpoint = dataclasses.replace(checkpoint, weights=dict(trainable.model.state_dict()), details=details)
-    save_checkpoint(output, checkpoint)
+    save_checkpoint(output, checkpoint, half)
     return checkpoint
 
 

@@ -76,6 +76,8 @@ class Trainable(ABC):
         schedule: of this stage of the training, or ``None`` for that of the recipe.
         stages: how many there are, this one included; :meth:`next_stage` returns the next.
         time_share: of this stage where the minutes of all are limited.
+        half_precision: whether the checkpoint keeps the weights in half precision.
+        done: share of the schedule that is done, 0 to 1, set before each call of :meth:`loss`.
     """
 
     model: nn.Module
@@ -88,6 +90,8 @@ class Trainable(ABC):
     schedule: Training | None = None
     stages: int = 1
     time_share: float = 1.0
+    half_precision: bool = True
+    done: float = 0.0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Trainable":
         """Return itself: averaging copies the module around it for its weights, and the data would fill the memory."""

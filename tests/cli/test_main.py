@@ -41,7 +41,7 @@ def test_module_is_the_command() -> None:
     assert (result.returncode, result.stdout) == (0, f"cinn {cinn_app.__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["colorize", "digits", "app", "models", "evaluate", "train"])
+@pytest.mark.parametrize("command", ["colorize", "digits", "inverse", "app", "models", "evaluate", "train"])
 def test_every_command_explains_itself(cinn: Callable, command: str) -> None:
     assert command in cinn("--help").out
     result = cinn(command, "-h")

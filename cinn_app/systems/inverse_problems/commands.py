@@ -1,0 +1,180 @@
+"""`cinn inverse`: posteriors from a simulator."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cinn_app.cli.console import count, err, out, say, say_warning
+from cinn_app.cli.options import Device, not_nan, seed_option
+
+__all__ = ["inverse"]
+
+inverse = typer.Typer(no_args_is_help=True, add_completion=False)
+
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="An installed model, or the path of a checkpoint.")]
+
+
+@inverse.callback()
+def about() -> None:
+    """Find the parameters that explain a measurement, and how sure that is.
+
+    A problem is a Python file with two functions, prior(count, generator), which draws parameters, and
+    simulate(x, generator), which returns what would be measured.
+    The code in a file runs only when you name the file; a trained model needs it no more.
+
+    [dim]cinn inverse fit mine.py -o mine.safetensors[/dim]
+
+    [dim]cinn inverse sample mine.safetensors --observe 0.3,1.2 -n 5000 -o samples.csv[/dim]
+    """
+
+
+@inverse.command()
+def fit(
+    problem: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROBLEM", help="A built-in problem, or the path of a Python file, whose code will run."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="The checkpoint to write.")
+    ],
+    simulations: Annotated[
+        int, typer.Option("--simulations", metavar="N", help="How many simulations to learn from.")
+    ] = 10_000,
+    objective: Annotated[Literal["likelihood"], typer.Option(help="What training minimises.")] = "likelihood",
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            callback=not_nan,
+            show_default="no limit",
+            help="End the training, with its schedule, after this time.",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue where the last run stopped.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, show_default="all cores", help="The most processes that simulate.")
+    ] = None,
+    seed: Annotated[int, seed_option("simulations and weights")] = 0,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, show_default="runs/NAME", help="Folder of logs and saved state."),
+    ] = None,
+    cache: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder of simulations, kept for next time.")
+    ] = Path("cache"),
+    device: Device = "auto",
+) -> None:
+    """Simulate a problem, and train a model that gives the posterior of any observation.
+
+    [dim]cinn inverse fit mine.py --simulations 20000 -o mine.safetensors[/dim]
+
+    The problem is a Python file of yours or the name of a built-in one (cinn inverse problems). Your file's code runs.
+    A run that was stopped continues with --resume; finished simulations are kept in any case.
+    """
+    from cinn_app.cli.bars import rich_progress
+    from cinn_app.extras import require_extra
+    from cinn_app.figures import figures_of
+
+    require_extra("train", "Training")
+    with err.status("Loading the libraries"):
+        from cinn_app.systems.inverse_problems.outputs import check_place
+        from cinn_app.systems.inverse_problems.problem import load_problem
+        from cinn_app.systems.inverse_problems.recipe import default_recipe
+        from cinn_app.systems.inverse_problems.simulations import available_cores, simulated
+        from cinn_app.training.run import STATE_FILE, train
+    check_place(output)
+    loaded = load_problem(problem)
+    sizes = len(loaded.parameters), len(loaded.measurements)
+    recipe = default_recipe(loaded.name, loaded.title, *sizes, simulations, objective, seed)
+    folder = run or Path("runs") / output.stem
+    state = folder / STATE_FILE
+    try:
+        simulated(loaded, simulations, seed, cache, jobs or available_cores(), rich_progress)
+        checkpoint = train(
+            recipe,
+            [] if loaded.is_builtin else [Path(loaded.source)],
+            output,
+            folder,
+            cache,
+            device,
+            resume=resume,
+            max_minutes=max_minutes,
+            progress=rich_progress,
+        )
+    except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
+        how = "continue with --resume" if state.is_file() else "start it again; finished simulations are kept"
+        say_warning(f"The fit was stopped: {how}.")
+        raise typer.Exit(130) from None
+    state.unlink(missing_ok=True)  # it is finished, and the next one starts from the beginning
+    say(f"Wrote {output}.")
+    out.print(figures_of(recipe.system).lines(checkpoint.figures))
+
+
+@inverse.command()
+def sample(
+    model: ModelArgument,
+    observe: Annotated[
+        str,
+        typer.Option(
+            metavar="VALUES|FILE",
+            help="The measurements, as numbers with commas between; or a .csv or .npy file with an observation in each "
+            "row.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="A table: .csv, .npy or .parquet."),
+    ],
+    number: Annotated[int, typer.Option("--count", "-n", min=1, max=10**7, help="Samples of each observation.")] = 5000,
+    seed: Annotated[int, seed_option("samples")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Draw parameters that explain an observation.
+
+    [dim]cinn inverse sample mine.safetensors --observe 0.3,1.2 -n 5000 -o samples.csv[/dim]
+
+    The table has a column for each parameter. For a file of observations, a first column says which of them a sample
+    explains, from 0. An existing file is replaced.
+    """
+    with err.status("Loading the model"):
+        import torch
+
+        from cinn_app import InverseProblem
+        from cinn_app.systems.inverse_problems.inverse_problem import EXTRAPOLATION
+        from cinn_app.systems.inverse_problems.observations import read_observations
+        from cinn_app.systems.inverse_problems.outputs import check_table, write_samples
+        from cinn_app.systems.inverse_problems.posterior import Posterior
+
+        check_table(output)
+        trained = InverseProblem.load(model, device)
+    observed = torch.from_numpy(read_observations(observe, trained.measurements)).float()
+    posterior = Posterior(trained.model, observed, trained.parameters)
+    for far in posterior.far.reshape(-1).nonzero()[:, 0].tolist():
+        which = f"Observation {far}" if observed.ndim == 2 else "The observation"
+        say_warning(f"{which}: {EXTRAPOLATION}.")
+    drawn = posterior.sample((number,), torch.Generator().manual_seed(seed))
+    write_samples(output, drawn.movedim(0, -2), [quantity.name for quantity in trained.parameters])
+    say(
+        f"Wrote {count(number, 'sample')} of {count(len(observed) if observed.ndim == 2 else 1, 'observation')} to "
+        f"{output}."
+    )
+
+
+@inverse.command()
+def problems() -> None:
+    """List the built-in problems."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from cinn_app.systems.inverse_problems.problem import builtin_problems, load_problem
+
+    table = Table("Name", "What it is about", "Parameters", "Measurements")
+    for name in builtin_problems():
+        problem = load_problem(name)
+        measured = problem.measurements
+        listed = ", ".join(one.label for one in measured) if len(measured) <= 8 else f"{len(measured)}"
+        table.add_row(name, Text(problem.title), Text(", ".join(one.label for one in problem.parameters)), Text(listed))
+    out.print(table)
