@@ -43,7 +43,10 @@ def fit(
     simulations: Annotated[
         int, typer.Option("--simulations", metavar="N", help="How many simulations to learn from.")
     ] = 10_000,
-    objective: Annotated[Literal["likelihood"], typer.Option(help="What training minimises.")] = "likelihood",
+    objective: Annotated[
+        Literal["likelihood", "mmd", "both"],
+        typer.Option(help="Maximum likelihood; the losses of both directions; or both."),
+    ] = "likelihood",
     max_minutes: Annotated[
         float | None,
         typer.Option(

@@ -26,8 +26,8 @@ def evaluate_inverse_problem(
     limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """Measure the likelihood of fresh simulations."""
+    """Measure the likelihood of fresh simulations, or the losses of both directions."""
     problem = inverse.require_problem(load_problem(data[0] if data else inverse.record.name))
     fresh = simulated(problem, limit or 2000, SEED, cache, progress=progress)
-    nats = -inverse.model.log_prob(fresh.x.to(inverse.device), fresh.y.to(inverse.device)).mean()
-    return Evaluation({"nats": float(nats)}, len(fresh.x), [], data=[problem.name])
+    figures = inverse.model.measure(fresh.x.to(inverse.device), fresh.y.to(inverse.device))
+    return Evaluation({name: float(value) for name, value in figures.items()}, len(fresh.x), [], data=[problem.name])

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,14 @@ __all__ = ["PosteriorModel"]
 
 #: Distance that a bounded parameter keeps from the ends of its range, as a share of it, so that its logit is finite.
 MARGIN = 1e-6
+#: Draws that go through a flow together.
+ROWS = 20_000
 
 
 class PosteriorModel(nn.Module, ABC):
     r"""A model of the parameters ``x`` that explain a measurement ``y``; all values are in the problem's units.
 
-    Subclasses implement :meth:`loss`, :meth:`sample` and :meth:`log_prob`. They work with scaled values: a parameter
+    Subclasses implement :meth:`loss`, :meth:`decode` and :meth:`log_prob`. They work with scaled values: a parameter
     with a range is mapped to the real line by :math:`\mathrm{logit} \frac{x - a}{b - a}`, then all get mean 0 and
     variance 1 over the simulations. :meth:`fit_scaling` sets the scales, which are part of the weights.
 
@@ -29,8 +32,14 @@ class PosteriorModel(nn.Module, ABC):
 
     Attributes:
         nearness: judges whether measurements are near to the simulated ones.
+        latents: how many values a latent has.
+        watched: which parts of the loss a progress bar shows.
+        measured: names of what :meth:`measure` returns.
     """
 
+    latents: int
+    watched: ClassVar[Sequence[str]]
+    measured: ClassVar[Sequence[str]] = ("nats",)
     low: Tensor
     span: Tensor
     bounded: Tensor
@@ -101,6 +110,9 @@ class PosteriorModel(nn.Module, ABC):
         """
 
     @abstractmethod
+    def decode(self, z: Tensor, y: Tensor) -> Tensor:
+        """Map latents ``(batch, L)``, given measurements ``(batch, M)``, to parameters ``(batch, D)``."""
+
     def sample(self, y: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw parameters that explain measurements ``(B, M)``: ``(B, count, D)``.
 
@@ -109,6 +121,13 @@ class PosteriorModel(nn.Module, ABC):
             count: draws for each.
             generator: of the noise, on the CPU.
         """
+        z = torch.randn(len(y) * count, self.latents, generator=generator).to(y)
+        parts = zip(z.split(ROWS), y.repeat_interleave(count, 0).split(ROWS), strict=True)
+        return torch.cat([self.decode(*part) for part in parts]).unflatten(0, (len(y), count))
+
+    def measure(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Measure simulations that were not learnt from, ``(batch, D)`` and ``(batch, M)``: figures by their names."""
+        return {"nats": -self.log_prob(x, y).mean()}
 
     @abstractmethod
     def log_prob(self, x: Tensor, y: Tensor) -> Tensor:

@@ -1,23 +1,28 @@
 """The schema of the recipes of inverse problems, and the recipe that suits a number of simulations."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cinn_app.errors import ProblemError
-from cinn_app.recipes import Clamp, Depth, Positive, Recipe, Section, Seed, Text, Training, Width
+from cinn_app.recipes import Clamp, Depth, NotNegative, Positive, Recipe, Section, Seed, Text, Training, Width
 
 __all__ = [
     "MIN_SIMULATIONS",
+    "BidirectionalArchitecture",
+    "BothObjective",
     "InverseArchitecture",
     "InverseData",
-    "InverseObjective",
     "InverseRecipe",
+    "LikelihoodObjective",
+    "MmdObjective",
     "Objective",
     "default_recipe",
 ]
 
-Objective = Literal["likelihood"]
+Objective: TypeAlias = Literal["likelihood", "mmd", "both"]
+#: Widths of the kernels of the MMD, of scaled parameters and measurements.
+KernelWidths = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1, max_length=16)]
 #: Parameters or measurements of a problem.
 Quantities = Annotated[int, Field(gt=0, le=2000)]
 #: With fewer, a posterior is guesswork.
@@ -25,9 +30,10 @@ MIN_SIMULATIONS = 200
 
 
 class InverseArchitecture(Section):
-    """Sizes of the flow.
+    """Sizes of the flow of parameters given measurements, for the objectives ``likelihood`` and ``both``.
 
     Attributes:
+        kind: ``conditional``.
         couplings: number of spline couplings.
         width: hidden values of their subnets.
         context_width: size of the summary of the measurements, which every subnet sees.
@@ -38,12 +44,35 @@ class InverseArchitecture(Section):
         mixing_seed: of the initial matrices that mix the parameters.
     """
 
+    kind: Literal["conditional"]
     couplings: Depth
     width: Width
     context_width: Width
     dropout: Annotated[float, Field(ge=0, lt=1)]
     bins: Annotated[int, Field(ge=2, le=64)]
     bound: Annotated[float, Field(gt=0, le=1000)]
+    clamp: Clamp
+    mixing_seed: Seed
+
+
+class BidirectionalArchitecture(Section):
+    """Sizes of the flow from parameters to measurements and latents, for the objective ``mmd``.
+
+    Attributes:
+        kind: ``bidirectional``.
+        couplings: number of pairs of affine couplings.
+        width: hidden values of their subnets.
+        latents: values that say what the measurements leave open.
+        padding: zeros beyond those that make parameters as many as measurements and latents; they give the flow room.
+        clamp: bound of the log-scales.
+        mixing_seed: of the random orthogonal matrices.
+    """
+
+    kind: Literal["bidirectional"]
+    couplings: Depth
+    width: Width
+    latents: Quantities
+    padding: Annotated[int, Field(ge=0, le=2000)]
     clamp: Clamp
     mixing_seed: Seed
 
@@ -67,14 +96,48 @@ class InverseData(Section):
     seed: Seed
 
 
-class InverseObjective(Section):
-    """What training minimises.
+class LikelihoodObjective(Section):
+    """Maximum likelihood: ``-log p(x | y)``."""
+
+    kind: Literal["likelihood"]
+
+
+class BothObjective(Section):
+    """Maximum likelihood, and the MMD losses of both directions.
 
     Attributes:
-        kind: ``likelihood`` for ``-log p(x | y)``.
+        kind: ``both``.
+        latent_weight: of L_z, beside the nats.
+        prior_weight: of L_x at the end of its rise.
+        kernel_widths: of the MMDs.
     """
 
-    kind: Objective
+    kind: Literal["both"]
+    latent_weight: NotNegative
+    prior_weight: NotNegative
+    kernel_widths: KernelWidths
+
+
+class MmdObjective(Section):
+    """The losses of both directions of a flow without condition.
+
+    Attributes:
+        kind: ``mmd``.
+        fit_weight: of the squared errors: L_y, and parameters and padding restored from what the flow made of them.
+        latent_weight: of L_z.
+        prior_weight: of L_x at the end of its rise.
+        kernel_widths: of the MMDs.
+        measurement_noise: noise on measurements and latents in training, in their standard deviations.
+        padding_noise: noise in place of the zeros in training.
+    """
+
+    kind: Literal["mmd"]
+    fit_weight: NotNegative
+    latent_weight: NotNegative
+    prior_weight: NotNegative
+    kernel_widths: KernelWidths
+    measurement_noise: Annotated[float, Field(ge=0, le=10)]
+    padding_noise: Annotated[float, Field(ge=0, le=10)]
 
 
 class InverseRecipe(Recipe):
@@ -82,8 +145,16 @@ class InverseRecipe(Recipe):
 
     system: Literal["inverse-problems"]
     data: InverseData
-    architecture: InverseArchitecture
-    objective: InverseObjective
+    architecture: Annotated[InverseArchitecture | BidirectionalArchitecture, Field(discriminator="kind")]
+    objective: Annotated[LikelihoodObjective | BothObjective | MmdObjective, Field(discriminator="kind")]
+
+    @model_validator(mode="after")
+    def _objective_fits(self) -> Self:
+        if (self.objective.kind == "mmd") != (self.architecture.kind == "bidirectional"):
+            raise ValueError(
+                "should have architecture.kind = 'bidirectional' where objective.kind is 'mmd', else 'conditional'"
+            )
+        return self
 
 
 def default_recipe(
@@ -129,10 +200,8 @@ def default_recipe(
             held_out=held_out,
             seed=seed,
         ),
-        architecture=InverseArchitecture(
-            couplings=6, width=64, context_width=32, dropout=0.0, bins=8, bound=4.0, clamp=2.0, mixing_seed=0
-        ),
-        objective=InverseObjective(kind=objective),
+        architecture=_architecture(objective, parameters),
+        objective=_objective(objective),
         training=Training(
             steps=min(8000, max(1000, simulations // 5)),
             batch_size=batch_size,
@@ -144,3 +213,38 @@ def default_recipe(
             seed=seed,
         ),
     )
+
+
+def _architecture(objective: Objective, parameters: int) -> InverseArchitecture | BidirectionalArchitecture:
+    if objective == "mmd":
+        return BidirectionalArchitecture(
+            kind="bidirectional", couplings=6, width=128, latents=parameters, padding=2, clamp=2.0, mixing_seed=0
+        )
+    return InverseArchitecture(
+        kind="conditional",
+        couplings=6,
+        width=64,
+        context_width=32,
+        dropout=0.0,
+        bins=8,
+        bound=4.0,
+        clamp=2.0,
+        mixing_seed=0,
+    )
+
+
+def _objective(kind: Objective) -> LikelihoodObjective | BothObjective | MmdObjective:
+    widths = [0.05, 0.2, 1.0, 4.0]
+    if kind == "mmd":  # the paper's weights, whose kernels are sums where ours are means
+        return MmdObjective(
+            kind=kind,
+            fit_weight=1.0,
+            latent_weight=300.0,
+            prior_weight=400.0,
+            kernel_widths=widths,
+            measurement_noise=0.05,
+            padding_noise=0.05,
+        )
+    if kind == "both":
+        return BothObjective(kind=kind, latent_weight=10.0, prior_weight=10.0, kernel_widths=widths)
+    return LikelihoodObjective(kind=kind)

@@ -1,7 +1,6 @@
 """Training of the model of an inverse problem on simulations of it."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,8 +37,6 @@ class InverseTraining(Trainable):
     """
 
     model: PosteriorModel
-    figures = MappingProxyType({"held-out nats": "held_out_nats"})
-    watched = ("nats",)
     half_precision = False  # a sharp posterior needs all digits of its scales
 
     def __init__(self, recipe: InverseRecipe, problem: Problem, simulations: Simulations, setup: Setup) -> None:
@@ -57,6 +54,8 @@ class InverseTraining(Trainable):
         self.model = build_model(recipe)
         self.model.fit_scaling(learnt.x, learnt.y, problem.parameters)
         setup.initialise(self.model)
+        self.watched = self.model.watched
+        self.figures = {f"held-out {name}": f"held_out_{name}" for name in self.model.measured}
         self.pictures, self.data = count, (problem.name,)
         self.batches = BatchStream(
             learnt, np.arange(count), recipe.training.batch_size, recipe.training.seed, setup.step
@@ -70,7 +69,7 @@ class InverseTraining(Trainable):
 
     def measure(self, batch: Simulations) -> dict[str, Tensor]:
         """Measure held-out simulations."""
-        return {"held-out nats": -self.model.log_prob(batch.x, batch.y).mean()}
+        return {f"held-out {name}": value for name, value in self.model.measure(batch.x, batch.y).items()}
 
     def details(self) -> dict[str, Any]:
         """Describe the problem."""

@@ -1,0 +1,35 @@
+"""What training minimises: the recipe's objectives, and likelihood with MMD losses on top."""
+
+import pytest
+import torch
+
+from cinn_app.errors import RecipeError
+from cinn_app.recipes import parse_recipe
+from cinn_app.systems.inverse_problems.bidirectional import BidirectionalFlow
+from cinn_app.systems.inverse_problems.conditional import ConditionalFlow
+from cinn_app.systems.inverse_problems.networks import build_model
+from cinn_app.systems.inverse_problems.recipe import Objective, default_recipe
+
+
+@pytest.mark.parametrize(("objective", "kind"), [("likelihood", ConditionalFlow), ("mmd", BidirectionalFlow)])
+def test_the_objective_decides_the_network(objective: Objective, kind: type) -> None:
+    assert isinstance(build_model(default_recipe("toy", "a toy", 3, 2, objective=objective)), kind)
+
+
+def test_a_network_that_cannot_have_the_objective_is_refused() -> None:
+    content = default_recipe("toy", "a toy", 3, 2, objective="mmd").model_dump()
+    content["architecture"] = default_recipe("toy", "a toy", 3, 2).model_dump()["architecture"]
+    with pytest.raises(RecipeError, match=r"architecture\.kind = 'bidirectional' where objective\.kind is 'mmd'"):
+        parse_recipe(content, "the test")
+
+
+def test_both_adds_the_mmd_losses_to_the_likelihood() -> None:
+    recipe = default_recipe("toy", "a toy", 2, 1, objective="both")
+    torch.manual_seed(0)
+    model = build_model(recipe)
+    x, y = torch.randn(40, 2), torch.randn(40, 1)
+    total, parts = model.loss(x, y, progress=1.0)
+    weighted = parts["nats"] + recipe.objective.latent_weight * parts["L_z"]
+    weighted += recipe.objective.prior_weight * parts["L_x"]
+    assert total.item() == pytest.approx(weighted.item())
+    assert parts["nats"].item() == pytest.approx(-model.log_prob(x, y).mean().item())
