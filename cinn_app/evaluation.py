@@ -11,12 +11,13 @@ class Evaluation:
 
     Attributes:
         figures: by name.
-        pictures: how many were measured.
+        pictures: how many were measured, or how many records of another kind.
         problems: a sentence per picture that was not.
         notes: a sentence per kind of figure that could not be had.
         data: names of the sources.
         ranks: how often the truth takes which place among the samples, below all to above all, for pixels and pictures
             and each channel.
+        kind: what was measured, in the singular.
     """
 
     figures: dict[str, float]
@@ -25,6 +26,7 @@ class Evaluation:
     notes: list[str] = dataclasses.field(default_factory=list)
     data: list[str] = dataclasses.field(default_factory=list)
     ranks: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    kind: str = "picture"
 
 
 def evenly_spread(count: int, limit: int | None) -> list[int]:

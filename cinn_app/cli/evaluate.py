@@ -186,7 +186,7 @@ def _show(name: str, system: str, evaluation: "Evaluation") -> None:
 
     from cinn_app.figures import figures_of, format_number
 
-    table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, 'picture')}", title_justify="left")
+    table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, evaluation.kind)}", title_justify="left")
     table.add_column("Value", justify="right")
     table.add_column("Better")
     figures = figures_of(system)

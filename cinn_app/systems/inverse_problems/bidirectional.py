@@ -43,6 +43,7 @@ class BidirectionalFlow(PosteriorModel):
 
     watched = ("L_y", "L_z", "L_x")
     measured = ("prediction_error", "latent_mmd", "prior_mmd")
+    has_density = False
 
     def __init__(
         self, architecture: BidirectionalArchitecture, objective: MmdObjective, parameters: int, measurements: int

@@ -133,6 +133,10 @@ def sample(
     ],
     number: Annotated[int, typer.Option("--count", "-n", min=1, max=10**7, help="Samples of each observation.")] = 5000,
     seed: Annotated[int, seed_option("samples")] = 0,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Draw them, too: .png, .pdf or .svg."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Draw parameters that explain an observation.
@@ -140,7 +144,10 @@ def sample(
     [dim]cinn inverse sample mine.safetensors --observe 0.3,1.2 -n 5000 -o samples.csv[/dim]
 
     The table has a column for each parameter. For a file of observations, a first column says which of them a sample
-    explains, from 0. An existing file is replaced.
+    explains, from 0. Existing files are replaced.
+
+    The plot shows the marginals over the prior, in gray, and for one observation the pairs of parameters with their
+    correlations.
     """
     with err.status("Loading the model"):
         import torch
@@ -148,10 +155,14 @@ def sample(
         from cinn_app import InverseProblem
         from cinn_app.systems.inverse_problems.inverse_problem import EXTRAPOLATION
         from cinn_app.systems.inverse_problems.observations import read_observations
-        from cinn_app.systems.inverse_problems.outputs import check_table, write_samples
+        from cinn_app.systems.inverse_problems.outputs import check_place, check_table, write_samples
+        from cinn_app.systems.inverse_problems.plots import check_plot, marginals, pair_plot, save_plot
         from cinn_app.systems.inverse_problems.posterior import Posterior
 
         check_table(output)
+        if plot:
+            check_plot(plot)
+            check_place(plot)
         trained = InverseProblem.load(model, device)
     observed = torch.from_numpy(read_observations(observe, trained.measurements)).float()
     posterior = Posterior(trained.model, observed, trained.parameters)
@@ -159,11 +170,97 @@ def sample(
         which = f"Observation {far}" if observed.ndim == 2 else "The observation"
         say_warning(f"{which}: {EXTRAPOLATION}.")
     drawn = posterior.sample((number,), torch.Generator().manual_seed(seed))
-    write_samples(output, drawn.movedim(0, -2), [quantity.name for quantity in trained.parameters])
-    say(
-        f"Wrote {count(number, 'sample')} of {count(len(observed) if observed.ndim == 2 else 1, 'observation')} to "
-        f"{output}."
-    )
+    drawn = drawn.movedim(0, -2)
+    write_samples(output, drawn, [quantity.name for quantity in trained.parameters])
+    several = observed.ndim == 2
+    say(f"Wrote {count(number, 'sample')} of {count(len(observed) if several else 1, 'observation')} to {output}.")
+    if plot:
+        with err.status("Drawing"):
+            prior = trained.model.prior.cpu()
+            if several:
+                labels = [f"observation {number}" for number in range(len(observed))]
+                figure = marginals(drawn, trained.parameters, prior, labels=labels)
+            else:
+                figure = pair_plot(drawn, trained.parameters, prior)
+            save_plot(figure, plot)
+        say(f"Wrote {plot}.")
+
+
+@inverse.command()
+def check(
+    model: ModelArgument,
+    problem: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            show_default="the built-in one of the model",
+            help="The problem that the model was trained on, whose code will run.",
+        ),
+    ] = None,
+    checks: Annotated[
+        int, typer.Option("--simulations", metavar="N", min=100, max=100_000, help="Fresh simulations to compare with.")
+    ] = 1000,
+    samples: Annotated[int, typer.Option(min=20, max=10_000, help="Draws from each posterior.")] = 200,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw it, too: .png, .pdf or .svg.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", dir_okay=False, help="Write the figures there, too.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, show_default="all cores", help="The most processes that simulate.")
+    ] = None,
+    cache: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder of simulations, kept for next time.")
+    ] = Path("cache"),
+    device: Device = "auto",
+) -> None:
+    """Say whether a model's posteriors may be trusted, by simulations whose true parameters are known.
+
+    [dim]cinn inverse check mine.safetensors --problem mine.py --plot check.png[/dim]
+
+    It measures the ranks of the truth among draws (simulation-based calibration), the expected coverage of regions, the
+    calibration error, and how well simulations with drawn parameters reproduce the measurement.
+    """
+    import json
+
+    with err.status("Loading the model"):
+        from cinn_app import InverseProblem
+        from cinn_app.cli.bars import rich_progress
+        from cinn_app.figures import figures_of, format_number
+        from cinn_app.systems.inverse_problems.evaluation import check_posterior, fresh_simulations, problem_of
+        from cinn_app.systems.inverse_problems.outputs import check_place, writing
+        from cinn_app.systems.inverse_problems.plots import check_plot, plot_calibration, save_plot
+        from cinn_app.systems.inverse_problems.simulations import available_cores
+
+        if plot:
+            check_plot(plot)
+        for place in filter(None, (plot, json_file)):
+            check_place(place)
+        trained = InverseProblem.load(model, device)
+        loaded = problem_of(trained, problem)
+    if loaded.digest != trained.record.digest and not loaded.is_builtin:
+        say_warning(
+            f"{loaded.file.name} has changed since the model was trained: the check is of the file as it is now."
+        )
+    fresh = fresh_simulations(trained, loaded, checks, cache, jobs or available_cores(), rich_progress)
+    checked = check_posterior(trained, loaded, fresh, samples, rich_progress)
+    trusted, sentences = checked.verdict()
+    figures, named = checked.figures(), figures_of(trained.recipe.system)
+    for name, value in figures.items():
+        say(f"{named.label(name)}: {format_number(value)}")
+    for sentence in sentences:
+        (say if trusted else say_warning)(sentence)
+    if plot:
+        save_plot(plot_calibration(checked), plot)
+        say(f"Wrote {plot}.")
+    if json_file:
+        content = {"model": trained.recipe.name, "checks": checked.checks, "trusted": trusted, "figures": figures}
+        content["verdict"] = sentences
+        with writing(json_file) as file:
+            file.write((json.dumps(content, indent=2) + "\n").encode())
+        say(f"Wrote {json_file}.")
 
 
 @inverse.command()

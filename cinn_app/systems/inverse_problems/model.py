@@ -17,6 +17,8 @@ __all__ = ["PosteriorModel"]
 MARGIN = 1e-6
 #: Draws that go through a flow together.
 ROWS = 20_000
+#: Draws from the prior that are kept.
+PRIOR = 1000
 
 
 class PosteriorModel(nn.Module, ABC):
@@ -35,11 +37,15 @@ class PosteriorModel(nn.Module, ABC):
         latents: how many values a latent has.
         watched: which parts of the loss a progress bar shows.
         measured: names of what :meth:`measure` returns.
+        has_density: whether :meth:`log_prob` works.
+        prior: parameters drawn from the prior, to compare with, ``(1000, D)``.
     """
 
     latents: int
     watched: ClassVar[Sequence[str]]
     measured: ClassVar[Sequence[str]] = ("nats",)
+    has_density: ClassVar[bool] = True
+    prior: Tensor
     low: Tensor
     span: Tensor
     bounded: Tensor
@@ -57,6 +63,7 @@ class PosteriorModel(nn.Module, ABC):
         for letter, count in (("x", parameters), ("y", measurements)):
             self.register_buffer(f"{letter}_mean", torch.zeros(count))
             self.register_buffer(f"{letter}_deviation", torch.ones(count))
+        self.register_buffer("prior", torch.zeros(PRIOR, parameters))
         self.nearness = Nearness(measurements)
 
     @torch.no_grad()
@@ -74,6 +81,7 @@ class PosteriorModel(nn.Module, ABC):
                 self.bounded[number] = True
         self.x_deviation, self.x_mean = _std_mean(self._unbound(x)[0])
         self.y_deviation, self.y_mean = _std_mean(y)
+        self.prior.copy_(x[torch.arange(PRIOR) % len(x)])
         self.nearness.fit(self.scale_y(y))
 
     def scale_x(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,9 @@
 """Samples as tables: .csv, .npy or .parquet, whole or not at all."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from torch import Tensor
@@ -10,7 +12,7 @@ from cinn_app.errors import ProblemError
 from cinn_app.extras import require_extra
 from cinn_app.files import atomic_write
 
-__all__ = ["INDEX", "SUFFIXES", "check_table", "write_samples"]
+__all__ = ["INDEX", "SUFFIXES", "check_place", "check_table", "write_samples", "writing"]
 
 SUFFIXES = (".csv", ".npy", ".parquet")
 #: Column that says which observation a sample explains, from 0.
@@ -61,32 +63,40 @@ def write_samples(path: Path, samples: Tensor, names: Sequence[str]) -> None:
     """
     table = samples.numpy().reshape(-1, samples.shape[-1])
     index = np.repeat(np.arange(len(samples)), samples.shape[1]) if samples.ndim == 3 else None
+    header = [*([] if index is None else [INDEX]), *names]
+    with writing(path) as file:
+        match path.suffix.lower():
+            case ".npy":
+                np.save(file, table if index is None else np.column_stack([index.astype(table.dtype), table]))
+            case ".parquet":
+                import pyarrow
+                import pyarrow.parquet
+
+                columns = [*([] if index is None else [index]), *table.T]
+                columns_of = pyarrow.Table.from_arrays([pyarrow.array(one) for one in columns], names=header)
+                pyarrow.parquet.write_table(columns_of, file)
+            case _:
+                file.write((",".join(map(_quoted, header)) + "\n").encode())
+                row = ",".join(["%d"] * (index is not None) + ["%.7g"] * len(names)) + "\n"
+                whole = table if index is None else np.column_stack([index, table.astype(np.float64)])
+                for start in range(0, len(whole), 10_000):
+                    block = whole[start : start + 10_000]
+                    file.write((row * len(block) % tuple(block.ravel().tolist())).encode())
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary file that replaces the one at a path when the block ends without an error.
+
+    Raises:
+        ProblemError: if it cannot be written.
+    """
     try:
         with atomic_write(path) as file:
-            match path.suffix.lower():
-                case ".npy":
-                    np.save(file, table if index is None else np.column_stack([index.astype(table.dtype), table]))
-                case ".parquet":
-                    import pyarrow
-                    import pyarrow.parquet
-
-                    columns = dict(zip(names, table.T, strict=True))
-                    if index is not None:
-                        columns = {INDEX: index, **columns}
-                    pyarrow.parquet.write_table(pyarrow.table(columns), file)
-                case _:
-                    header = [INDEX, *names] if index is not None else list(names)
-                    file.write((",".join(map(_quoted, header)) + "\n").encode())
-                    row = ",".join(["%d"] * (index is not None) + ["%.7g"] * len(names)) + "\n"
-                    whole = table if index is None else np.column_stack([index, table.astype(np.float64)])
-                    for start in range(0, len(whole), 10_000):
-                        block = whole[start : start + 10_000]
-                        file.write((row * len(block) % tuple(block.ravel().tolist())).encode())
+            yield file
     except OSError as error:
         raise ProblemError(
-            "{path} cannot be written ({reason}): make room, or choose another place.",
-            path=path,
-            reason=error.strerror,
+            "{path} cannot be written ({reason}): make room, or choose another place.", path=path, reason=error.strerror
         ) from error
 
 

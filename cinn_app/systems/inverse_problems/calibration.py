@@ -1,0 +1,240 @@
+r"""Whether a posterior may be trusted, measured on simulations whose true parameters are known.
+
+* **Simulation-based calibration** (Talts et al. 2018, arXiv 1804.06788): the rank of a true parameter among draws from
+  its posterior is uniform.
+* **Expected coverage** (Hermans et al. 2022, arXiv 2110.06581): the region of highest density with probability
+  :math:`q` holds the true parameters in a share :math:`q` of cases.
+* **Calibration error** (Ardizzone et al. 2019, arXiv 1808.04730): the median over :math:`q` of the difference between
+  the two, for central intervals of single parameters.
+* **Re-simulation error**: the distance of a measurement from the simulated measurements of parameters drawn from its
+  posterior. The true parameters are one draw from the exact posterior, so for that it equals the distance of two
+  simulations of the true parameters.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from cinn_app.messages import Message
+from cinn_app.metrics.calibration import coverage as central_coverage
+from cinn_app.metrics.calibration import rank_histogram
+
+__all__ = ["LEVELS", "Calibration", "calibrate", "chance_band", "density_ranks"]
+
+#: Probabilities of the regions whose coverage is measured.
+LEVELS = np.linspace(0.01, 0.99, 99)
+#: Probability with which the curves of an exact posterior stay inside the band.
+CONFIDENCE = 0.95
+#: Deviations up to this are tolerated even where chance does not explain them.
+TOLERANCE = 0.05
+#: Share of the measurements' variation that a posterior may leave unexplained.
+UNEXPLAINED = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What the checks of a posterior measured.
+
+    Attributes:
+        parameters: names of the D parameters.
+        checks: how many simulations were compared.
+        histograms: how often the truth has each rank among K draws, ``(D, K + 1)``.
+        coverage: share of truths inside the central interval of each of :data:`LEVELS`, ``(D, 99)``.
+        density: how often the truth has each rank by density, from the most probable on, ``(K + 1,)``; ``None`` for a
+            model without a density.
+        resimulated: root mean square distance of re-simulated from given measurements, in standard deviations of the
+            measurements over the prior.
+        floor: the same for two simulations of the true parameters.
+        unrelated: the same for simulations of unrelated parameters.
+    """
+
+    parameters: tuple[str, ...]
+    checks: int
+    histograms: np.ndarray
+    coverage: np.ndarray
+    density: np.ndarray | None
+    resimulated: float
+    floor: float
+    unrelated: float
+
+    @property
+    def errors(self) -> np.ndarray:
+        """The calibration error of each parameter, ``(D,)``."""
+        errors: np.ndarray = np.median(np.abs(self.coverage - LEVELS), axis=1)
+        return errors
+
+    @property
+    def density_coverage(self) -> np.ndarray | None:
+        """Share of truths inside the region of highest density of each of :data:`LEVELS`, ``(99,)``."""
+        return None if self.density is None else cumulative(self.density, LEVELS)
+
+    @property
+    def unexplained(self) -> float:
+        """Share of the measurements' variation that is left unexplained: 0 by an exact posterior, 1 by the prior."""
+        return max(0.0, (self.resimulated**2 - self.floor**2) / max(self.unrelated**2 - self.floor**2, 1e-12))
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures by name."""
+        covered = self.density_coverage
+        joint = (
+            {}
+            if covered is None
+            else {
+                "expected_coverage_50": float(np.interp(0.5, LEVELS, covered)),
+                "expected_coverage_90": float(np.interp(0.9, LEVELS, covered)),
+            }
+        )
+        return {
+            "calibration_error": float(self.errors.mean()),
+            "largest_calibration_error": float(self.errors.max()),
+            "rank_deviation": float(self._deviations().max()),
+            "chance_deviation": chance_band(self.checks, len(self.parameters)),
+            **joint,
+            "resimulation_error": self.resimulated,
+            "resimulation_floor": self.floor,
+            "unexplained": self.unexplained,
+        }
+
+    def verdict(self) -> tuple[bool, list[Message]]:
+        """Say whether the posterior may be trusted, and in plain words why, or why not."""
+        faults = [*self._faults_of_parameters(), *self._faults_of_regions()]
+        if self.unexplained > UNEXPLAINED:
+            faults.append(
+                Message(
+                    "Its parameters do not reproduce the measurements: they leave {share:.0%} of their variation "
+                    "unexplained, where an exact posterior leaves 0%.",
+                    share=self.unexplained,
+                )
+            )
+        if faults:
+            return False, [
+                Message("The posterior should not be trusted yet: train longer, or with more simulations."),
+                *faults,
+            ]
+        return True, [
+            Message(
+                "The posterior may be trusted: in {checks:,} simulations the truth was where it should be, within what "
+                "chance or a deviation of {tolerance:.0%} explains.",
+                checks=self.checks,
+                tolerance=TOLERANCE,
+            )
+        ]
+
+    def _deviations(self) -> np.ndarray:
+        """Return the Kolmogorov distance of each parameter's ranks from uniform ones, ``(D,)``."""
+        deviations: np.ndarray = np.array([deviation(histogram) for histogram in self.histograms])
+        return deviations
+
+    def _faults_of_parameters(self) -> list[Message]:
+        allowed = max(TOLERANCE, chance_band(self.checks, len(self.parameters)))
+        faults = []
+        for number in np.argsort(-self._deviations())[:5]:
+            if self._deviations()[number] <= allowed:
+                break
+            histogram, name = self.histograms[number], self.parameters[number]
+            above = 1 - float(cumulative(histogram, np.array([0.5]))[0])
+            inside = central_coverage(histogram, 0.9)
+            if abs(above - 0.5) > abs(inside - 0.9):
+                faults.append(
+                    Message(
+                        "{name} is shifted: the truth lies above the middle of its posterior in {above:.0%} of cases.",
+                        name=name,
+                        above=above,
+                    )
+                )
+            else:
+                faults.append(_spread(name, inside))
+        return faults
+
+    def _faults_of_regions(self) -> list[Message]:
+        if self.density is None or deviation(self.density) <= max(TOLERANCE, chance_band(self.checks)):
+            return []
+        return [_spread(Message("The posterior as a whole"), float(cumulative(self.density, np.array([0.9]))[0]))]
+
+
+def calibrate(
+    parameters: Sequence[str],
+    truth: Tensor,
+    samples: Tensor,
+    density: np.ndarray | None,
+    measured: Tensor,
+    resimulated: Tensor,
+    again: Tensor,
+) -> Calibration:
+    """Compare true parameters with draws from their posteriors, and measurements with re-simulated ones.
+
+    Args:
+        parameters: names.
+        truth: ``(N, D)``.
+        samples: ``(N, K, D)``.
+        density: from :func:`density_ranks`, or ``None``.
+        measured: some of the measurements, scaled to mean 0 and variance 1, ``(R, M)``.
+        resimulated: simulated with one draw for each, ``(R, M)``.
+        again: simulated with the true parameters, ``(R, M)``.
+    """
+    histograms = rank_histogram(samples.permute(1, 2, 0), truth.T)
+    covered = np.array([[central_coverage(histogram, level) for level in LEVELS] for histogram in histograms])
+    return Calibration(
+        tuple(parameters),
+        len(truth),
+        histograms,
+        covered,
+        density,
+        _distance(measured, resimulated),
+        _distance(measured, again),
+        _distance(measured, measured.roll(1, 0)),
+    )
+
+
+def density_ranks(of_samples: Tensor, of_truth: Tensor) -> np.ndarray:
+    """Compute how often the truth has each rank by its density, from the most probable of all on.
+
+    Args:
+        of_samples: log-densities of draws, ``(N, K)``.
+        of_truth: those of the true parameters, ``(N,)``.
+
+    Returns:
+        Frequencies that add up to 1, ``(K + 1,)``.
+    """
+    more_probable = (of_samples > of_truth[:, None]).sum(1)
+    frequencies: np.ndarray = (torch.bincount(more_probable, minlength=of_samples.shape[1] + 1) / len(of_truth)).numpy()
+    return frequencies
+
+
+def cumulative(histogram: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the share of ranks below points in 0..1; a rank is uniform over the probabilities up to the next rank."""
+    known = np.linspace(0, 1, len(histogram) + 1)
+    return np.interp(points, known, np.concatenate([[0.0], np.cumsum(histogram)]))
+
+
+def deviation(histogram: np.ndarray) -> float:
+    """Return the Kolmogorov distance of ranks from uniform ones: the largest difference of cumulative shares."""
+    points = np.linspace(0, 1, len(histogram) + 1)
+    return float(np.abs(cumulative(histogram, points) - points).max())
+
+
+def chance_band(checks: int, curves: int = 1) -> float:
+    """Return how far cumulative shares of exact ranks stray by chance, at most, with a probability of 95%.
+
+    Args:
+        checks: number of ranks.
+        curves: how many parameters are judged together.
+
+    >>> round(chance_band(1000), 3)
+    0.043
+    """
+    return float(stats.kstwobign.ppf(1 - (1 - CONFIDENCE) / curves) / np.sqrt(checks))
+
+
+def _spread(name: str, inside: float) -> Message:
+    if inside < 0.9:
+        return Message("{name} is too sure: its regions of 90% hold the truth in {inside:.0%} of cases.", **locals())
+    return Message("{name} is too unsure: its regions of 90% hold the truth in {inside:.0%} of cases.", **locals())
+
+
+def _distance(first: Tensor, second: Tensor) -> float:
+    return float((first - second).double().square().mean().sqrt())
