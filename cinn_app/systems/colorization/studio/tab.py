@@ -250,13 +250,13 @@ class ColorizeTab:
                 preview = session
             progress(0.1, tr("Drawing four colourings"))
             complete = preview.draw(*draw, steering)
-            if complete is session:
-                return
-            for warning in complete.new_warnings(session):
-                inform(warning)
-            for index in range(SAMPLES):
-                progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=index + 1))
-                paint(complete, index, controls.vividness)
+            if complete is not session:
+                for warning in complete.new_warnings(session):
+                    inform(warning)
+                for index in range(SAMPLES):
+                    progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=index + 1))
+                    paint(complete, index, controls.vividness)
+            # Shown even if it was there: a page handles answers side by side, so an older one may have replaced it.
             yield {self.session: complete, **self.pictures.four(complete, controls.vividness)}
             large = self.pictures.large(complete, controls.vividness)
             yield {**large, **self._keep(complete, album, controls)}
