@@ -27,7 +27,7 @@ from cinn_app.flows.numerics import Subnet, soft_clamp
 from cinn_app.flows.pyramid import HaarPyramid
 from cinn_app.flows.reshaping import Flatten, HaarDownsampling, Squeeze, ZeroPadding
 from cinn_app.flows.span import SpanFirst, SpanPyramid
-from cinn_app.flows.splines import SplineCoupling, SplineCouplingPair
+from cinn_app.flows.splines import ConditionalSpline, SplineCoupling, SplineCouplingPair
 
 __all__ = [
     "ActNorm",
@@ -39,6 +39,7 @@ __all__ = [
     "Chain",
     "Condition",
     "ConditionalAffine",
+    "ConditionalSpline",
     "Conditioned",
     "Coupling",
     "CouplingPair",

@@ -1,17 +1,17 @@
 """A coupling with a flexible map: scale and shift, then a monotone curve of rational quadratics."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cinn_app.flows.base import ShapeError
+from cinn_app.flows.base import Bijection, Condition, ShapeError, require_condition
 from cinn_app.flows.couplings import Coupling, CouplingPair, Identity, require_output
-from cinn_app.flows.numerics import Subnet, soft_clamp
+from cinn_app.flows.numerics import Subnet, run_network, soft_clamp, sum_per_sample, without_autocast
 
-__all__ = ["SplineCoupling", "SplineCouplingPair", "bend", "unbend"]
+__all__ = ["ConditionalSpline", "SplineCoupling", "SplineCouplingPair", "bend", "unbend"]
 
 #: The smallest bin as a share of all, and the smallest slope, which keep the curve invertible in float32.
 MINIMUM = 1e-3
@@ -75,15 +75,10 @@ class SplineCoupling(Coupling):
         self.bins, self.bound, self.clamp = bins, bound, clamp
 
     def _transform(self, x2: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-        return bend(x2, self._parameters_of(output, x2), self.bins, self.bound, self.clamp)
+        return bend(x2, parameters_of(output, x2, self.outputs_per_value), self.bins, self.bound, self.clamp)
 
     def _transform_back(self, z2: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-        return unbend(z2, self._parameters_of(output, z2), self.bins, self.bound, self.clamp)
-
-    def _parameters_of(self, output: Tensor, like: Tensor) -> Tensor:
-        """Return the parameters of each value in a last dimension."""
-        output = require_output(output, like, self.outputs_per_value)
-        return output.unflatten(1, (like.shape[1], self.outputs_per_value)).movedim(2, -1)
+        return unbend(z2, parameters_of(output, z2, self.outputs_per_value), self.bins, self.bound, self.clamp)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, bins={self.bins}, bound={self.bound}, clamp={self.clamp}"
@@ -93,6 +88,76 @@ class SplineCouplingPair(CouplingPair):
     """Two :class:`SplineCoupling` in turn, so that both parts are transformed; the arguments are theirs."""
 
     coupling = SplineCoupling
+
+
+class ConditionalSpline(Bijection):
+    r"""Scale, shift and bend every value as the condition says: :math:`z = R_\theta(x \odot e^s + t)`.
+
+    Here :math:`(s, t, \theta) = F(c)`, with the curve :math:`R_\theta` of :class:`SplineCoupling`.
+
+    * inverse: as for :class:`SplineCoupling`;
+    * log-determinant: the sum of :math:`s + \log R'_\theta` over channels and pixels.
+
+    No value depends on another one, so it also suits data of a single channel, which no coupling can transform. While
+    the last layer of :math:`F` is zero it is the identity.
+
+    Args:
+        channels: those of ``x`` of shape ``(batch, channels, ...)``.
+        subnet: builds :math:`F`: ``subnet(condition_channels, (3 * bins + 1) * channels)``, with the outputs of
+            :class:`SplineCoupling`, at the spatial size of ``x``.
+        condition_channels: those of ``c`` of shape ``(batch, condition_channels, ...)``.
+        bins, bound, clamp: of the curves, see :class:`SplineCoupling`.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> from cinn_app.flows import ConditionalSpline
+        >>> spline = ConditionalSpline(1, nn.Linear, condition_channels=3)
+        >>> x, condition = torch.randn(2, 1), torch.randn(2, 3)
+        >>> torch.allclose(spline.inverse(spline(x, condition)[0], condition)[0], x, atol=1e-5)
+        True
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        subnet: Subnet,
+        condition_channels: int,
+        bins: int = 8,
+        bound: float = 4.0,
+        clamp: float = 2.0,
+    ) -> None:
+        super().__init__()
+        if bins < 2:
+            raise ShapeError("A spline was given {bins} bins where at least 2 are needed; add bins.", bins=bins)
+        self.channels, self.condition_channels = channels, condition_channels
+        self.bins, self.bound, self.clamp = bins, bound, clamp
+        self.subnet = subnet(condition_channels, (3 * bins + 1) * channels)
+
+    def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        return self._apply_curve(bend, self._data(x), condition)
+
+    def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        return self._apply_curve(unbend, self._latent(z), condition)
+
+    def _apply_curve(self, curve: Any, values: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+        output = run_network(self.subnet, require_condition(condition, self.condition_channels, values))
+        with without_autocast(values):
+            parameters = parameters_of(output, values, 3 * self.bins + 1)
+            moved, log_slope = curve(values, parameters, self.bins, self.bound, self.clamp)
+            return moved, sum_per_sample(log_slope)
+
+    def extra_repr(self) -> str:
+        return (
+            f"channels={self.channels}, condition_channels={self.condition_channels}, bins={self.bins}, "
+            f"bound={self.bound}, clamp={self.clamp}"
+        )
+
+
+def parameters_of(output: Tensor, like: Tensor, per_value: int) -> Tensor:
+    """Return a subnet's output with the parameters of each value in a last dimension."""
+    output = require_output(output, like, per_value)
+    return output.unflatten(1, (like.shape[1], per_value)).movedim(2, -1)
 
 
 def bend(x: Tensor, parameters: Tensor, bins: int, bound: float, clamp: float) -> tuple[Tensor, Tensor]:

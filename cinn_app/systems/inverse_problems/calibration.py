@@ -33,6 +33,8 @@ CONFIDENCE = 0.95
 TOLERANCE = 0.05
 #: Share of the measurements' variation that a posterior may leave unexplained.
 UNEXPLAINED = 0.1
+#: Other simulations that each measurement is compared with.
+SHIFTS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Calibration:
             measurements over the prior.
         floor: the same for two simulations of the true parameters.
         unrelated: the same for simulations of unrelated parameters.
+        uncertainty: standard error of the difference of the squares of the first two.
     """
 
     parameters: tuple[str, ...]
@@ -60,6 +63,7 @@ class Calibration:
     resimulated: float
     floor: float
     unrelated: float
+    uncertainty: float
 
     @property
     def errors(self) -> np.ndarray:
@@ -75,7 +79,11 @@ class Calibration:
     @property
     def unexplained(self) -> float:
         """Share of the measurements' variation that is left unexplained: 0 by an exact posterior, 1 by the prior."""
-        return max(0.0, (self.resimulated**2 - self.floor**2) / max(self.unrelated**2 - self.floor**2, 1e-12))
+        return max(0.0, self.resimulated**2 - self.floor**2) / self._explainable
+
+    @property
+    def _explainable(self) -> float:
+        return max(self.unrelated**2 - self.floor**2, 1e-12)
 
     def figures(self) -> dict[str, float]:
         """Return the figures by name."""
@@ -102,7 +110,7 @@ class Calibration:
     def verdict(self) -> tuple[bool, list[Message]]:
         """Say whether the posterior may be trusted, and in plain words why, or why not."""
         faults = [*self._faults_of_parameters(), *self._faults_of_regions()]
-        if self.unexplained > UNEXPLAINED:
+        if self.unexplained - 2 * self.uncertainty / self._explainable > UNEXPLAINED:
             faults.append(
                 Message(
                     "Its parameters do not reproduce the measurements: they leave {share:.0%} of their variation "
@@ -178,15 +186,19 @@ def calibrate(
     """
     histograms = rank_histogram(samples.permute(1, 2, 0), truth.T)
     covered = np.array([[central_coverage(histogram, level) for level in LEVELS] for histogram in histograms])
+    drawn, true = _squares(measured, resimulated), _squares(measured, again)
+    shifts = range(1, min(SHIFTS, len(measured) - 1) + 1)
+    unrelated = torch.stack([_squares(measured, measured.roll(shift, 0)) for shift in shifts])
     return Calibration(
         tuple(parameters),
         len(truth),
         histograms,
         covered,
         density,
-        _distance(measured, resimulated),
-        _distance(measured, again),
-        _distance(measured, measured.roll(1, 0)),
+        float(drawn.mean().sqrt()),
+        float(true.mean().sqrt()),
+        float(unrelated.mean().sqrt()),
+        float((drawn - true).std() / len(drawn) ** 0.5),
     )
 
 
@@ -236,5 +248,6 @@ def _spread(name: str, inside: float) -> Message:
     return Message("{name} is too unsure: its regions of 90% hold the truth in {inside:.0%} of cases.", **locals())
 
 
-def _distance(first: Tensor, second: Tensor) -> float:
-    return float((first - second).double().square().mean().sqrt())
+def _squares(first: Tensor, second: Tensor) -> Tensor:
+    """Return the mean square difference of each row."""
+    return (first - second).double().square().mean(1)

@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from cinn_app.flows import Bijection, Chain, ConditionalAffine, FlowDistribution, LULinear, SplineCoupling
+from cinn_app.flows import (
+    Bijection,
+    Chain,
+    ConditionalAffine,
+    ConditionalSpline,
+    FlowDistribution,
+    LULinear,
+    SplineCoupling,
+)
 from cinn_app.nn.blocks import dense_subnet
 from cinn_app.systems.inverse_problems.losses import backward_ramp, latent_loss, prior_loss
 from cinn_app.systems.inverse_problems.model import PosteriorModel
@@ -18,10 +26,11 @@ CLAMP = 6.0
 class ConditionalFlow(PosteriorModel):
     r"""A flow of scaled parameters given scaled measurements: :math:`z = f(x; y)`, :math:`z \sim N(0, I)`.
 
-    The first layer is a Gaussian regression, whose mean and deviations depend on the measurement. Spline couplings
-    follow, with a learned linear map in between. The loss is :math:`-\log p(x \mid y)`; Ardizzone et al. 2019 (arXiv
-    1907.02392), eq. 4. With the objective ``both``, the MMD losses of latents and of samples come on top: Ardizzone et
-    al. 2019 (arXiv 1808.04730), section 3.3.
+    The first layer is a Gaussian regression, whose mean and deviations depend on the measurement, and the second bends
+    each parameter on its own, also where there is only one. Spline couplings follow, with a learned linear map in
+    between. The loss is :math:`-\log p(x \mid y)`; Ardizzone et al. 2019 (arXiv 1907.02392), eq. 4. With the objective
+    ``both``, the MMD losses of latents and of samples come on top: Ardizzone et al. 2019 (arXiv 1808.04730), section
+    3.3.
 
     Args:
         architecture: sizes.
@@ -46,19 +55,15 @@ class ConditionalFlow(PosteriorModel):
             nn.Linear(measurements, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, context)
         )
         subnet = dense_subnet(width, architecture.dropout)
-        steps: list[Bijection] = [ConditionalAffine(parameters, subnet, context, CLAMP)]
+        curves = architecture.bins, architecture.bound, architecture.clamp
+        steps: list[Bijection] = [
+            ConditionalAffine(parameters, subnet, context, CLAMP),
+            ConditionalSpline(parameters, subnet, context, *curves),
+        ]
         for number in range(architecture.couplings if parameters > 1 else 0):
             steps += [
                 LULinear(parameters, architecture.mixing_seed + number),
-                SplineCoupling(
-                    parameters,
-                    subnet,
-                    context,
-                    architecture.bins,
-                    architecture.bound,
-                    architecture.clamp,
-                    flip=number % 2 == 1,
-                ),
+                SplineCoupling(parameters, subnet, context, *curves, flip=number % 2 == 1),
             ]
         self.flow = Chain(steps)
 

@@ -22,7 +22,7 @@ __all__ = ["check_posterior", "evaluate_inverse_problem", "fresh_simulations", "
 #: Observations that go through the network together.
 BATCH = 50
 #: Simulations with drawn parameters, and as many again with the true ones.
-RESIMULATED = 500
+RESIMULATED = 1000
 
 Checks = Annotated[int, Field(ge=100, le=100_000, description="Simulations to compare with.")]
 Samples = Annotated[int, Field(ge=20, le=10_000, description="Draws from each posterior.")]

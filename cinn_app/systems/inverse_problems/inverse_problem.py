@@ -21,6 +21,7 @@ from cinn_app.errors import CheckpointError, ProblemError
 from cinn_app.messages import Message
 from cinn_app.systems.inverse_problems.model import PosteriorModel
 from cinn_app.systems.inverse_problems.networks import build_model
+from cinn_app.systems.inverse_problems.observations import LARGEST
 from cinn_app.systems.inverse_problems.posterior import Posterior
 from cinn_app.systems.inverse_problems.problem import Problem, Quantity
 from cinn_app.systems.inverse_problems.recipe import InverseRecipe
@@ -164,7 +165,7 @@ class InverseProblem(TrainedModel[InverseRecipe]):
                 count=len(quantities),
                 names=_listed(quantities),
             )
-        if not np.isfinite(array.astype(np.float32)).all():
+        if not (np.abs(array) <= LARGEST).all():
             raise ProblemError(
                 "The {kind} {values} has a number that is nan, infinite or too large: give finite ones.",
                 kind=kind,

@@ -10,7 +10,10 @@ import numpy as np
 from cinn_app.errors import ProblemError
 from cinn_app.systems.inverse_problems.problem import Quantity
 
-__all__ = ["read_observations"]
+__all__ = ["LARGEST", "read_observations"]
+
+#: The largest number that networks compute with.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_observations(given: str, measurements: Sequence[Quantity]) -> np.ndarray:
@@ -96,7 +99,7 @@ def _checked(values: np.ndarray, count: int, where: str) -> np.ndarray:
             given=values.shape[-1] if values.ndim else 1,
             count=count,
         )
-    if not np.isfinite(values.astype(np.float32)).all():
+    if not (np.abs(values) <= LARGEST).all():
         raise ProblemError(
             "The observation in {where} has a number that is nan, infinite or too large: give finite ones.", where=where
         )

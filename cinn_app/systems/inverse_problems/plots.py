@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -44,8 +44,10 @@ def pair_plot(
         truth: the true parameters, ``(D,)``.
     """
     shown = min(len(parameters), MAX_PAIRS)
-    figure = _figure(1.0 + 1.7 * shown, 1.0 + 1.7 * shown)
-    axes = np.atleast_2d(figure.subplots(shown, shown, squeeze=False))
+    side = 1.0 + 1.7 * shown
+    figure = _figure(side, side, layout=None)  # with many axes the automatic layout takes seconds
+    axes = figure.subplots(shown, shown, squeeze=False)
+    figure.subplots_adjust(left=0.8 / side, bottom=0.6 / side, right=1 - 0.1 / side, top=1 - 0.1 / side)
     draws = samples.numpy()
     limits = [_limits(draws[:, number], truth, number) for number in range(shown)]
     for row in range(shown):
@@ -196,10 +198,10 @@ def _plot_coverage(axis: "Axes", checked: Calibration) -> None:
     axis.legend(fontsize=8)
 
 
-def _figure(width: float, height: float) -> "Figure":
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> "Figure":
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def _marginal(

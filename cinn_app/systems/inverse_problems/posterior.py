@@ -15,7 +15,7 @@ __all__ = ["Posterior"]
 #: Draws behind the mean and the variance.
 DRAWS = 10_000
 #: Draws among which the search for the mode begins, those of them that climb, and their steps.
-CANDIDATES, CLIMBERS, STEPS = 2000, 8, 150
+CANDIDATES, CLIMBERS, STEPS = 2000, 4, 40
 
 
 class Posterior(Distribution):
@@ -92,7 +92,7 @@ class Posterior(Distribution):
             start = self.model.scale_x(drawn.gather(0, best[..., None].expand(-1, -1, drawn.shape[-1])))[0]
         with torch.enable_grad():
             v = start.clone().requires_grad_()
-            optimizer = torch.optim.Adam([v], lr=0.02)
+            optimizer = torch.optim.Adam([v], lr=0.05)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
             for _ in range(STEPS):
                 optimizer.zero_grad()
