@@ -1,6 +1,6 @@
 """Eight modes in three labellings: our flows, ablations of their losses, and six rivals, trained for equal times.
 
-    python benchmarks/inverse_modes.py [--seconds 20] [--only NAME] [--run runs/inverse-modes] [--pictures docs/images]
+    python benchmarks/inverse_modes.py [--seconds 12] [--only NAME] [--run runs/inverse-modes] [--pictures docs/images]
 
 Every contestant learns from the same 20,000 simulations for as many seconds of the processor, with the same schedule
 and averaging of the weights, and with as many weights where it samples (the larger GAN has four times as many). Each
@@ -123,7 +123,7 @@ def film(path: Path, seconds: float) -> None:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of the processor, for each training")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of the processor, for each training")
     parser.add_argument("--only", metavar="NAME", action="append", choices=CONTESTANTS, help="repeatable")
     parser.add_argument("--labelling", action="append", choices=LABELLINGS, help="repeatable; by default all three")
     parser.add_argument("--run", type=Path, default=Path("runs/inverse-modes"), help="folder of what is trained")

@@ -15,7 +15,7 @@ __all__ = ["BATCH", "PARAMETERS", "Contestant", "Trained", "count_weights", "fit
 
 BATCH = 256
 #: Weights of the part that samples; discriminators and encoders come on top.
-PARAMETERS = 100_000
+PARAMETERS = 30_000
 WARMUP_STEPS = 20
 GRADIENT_NORM = 5.0
 AVERAGING = 0.99

@@ -6,15 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from cinn_app.systems.inverse_problems.bidirectional import BidirectionalFlow
-from cinn_app.systems.inverse_problems.model import build_model
+from cinn_app.systems.inverse_problems.networks import build_model
 from cinn_app.systems.inverse_problems.recipe import InverseRecipe, Objective, default_recipe
 from eight_modes.contestant import Contestant, fitting_width
 
 __all__ = ["Flow"]
 
+#: Fewer couplings than the defaults, so that there is time for more steps; splines with enough bins for eight modes.
+SIZES: dict[str, dict[str, int]] = {"conditional": {"couplings": 3, "bins": 12}, "bidirectional": {"couplings": 4}}
+
 
 class Flow(Contestant):
-    """A posterior model of the product, with its own losses and its default recipe.
+    """A posterior model of the product, with its own losses.
 
     Args:
         x, y: simulations, for the scales.
@@ -22,12 +25,14 @@ class Flow(Contestant):
         weights: other settings of the objective than the defaults.
     """
 
+    learning_rate = 4e-3
+
     def __init__(self, x: Tensor, y: Tensor, objective: Objective, **weights: Any) -> None:
         super().__init__()
         recipe = default_recipe("eight_modes", "eight modes", x.shape[1], y.shape[1], len(x), objective)
         recipe = changed(recipe, "objective", **weights)
+        recipe = changed(recipe, "architecture", **SIZES[recipe.architecture.kind])
         width = fitting_width(lambda width: build_model(changed(recipe, "architecture", width=width)))
-        self.learning_rate = recipe.training.learning_rate
         self.model = build_model(changed(recipe, "architecture", width=width))
         self.model.fit_scaling(x, y, [])
 

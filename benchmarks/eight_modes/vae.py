@@ -25,6 +25,7 @@ LOG_DEVIATION = (-4.0, 1.0)
 class ConditionalVAE(Contestant):
     """Kingma and Welling 2013 (arXiv 1312.6114), given the label; the decoder predicts deviations of points, too."""
 
+    learning_rate = 4e-3
     extra = 0
 
     def __init__(self, labels: int) -> None:
@@ -68,6 +69,7 @@ class ConditionalVAE(Contestant):
 class AutoregressiveVAE(ConditionalVAE):
     """With inverse autoregressive flows after the encoder, Kingma et al. 2016 (arXiv 1606.04934)."""
 
+    learning_rate = 1e-3
     extra = CONTEXT
     flows = 3
 

@@ -28,7 +28,7 @@ CENTRES = torch.tensor(
 #: Standard deviation of each mode; the borders between modes are five of them away.
 DEVIATION = 0.2
 #: Standard deviation of the noise of each value of the code.
-NOISE = 0.1
+NOISE = 0.02
 LABELS = (0, 1, 2, 3, 4, 5, 6, 7)
 
 names = ("x1", "x2")
