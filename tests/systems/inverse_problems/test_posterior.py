@@ -12,7 +12,6 @@ from cinn_app.errors import CheckpointError, ProblemError
 from cinn_app.systems.inverse_problems.inverse_problem import ExtrapolationWarning, InverseProblem
 from cinn_app.systems.inverse_problems.rejection import rejection_sample
 
-
 pytestmark = pytest.mark.slow  # it trains
 
 
