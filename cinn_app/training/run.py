@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from cinn_app.data.sources import fingerprint
 from cinn_app.devices import choose_device, resolve_precision
-from cinn_app.errors import CheckpointError, TrainingError
+from cinn_app.errors import CheckpointError, RecipeError, TrainingError
 from cinn_app.files import sweep
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import Recipe, Training
@@ -38,6 +39,8 @@ from cinn_app.training.trainable import Setup, Trainable
 __all__ = ["train"]
 
 STEPS_BETWEEN_CHECKS = 500
+# A parameter in training: itself, its gradient, Adam's two moments, its average.
+COPIES = 5
 STATE_FILE = "state.ckpt"
 # What Lightning needs to continue.
 STATE = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step", "progress"}
@@ -77,6 +80,7 @@ def train(
 
     Raises:
         DataError, DeviceError, TrainingError, CheckpointError: as their sentences say.
+        RecipeError: if the model is too large for this computer's memory.
     """
     chosen = choose_device(device)
     if resume and not (run / STATE_FILE).is_file():
@@ -109,6 +113,7 @@ def train(
         step=state.get("global_step", 0),
         progress=progress,
     )
+    _check_memory(recipe)
     prepare: Callable[[Recipe, Setup], Trainable] = systems()[recipe.system].load("training")
     first, fresh = len(list(_folders(run))) - 1 if states else 0, dataclasses.replace(setup, step=0)
     trainable = prepare(recipe, fresh if first else setup)
@@ -139,6 +144,31 @@ def train(
     checkpoint = dataclasses.replace(checkpoint, weights=dict(trainable.model.state_dict()), details=details)
     save_checkpoint(output, checkpoint, half)
     return checkpoint
+
+
+def _check_memory(recipe: Recipe) -> None:
+    """Refuse a model that cannot be trained in this computer's memory, before any of it is allocated.
+
+    Raises:
+        RecipeError: naming both sizes.
+    """
+    if not hasattr(os, "sysconf"):
+        return
+    build = systems()[recipe.system].load("trained_model").build
+    try:
+        with torch.device("meta"):  # tensors have shapes there and no numbers
+            sizes = [parameter.numel() * parameter.element_size() for parameter in build(recipe).parameters()]
+    except NotImplementedError:  # layers of another distribution that look at numbers while they are built
+        return
+    needed, memory = COPIES * sum(sizes), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise RecipeError(
+            "The recipe {name} needs at least {needed:.0f} GB of memory for its training, and this computer has "
+            "{memory:.0f} GB: make its layers narrower or fewer.",
+            name=recipe.name,
+            needed=needed / 1e9,
+            memory=memory / 1e9,
+        )
 
 
 def _run_stage(

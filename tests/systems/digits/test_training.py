@@ -9,7 +9,7 @@ import torch
 from tiny_recipes import TINY_DIGITS_RECIPE
 
 from cinn_app.checkpoints import Checkpoint
-from cinn_app.errors import DataError
+from cinn_app.errors import DataError, RecipeError
 from cinn_app.recipes import parse_recipe
 from cinn_app.systems.digits.data import load_mnist
 from cinn_app.systems.digits.evaluation import evaluate_digits
@@ -83,3 +83,10 @@ def test_unusable_data_are_refused(drawn_mnist: Path, tmp_path: Path, tiny_digit
     with pytest.raises(DataError, match="too few"):
         train(parse_recipe(tiny_digits_recipe, "here"), [drawn_mnist], *places, "cpu")
     assert load_mnist(drawn_mnist, train=False).images.shape == (60, 28, 28)
+
+
+def test_a_model_larger_than_the_memory_is_refused(drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe) -> None:
+    tiny_digits_recipe["architecture"] |= {"dense_width": 8192, "dense_couplings": [40, 40]}
+    with pytest.raises(RecipeError, match="needs at least .* GB of memory for its training, and this computer has"):
+        train(parse_recipe(tiny_digits_recipe, "here"), [drawn_mnist], *(tmp_path / n for n in "abc"), "cpu")
+    assert not (tmp_path / "a").exists()
