@@ -53,6 +53,7 @@ def test_several_observations_give_one_table_and_far_ones_a_warning(cinn: Callab
         (["--observe", "1,2,3", "-o", "none/s.csv"], 1, "there is no folder none"),
         (["--observe", "1,2,3", "-o", "s.csv", "--plot", "p.gif"], 1, "p.gif does not end like a plot"),
         (["--observe", "1,2,3", "-o", "s.csv", "-n", "0"], 2, "Invalid value"),
+        (["--observe", "1,2,3", "-o", "s.csv", "-n", "30000000"], 2, "30,000,000 samples are more than the 20,000,000"),
         (["-o", "s.csv"], 2, "Missing option"),
     ],
 )

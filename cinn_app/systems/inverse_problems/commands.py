@@ -6,9 +6,14 @@ from typing import Annotated, Literal
 import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
-from cinn_app.cli.options import Device, not_nan, seed_option
+from cinn_app.cli.options import Device, WrongUsage, not_nan, seed_option
 
 __all__ = ["inverse"]
+
+#: Samples of all observations together, which are in memory at once.
+MAX_SAMPLES = 20_000_000
+#: Observations that a warning lists.
+LISTED = 10
 
 inverse = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -118,6 +123,7 @@ def fit(
 
 @inverse.command()
 def sample(
+    context: typer.Context,
     model: ModelArgument,
     observe: Annotated[
         str,
@@ -131,7 +137,7 @@ def sample(
         Path,
         typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help="A table: .csv, .npy or .parquet."),
     ],
-    number: Annotated[int, typer.Option("--count", "-n", min=1, max=10**7, help="Samples of each observation.")] = 5000,
+    number: Annotated[int, typer.Option("--count", "-n", min=1, help="Samples of each observation.")] = 5000,
     seed: Annotated[int, seed_option("samples")] = 0,
     plot: Annotated[
         Path | None,
@@ -166,14 +172,25 @@ def sample(
         trained = InverseProblem.load(model, device)
     observed = torch.from_numpy(read_observations(observe, trained.measurements)).float()
     posterior = Posterior(trained.model, observed, trained.parameters)
-    for far in posterior.far.reshape(-1).nonzero()[:, 0].tolist():
-        which = f"Observation {far}" if observed.ndim == 2 else "The observation"
-        say_warning(f"{which}: {EXTRAPOLATION}.")
-    drawn = posterior.sample((number,), torch.Generator().manual_seed(seed))
+    several = observed.ndim == 2
+    observations = len(observed) if several else 1
+    total = number * observations
+    if total > MAX_SAMPLES:
+        raise WrongUsage(
+            f"{total:,} samples are more than the {MAX_SAMPLES:,} that one table holds: give a lower --count, or fewer "
+            "observations.",
+            context,
+        )
+    if posterior.far.any():
+        far = [str(index) for index in posterior.far.reshape(-1).nonzero()[:, 0].tolist()]
+        more = f" and {len(far) - LISTED:,} more" if len(far) > LISTED else ""
+        listed = f"Observation{'s' * (len(far) > 1)} {', '.join(far[:LISTED])}{more}"
+        say_warning(f"{listed if several else 'The observation'}: {EXTRAPOLATION}.")
+    with err.status("Drawing samples"):
+        drawn = posterior.sample((number,), torch.Generator().manual_seed(seed))
     drawn = drawn.movedim(0, -2)
     write_samples(output, drawn, [quantity.name for quantity in trained.parameters])
-    several = observed.ndim == 2
-    say(f"Wrote {count(number, 'sample')} of {count(len(observed) if several else 1, 'observation')} to {output}.")
+    say(f"Wrote {count(number, 'sample')} of {count(observations, 'observation')} to {output}.")
     if plot:
         with err.status("Drawing"):
             prior = trained.model.prior.cpu()
