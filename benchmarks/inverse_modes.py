@@ -1,12 +1,12 @@
 """Eight modes in three labellings: our flows, ablations of their losses, and six rivals, trained for equal times.
 
-    python benchmarks/inverse_modes.py [--seconds 12] [--only NAME] [--run runs/inverse-modes] [--pictures docs/images]
+    python benchmarks/inverse_modes.py [--seconds 10] [--only NAME] [--run runs/inverse-modes] [--pictures docs/images]
 
 Every contestant learns from the same 20,000 simulations for as many seconds of the processor, with the same schedule
 and averaging of the weights, and with as many weights where it samples (the larger GAN has four times as many). Each
-is measured on 8,000 samples per labelling. What is trained is kept in the folder --run, and
-only measured again; then come the table, the picture of all samples, those of the latent spaces, and with --film the
-film of how the latent space of the paper's flow forms in training without labels.
+is measured on 6,000 samples per labelling. What is trained is kept in the folder --run, and only measured again; then
+come the table, the picture of all samples and that of the latent spaces. With --film SECONDS the paper's flow learns
+once more, without labels, and a film shows how its latent space forms.
 """
 
 import argparse
@@ -123,12 +123,14 @@ def film(path: Path, seconds: float) -> None:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=12.0, help="of the processor, for each training")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of the processor, for each training")
     parser.add_argument("--only", metavar="NAME", action="append", choices=CONTESTANTS, help="repeatable")
     parser.add_argument("--labelling", action="append", choices=LABELLINGS, help="repeatable; by default all three")
     parser.add_argument("--run", type=Path, default=Path("runs/inverse-modes"), help="folder of what is trained")
     parser.add_argument("--pictures", type=Path, help="folder for the pictures")
-    parser.add_argument("--film", action="store_true", help="train once more and film it, into the folder of pictures")
+    parser.add_argument(
+        "--film", metavar="SECONDS", type=float, help="of a training to film, into the pictures' folder"
+    )
     parser.add_argument("--json", type=Path, help="write all figures to this file, too")
     return parser.parse_args(arguments)
 
@@ -160,7 +162,7 @@ def run(options: argparse.Namespace) -> None:
         }
         sheet(latents, list(labellings)).save(options.pictures / "eight-modes-latents.png", optimize=True)
         if options.film:
-            film(options.pictures / "eight-modes.webp", options.seconds)
+            film(options.pictures / "eight-modes.webp", options.film)
     if options.json:
         figures = {
             name: {key: {k: v for k, v in part.items() if k != "samples"} for key, part in parts.items()}

@@ -133,8 +133,8 @@ def count_weights(module: nn.Module) -> int:
 
 
 def fitting_width(build: Callable[[int], nn.Module], target: int = PARAMETERS) -> int:
-    """Return the width with which a network has nearest to a number of weights."""
-    low, high = 1, 4096
+    """Return the width with which a network has nearest to a number of weights, up to 512."""
+    low, high = 1, 512
     while low < high:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if count_weights(build(middle)) < target else (low, middle)

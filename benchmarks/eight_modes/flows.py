@@ -31,7 +31,7 @@ class Flow(Contestant):
         super().__init__()
         recipe = default_recipe("eight_modes", "eight modes", x.shape[1], y.shape[1], len(x), objective)
         recipe = changed(recipe, "objective", **weights)
-        recipe = changed(recipe, "architecture", **SIZES[recipe.architecture.kind])
+        recipe = changed(recipe, "architecture", **SIZES.get(recipe.architecture.kind, {}))
         width = fitting_width(lambda width: build_model(changed(recipe, "architecture", width=width)))
         self.model = build_model(changed(recipe, "architecture", width=width))
         self.model.fit_scaling(x, y, [])

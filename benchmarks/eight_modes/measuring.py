@@ -13,7 +13,7 @@ from eight_modes.labellings import SCALE, Labelling
 __all__ = ["DRAWS", "Scores", "draw_all", "label_error", "measure"]
 
 #: Draws for each labelling, spread over its labels.
-DRAWS = 8000
+DRAWS = 6000
 #: Kernel widths of the figure, in the points' units: the paper's.
 WIDTHS = (0.05, 0.2, 0.9)
 #: A mode is found if it has at least this share of its due samples within 3 deviations; a sample beyond 4 of each mode

@@ -67,7 +67,16 @@ def test_the_script_writes_table_and_pictures(
     few_draws: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--seconds", "0.05", "--labelling", "none", "--run", str(tmp_path), "--pictures", str(tmp_path)]
-    options += ["--only", "INN, all losses", "--only", "VAE", "--film", "--json", str(tmp_path / "figures.json")]
+    options += [
+        "--only",
+        "INN, all losses",
+        "--only",
+        "VAE",
+        "--film",
+        "0.05",
+        "--json",
+        str(tmp_path / "figures.json"),
+    ]
     run(parse(options))
     printed = capsys.readouterr().out
     assert "the true posterior" in printed
