@@ -155,6 +155,10 @@ def _explain(problem: Any) -> str:
             return f"{key} is not a known key, remove it or correct its spelling"
         case "missing":
             return f"{key} is missing, add it"
+        case "union_tag_not_found":
+            return f"{key}.kind is missing, add it"
+        case "union_tag_invalid":
+            return f"{key}.kind is {_short(problem['ctx']['tag'])}, but should be {problem['ctx']['expected_tags']}"
         case _:
             expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").partition(", unable")[0]
             return f"{key} is {_short(problem['input'])}, but {expected[0].lower()}{expected[1:]}"

@@ -23,6 +23,19 @@ def test_a_network_that_cannot_have_the_objective_is_refused() -> None:
         parse_recipe(content, "the test")
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, r"objective\.kind is missing, add it"),
+        ({"kind": "luck"}, r"objective\.kind is 'luck', but should be 'likelihood', 'both', 'mmd'"),
+    ],
+)
+def test_an_unknown_objective_is_one_sentence(given: dict[str, str], sentence: str) -> None:
+    content = default_recipe("toy", "a toy", 3, 2).model_dump() | {"objective": given}
+    with pytest.raises(RecipeError, match=sentence):
+        parse_recipe(content, "the test")
+
+
 def test_both_adds_the_mmd_losses_to_the_likelihood() -> None:
     recipe = default_recipe("toy", "a toy", 2, 1, objective="both")
     torch.manual_seed(0)
