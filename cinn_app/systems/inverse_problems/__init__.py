@@ -11,6 +11,7 @@ SYSTEM = System(
     training=f"{__name__}.training:prepare_training",
     evaluation=f"{__name__}.evaluation:evaluate_inverse_problem",
     figures=f"{__name__}.figures:FIGURES",
+    room=f"{__name__}.studio.room:ROOM",
     commands=(
         Command(
             "inverse",

@@ -13,7 +13,8 @@ WARPFIELD (Rahner et al. 2017, 2019; Pellegrini et al. 2020), which is the model
 3. A shell that falls back to 1 pc forms the next generation of stars with the same efficiency, beside the old ones. So
    few young stars or many old ones, in a first generation or a later one, may shine alike.
 4. The shell has the pressure that drives it, at 10,000 K. It absorbs as many ionising photons as it can recombine. The
-   ionisation parameter, the hardness of the light and the density give the lines.
+   ionisation parameter, the hardness of the light and the density give the lines: H alpha, [O III] 4959+5007,
+   [O II] 3727, [S II] 6716+6731, [S III] 9069+9532 and He I 5876.
 
 Sources of the constants:
 
@@ -47,12 +48,12 @@ units = ("log solar masses", "log", "log atoms/cm³", "Myr")
 ranges = ((5.0, 6.5), (-2.0, -0.7), (2.0, 3.5), (0.5, 20.0))
 measurement_names = (
     "H alpha",
-    "[O III] 4959+5007 / H beta",
-    "[O II] 3727 / H beta",
-    "[S II] 6716+6731 / H beta",
-    "[S III] 9069+9532 / H beta",
+    "[O III] / H beta",
+    "[O II] / H beta",
+    "[S II] / H beta",
+    "[S III] / H beta",
     "[S II] 6716 / 6731",
-    "He I 5876 / H beta",
+    "He I / H beta",
 )
 measurement_units = ("log erg/s", "log", "log", "log", "log", "", "")
 
