@@ -34,6 +34,7 @@ PACKAGE = STUDIO.parent
 MARKS = {"tr", "ntr", "later", "Message", "Damage"}
 #: Folders and files whose texts the studio never shows: the command line and training.
 NOT_SHOWN = {"cli", "commands", "training", "flows", "systems", "data", "evaluation", "pack"}
+NOT_SHOWN |= {"bidirectional", "calibration", "observations", "plots", "problem", "simulations"}
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_inverse import save_tiny_model
 
 # Loaded machines exist; on an idle one nothing takes longer than a few seconds.
 PATIENCE = 180
@@ -76,6 +77,8 @@ def installed(tiny_checkpoint: Path, tiny_digits_checkpoint: Path, tmp_path_fact
     (folder.parent / "models" / "colorize.md").write_text("# colorize\n\nRandom.\n\n![Teal](../colours.png)\n")
     shutil.copy(tiny_checkpoint, folder / "colorize.safetensors")
     shutil.copy(tiny_digits_checkpoint, folder / "digits.safetensors")
+    for problem in ("kinematics", "tissue"):
+        save_tiny_model(problem, folder / f"{problem}.safetensors")
     return folder
 
 

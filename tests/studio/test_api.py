@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 ADDRESS = "http://127.0.0.1:7860"
 ENDPOINTS = {"colorize", "hint", "reference", "redraw", "interpolate", "uncertainty", "models"}
-ENDPOINTS |= {"digits", "between", "restyle"}
+ENDPOINTS |= {"digits", "between", "restyle", "posterior", "problems"}
 
 
 @pytest.fixture(scope="module")
