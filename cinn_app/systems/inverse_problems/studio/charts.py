@@ -60,7 +60,7 @@ def marginals(
     Args:
         quantities: the D parameters.
         ranges: what is shown of each.
-        prior: samples ``(count, D)``, or none.
+        prior: samples of it, ``(count, D)``.
         samples: of the posterior, ``(count, D)``.
         truth: D numbers, if they are known.
     """

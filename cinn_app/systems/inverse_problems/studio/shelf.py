@@ -18,8 +18,8 @@ from cinn_app.systems.inverse_problems.problem import Problem, Quantity, load_pr
 
 __all__ = ["Answer", "Range", "Shelf", "Shown", "shelf_of"]
 
-#: Simulations that show the prior.
-PRIOR = 2000
+#: Simulations that show what is measured over the prior.
+SIMULATED = 1000
 #: Samples of each posterior, and how many of them are drawn as lines.
 SAMPLES, LINES = 3000, 60
 #: Quantiles of the prior between which charts show a quantity without a range, and what they show beyond, as a share.
@@ -51,8 +51,8 @@ class Shown:
     Attributes:
         inverse: the model.
         problem: its simulator; None for a model of a user's file, whose code does not run here.
-        prior, simulated: parameters and measurements over the prior, ``(2000, D)`` and ``(2000, M)``; none without a
-            simulator.
+        prior: parameters, ``(count, D)``.
+        simulated: measurements over the prior, ``(1000, M)``; none without a simulator.
         sketch: draws parameters ``(count, D)`` as lines in the plane of both measurements, ``(count, points, 2)``; None
             if the problem has no such picture.
     """
@@ -66,13 +66,13 @@ class Shown:
     @classmethod
     def of(cls, inverse: InverseProblem) -> "Shown":
         """Find the problem of a model, and simulate it."""
+        prior = inverse.model.prior.cpu()
         if not inverse.record.builtin:
-            none = (torch.empty(0, len(all_of)) for all_of in (inverse.parameters, inverse.measurements))
-            return cls(inverse, None, *none, None)
+            return cls(inverse, None, prior, torch.empty(0, len(inverse.measurements)), None)
         problem = inverse.require_problem(load_problem(inverse.record.name))
         module = importlib.import_module(f"{problems.__name__}.{problem.name}")
-        drawn = problem.draw(PRIOR, torch.Generator().manual_seed(0))
-        return cls(inverse, problem, *drawn, getattr(module, "sketch", None))
+        simulated = problem.draw(SIMULATED, torch.Generator().manual_seed(0))[1]
+        return cls(inverse, problem, prior, simulated, getattr(module, "sketch", None))
 
     @functools.cached_property
     def parameter_ranges(self) -> list[Range]:

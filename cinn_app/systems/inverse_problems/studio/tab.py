@@ -21,8 +21,7 @@ from cinn_app.systems.inverse_problems.studio.texts import short_title
 __all__ = ["InverseTab"]
 
 LEAD = later("""
-<p>A simulator says what would be measured. The model answers the reverse: which parameters would have given this
-measurement, and how sure is that? Drag the observation, and see the answer move.</p>
+<p>Which parameters would have given this measurement, and how sure is that? Drag the observation to see.</p>
 """)
 MARGINALS = later("<h2>Each parameter <small>median and 90% interval, ┊ true value</small></h2>")
 PAIRS = later("<h2>Two at a time <small>samples below the diagonal, correlations above</small></h2>")
