@@ -124,6 +124,12 @@ def other_states(page: Page) -> Iterator[tuple[str, str]]:
     page.get_by_role("tab", name="Map", exact=True).click()
     page.locator("#here img").first.wait_for()
     yield "a map of digits", "#digit-panels"
+    page.get_by_role("tab", name="Inverse problems").click()
+    page.locator("#curves svg").wait_for()
+    yield "an arm", "body"
+    page.locator("#inverse-problem label").get_by_text("Tissue optics").click()
+    page.locator(".handle").first.wait_for()
+    yield "tissue", "#inverse-tab"
     page.get_by_role("tab", name="Models").click()
     page.locator("#models-tab .card > button").first.click()
     page.locator("#models-tab .card img").first.wait_for()
