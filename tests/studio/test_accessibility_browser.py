@@ -124,7 +124,7 @@ def other_states(page: Page) -> Iterator[tuple[str, str]]:
     page.get_by_role("tab", name="Map", exact=True).click()
     page.locator("#here img").first.wait_for()
     yield "a map of digits", "#digit-panels"
-    page.get_by_role("tab", name="Inverse problems").click()
+    page.get_by_role("tab", name="Inference").click()
     page.locator("#curves svg").wait_for()
     yield "an arm", "body"
     page.locator("#inverse-problem label").get_by_text("Tissue optics").click()

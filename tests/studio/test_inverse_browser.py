@@ -19,7 +19,7 @@ def open_inverse(open_studio: Callable[..., object]) -> Callable[..., Page]:
 
     def open_tab(*size: int, **options: object) -> Page:
         page = open_studio(*size, **options)
-        page.get_by_role("tab", name="Inverse problems").click()
+        page.get_by_role("tab", name="Inference").click()
         page.locator("#curves svg").wait_for()
         return page
 

@@ -36,7 +36,7 @@ class InverseTab:
         inverse: the model that all visitors share; others that are installed are offered beside it.
     """
 
-    title = later("Inverse problems")
+    title = later("Inference")
 
     def __init__(self, inverse: InverseProblem) -> None:
         self.shelf = shelf_of(inverse)
