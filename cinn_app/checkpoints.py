@@ -146,10 +146,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, half: bool = True) -> No
     for name, value in weights.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise CheckpointError(
-                "The weight {name} is not finite in {precision} precision, so {path} was not written: train with a "
+                "The weight {name} is not finite in {bits} bits, so {path} was not written: train with a "
                 "lower learning_rate.",
                 name=name,
-                precision="half" if half else "single",
+                bits=16 if half else 32,
                 path=path,
             )
     metadata = {

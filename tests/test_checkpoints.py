@@ -105,6 +105,16 @@ def test_weights_that_do_not_fit_the_recipe_are_refused(tiny_checkpoint: Path, t
         Colorizer.load(path, "cpu")
 
 
+def test_single_precision_keeps_every_digit(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    weights = {
+        name: value * 1e6 / 3 if value.is_floating_point() else value for name, value in checkpoint.weights.items()
+    }
+    save_checkpoint(tmp_path / "m.safetensors", dataclasses.replace(checkpoint, weights=weights), half=False)
+    again = load_checkpoint(tmp_path / "m.safetensors").weights
+    assert all(torch.equal(again[name], value) for name, value in weights.items())
+
+
 def test_weights_beyond_half_precision_are_not_written(tiny_checkpoint: Path, tmp_path: Path) -> None:
     recipe = load_checkpoint(tiny_checkpoint).recipe
     with pytest.raises(CheckpointError, match="not finite"):
