@@ -4,6 +4,7 @@ Read :mod:`~cinn_app.flows.base` first, the interface of all blocks, then :mod:`
 :mod:`~cinn_app.flows.couplings` and :mod:`~cinn_app.flows.distributions`. The other files are more blocks.
 """
 
+from cinn_app.flows.autoregressive import MixtureAutoregression
 from cinn_app.flows.base import Bijection, Condition, FlowError, Latent, LatentShape, Shape, ShapeError
 from cinn_app.flows.composition import Chain, Conditioned, Inverse, Split, Triangular
 from cinn_app.flows.couplings import (
@@ -53,6 +54,7 @@ __all__ = [
     "Latent",
     "LatentShape",
     "Logit",
+    "MixtureAutoregression",
     "NormalizingFlow",
     "OrthogonalMixing",
     "Permutation",

@@ -35,6 +35,7 @@ from cinn_app.flows import (
     Inverse,
     Logit,
     LULinear,
+    MixtureAutoregression,
     OrthogonalMixing,
     Permutation,
     ShapeError,
@@ -150,7 +151,16 @@ def two_scales() -> Bijection:
     return Chain([Squeeze(), AffineCouplingPair(4, conv, 3), Split(2, inner)])
 
 
+def mixture_autoregression(low: float, high: float, condition_channels: int) -> Bijection:
+    """Build a mixture autoregression whose last two channels are bounded."""
+    block = MixtureAutoregression(5, dense, condition_channels, 3, torch.tensor([2, 0, 4, 1, 3]))
+    block.low[3:], block.high[3:] = low, high
+    return block
+
+
 CASES = [
+    Case("mixture-autoregression", lambda: MixtureAutoregression(5, dense), VECTOR),
+    Case("mixture-autoregression-bounded", lambda: mixture_autoregression(-6, 6, 3), VECTOR, VECTOR_CONDITION),
     *both("affine", AffineCoupling),
     *both("affine-flip", AffineCoupling, flip=True),
     *both("affine-pair", AffineCouplingPair),

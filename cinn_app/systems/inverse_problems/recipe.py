@@ -9,6 +9,7 @@ from cinn_app.recipes import Clamp, Depth, NotNegative, Positive, Recipe, Sectio
 
 __all__ = [
     "MIN_SIMULATIONS",
+    "AutoregressiveArchitecture",
     "BidirectionalArchitecture",
     "BothObjective",
     "InverseArchitecture",
@@ -25,8 +26,30 @@ Objective: TypeAlias = Literal["likelihood", "mmd", "both"]
 KernelWidths = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1, max_length=16)]
 #: Parameters or measurements of a problem.
 Quantities = Annotated[int, Field(gt=0, le=2000)]
+#: With more parameters, a network for each takes too long.
+MAX_AUTOREGRESSIVE = 20
 #: With fewer, a posterior is guesswork.
 MIN_SIMULATIONS = 200
+
+
+class AutoregressiveArchitecture(Section):
+    """Sizes of the ensemble of autoregressive mixtures, for the objective ``likelihood``.
+
+    Attributes:
+        kind: ``autoregressive``.
+        members: flows whose densities are averaged.
+        components: of the mixture that each parameter has, given those before it.
+        width: hidden values of the networks, one for each member and parameter.
+        dropout: share of the hidden values that training drops.
+        order_seed: of the orders in which members but the first decide the parameters.
+    """
+
+    kind: Literal["autoregressive"]
+    members: Annotated[int, Field(gt=0, le=64)]
+    components: Annotated[int, Field(gt=0, le=256)]
+    width: Width
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    order_seed: Seed
 
 
 class InverseArchitecture(Section):
@@ -145,14 +168,19 @@ class InverseRecipe(Recipe):
 
     system: Literal["inverse-problems"]
     data: InverseData
-    architecture: Annotated[InverseArchitecture | BidirectionalArchitecture, Field(discriminator="kind")]
+    architecture: Annotated[
+        AutoregressiveArchitecture | InverseArchitecture | BidirectionalArchitecture, Field(discriminator="kind")
+    ]
     objective: Annotated[LikelihoodObjective | BothObjective | MmdObjective, Field(discriminator="kind")]
 
     @model_validator(mode="after")
     def _objective_fits(self) -> Self:
-        if (self.objective.kind == "mmd") != (self.architecture.kind == "bidirectional"):
+        kinds = {"likelihood": ("autoregressive", "conditional"), "both": ("conditional",), "mmd": ("bidirectional",)}
+        fitting = kinds[self.objective.kind]
+        if self.architecture.kind not in fitting:
             raise ValueError(
-                "should have architecture.kind = 'bidirectional' where objective.kind is 'mmd', else 'conditional'"
+                f"should have architecture.kind = {' or '.join(map(repr, fitting))} where objective.kind is "
+                f"{self.objective.kind!r}"
             )
         return self
 
@@ -185,7 +213,9 @@ def default_recipe(
             least=MIN_SIMULATIONS,
         )
     held_out = min(2000, simulations // 10)
-    batch_size = min(512, max(32, simulations // 50))
+    batch_size = min(512, max(32, simulations // 80))
+    architecture = _architecture(objective, parameters)
+    couplings = architecture.kind != "autoregressive"
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in problem.lower()).strip("-")[:80]
     return InverseRecipe(
         name=slug or "problem",
@@ -200,13 +230,13 @@ def default_recipe(
             held_out=held_out,
             seed=seed,
         ),
-        architecture=_architecture(objective, parameters),
+        architecture=architecture,
         objective=_objective(objective),
         training=Training(
             steps=min(8000, max(1000, simulations // 5)),
             batch_size=batch_size,
-            learning_rate=1e-3,
-            weight_decay=1e-4,
+            learning_rate=1e-3 if couplings else 3e-3,
+            weight_decay=1e-4 if couplings else 1e-2,
             warmup_steps=50,
             gradient_clip=5.0,
             ema_decay=0.99,
@@ -215,10 +245,21 @@ def default_recipe(
     )
 
 
-def _architecture(objective: Objective, parameters: int) -> InverseArchitecture | BidirectionalArchitecture:
+def _architecture(
+    objective: Objective, parameters: int
+) -> AutoregressiveArchitecture | InverseArchitecture | BidirectionalArchitecture:
     if objective == "mmd":
         return BidirectionalArchitecture(
             kind="bidirectional", couplings=6, width=128, latents=parameters, padding=2, clamp=2.0, mixing_seed=0
+        )
+    if objective == "likelihood" and parameters <= MAX_AUTOREGRESSIVE:
+        return AutoregressiveArchitecture(
+            kind="autoregressive",
+            members=4,
+            components=8,
+            width=128 if parameters <= 5 else 64,
+            dropout=0.0,
+            order_seed=0,
         )
     return InverseArchitecture(
         kind="conditional",

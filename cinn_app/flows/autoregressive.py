@@ -1,0 +1,312 @@
+"""A flow whose every value has a mixture of normal distributions, given the values before it and the condition."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.special import ndtr, ndtri
+
+from cinn_app.flows.base import Bijection, Condition, LatentShape, Shape, ShapeError, require_condition
+from cinn_app.flows.numerics import Subnet, run_network, soft_clamp, without_autocast
+
+__all__ = ["MixtureAutoregression"]
+
+#: How far from an interval the mean of a component may lie, in its deviations, so that some of its mass is inside.
+REACH = 3.0
+#: Stands for infinity, whose gradients would not be numbers.
+FAR = 1e12
+#: Bound of the log-deviations, in units of those of the regression.
+CLAMP = 8.0
+#: Variance of the components' means at the start; their own is the rest, so that the mixture's is 1.
+SPREAD = 0.5
+#: Steps that find a value from its latent: Newton's, or a halving of the bracket where that would leave it.
+MAX_STEPS = 60
+
+
+class MixtureAutoregression(Bijection):
+    r"""Each value to its normal score, given the ones before: :math:`z_i = \Phi^{-1}(F_i(x_i \mid x_{<i}, c))`.
+
+    * inverse: :math:`x_i = F_i^{-1}(\Phi(z_i) \mid x_{<i}, c)`, one value after the other, by Newton steps;
+    * log-determinant: the sum of :math:`\log F_i'(x_i) - \log \varphi(z_i)`.
+
+    :math:`F_i` is the distribution of a mixture around a linear regression,
+
+    .. math::
+        u_i = \frac{x_i - w_i^\top (x_{<i}, c) - b_i}{s_i}, \quad
+        F_i(x_i) \propto \sum_k \pi_{ik} \, \Phi\!\left(\frac{u_i - \mu_{ik}}{\sigma_{ik}}\right), \quad
+        (\pi, \mu, \sigma)_i = f_i(x_{<i}, u_{<i}, c),
+
+    and cut at the ends of the interval of :math:`x_i`, if it has one: so no density leaves the intervals, and a density
+    that is cut there needs no steep map. :meth:`fit` sets regression and intervals from data; without it the
+    regression is zero, and the map is close to the identity. The residuals :math:`u` tell the networks how far a value
+    is from its expectation, however narrow the density is.
+
+    Autoregressive flows and mixtures: Papamakarios et al. 2021 (arXiv 1912.02762), section 3.1; MADE with mixtures of
+    Gaussians, Germain et al. 2015 (arXiv 1502.03509) and Papamakarios et al. 2017 (arXiv 1705.07057).
+
+    Args:
+        channels: D, those of ``x`` of shape ``(batch, D)``.
+        subnet: builds :math:`f_i`: ``subnet(in_channels, 3 * components)``, which returns first the logarithms of all
+            weights, then the means, then the log-deviations; zeros are the start.
+        condition_channels: those of ``c`` of shape ``(batch, condition_channels)``; 0 ignores any condition.
+        components: K of each mixture.
+        order: the channels in the order in which they are decided; 0 to D - 1 by default.
+
+    Raises:
+        ShapeError: if there is no component, or the order does not name each channel once.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> from cinn_app.flows import MixtureAutoregression
+        >>> flow = MixtureAutoregression(2, nn.Linear, condition_channels=3)
+        >>> condition = torch.randn(500, 3)
+        >>> x = condition[:, :2].sigmoid()
+        >>> flow.fit(x, condition, low=torch.zeros(2), high=torch.ones(2))
+        >>> made = flow.inverse(torch.randn(500, 2), condition)[0]
+        >>> bool(((made >= 0) & (made <= 1)).all())
+        True
+    """
+
+    channels: int
+    order: Tensor
+    low: Tensor
+    high: Tensor
+    offsets: Tensor
+
+    def __init__(
+        self,
+        channels: int,
+        subnet: Subnet,
+        condition_channels: int = 0,
+        components: int = 8,
+        order: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        order = torch.arange(channels) if order is None else order
+        if components < 1 or sorted(order.tolist()) != list(range(channels)):
+            raise ShapeError(
+                "A mixture autoregression of {channels} channels was given {components} components and the order "
+                "{order}; give it at least 1 component, and each channel once.",
+                channels=channels,
+                components=components,
+                order=order.tolist(),
+            )
+        self.channels, self.condition_channels, self.components = channels, condition_channels, components
+        self.register_buffer("order", order)
+        self.register_buffer("low", torch.full((channels,), -torch.inf))
+        self.register_buffer("high", torch.full((channels,), torch.inf))
+        offsets = torch.linspace(-1, 1, components) if components > 1 else torch.zeros(1)
+        offsets *= math.sqrt(SPREAD) / offsets.square().mean().sqrt().clamp(min=1e-6)
+        self.register_buffer("offsets", offsets, persistent=False)
+        # Of both, row i has the values before i and the condition; the rest is never used.
+        self.weight = nn.Parameter(torch.zeros(channels, channels + condition_channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.log_scale = nn.Parameter(torch.zeros(channels))
+        # The first value has no other before it: where there is no condition, its network sees a zero.
+        self.subnets = nn.ModuleList(
+            subnet(max(1, 2 * i + condition_channels), 3 * components) for i in range(channels)
+        )
+
+    @torch.no_grad()
+    def fit(
+        self, x: Tensor, condition: Condition = None, *, low: Tensor | None = None, high: Tensor | None = None
+    ) -> None:
+        """Set the regressions by least squares, and the intervals.
+
+        Args:
+            x: data, ``(n, D)``.
+            condition: of the data, ``(n, condition_channels)``.
+            low, high: ends of the intervals, ``(D,)``; infinite where there are none, as by default.
+        """
+        for buffer, given in ((self.low, low), (self.high, high)):
+            if given is not None:
+                buffer.copy_(given)
+        x = self._data(x)[:, self.order].double()
+        c = self._condition(condition, x).double()
+        one = torch.ones_like(x[:, :1])
+        self.weight.zero_()
+        for i in range(self.channels):
+            features = torch.cat([x[:, :i], c, one], dim=1)
+            ridge = 1e-6 * len(x) * torch.eye(features.shape[1], dtype=x.dtype, device=x.device)
+            solution = torch.linalg.solve(features.T @ features + ridge, features.T @ x[:, i])
+            self.weight[i, :i] = solution[:i].to(self.weight)
+            self.weight[i, self.channels :] = solution[i:-1].to(self.weight)
+            self.bias[i] = solution[-1]
+            residual = x[:, i] - features @ solution
+            self.log_scale[i] = residual.square().mean().sqrt().clamp(min=1e-6).log()
+
+    def forward(self, x: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        mixture, u, log_scale = self._mixture_of(x, condition)
+        with without_autocast(u):
+            z = mixture.scores(u)
+            log_det = mixture.log_density(u) - log_scale - _log_normal(z)
+        return z[:, self.order.argsort()], log_det.sum(1)
+
+    def log_prob(self, x: Tensor, condition: Condition = None) -> Tensor:
+        """Return the log-density of ``x`` if ``z`` is standard normal, ``(batch,)``.
+
+        It is what the latents and the log-determinant of :meth:`forward` give, without computing them.
+        """
+        mixture, u, log_scale = self._mixture_of(x, condition)
+        with without_autocast(u):
+            return (mixture.log_density(u) - log_scale).sum(1)
+
+    def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        z = self._latent(z)[:, self.order]
+        c = self._condition(condition, z)
+        x, u = z[:, :0], z[:, :0]
+        log_det = torch.zeros_like(z[:, 0])
+        for i in range(self.channels):
+            raw = self._raw(i, x, u, c)
+            with without_autocast(z):
+                mean, log_scale = self._regression(i, x, c)
+                low, high = self._interval(self.order[i], z)
+                mixture = self._mixture(raw, (low - mean) / log_scale.exp(), (high - mean) / log_scale.exp())
+                value = mixture.values(z[:, i])
+                log_det = log_det - mixture.log_density(value) + log_scale + _log_normal(z[:, i])
+                u = torch.cat([u, value[:, None]], dim=1)
+                made = (mean + log_scale.exp() * value).clamp(low, high)
+                x = torch.cat([x, made[:, None]], dim=1)
+        return x[:, self.order.argsort()], log_det
+
+    def latent_shape(self, event_shape: Shape) -> LatentShape:
+        if len(event_shape) != 1:
+            raise ShapeError(
+                "A mixture autoregression was given values of shape {given} where ({channels},) is needed; flatten "
+                "them.",
+                given=event_shape,
+                channels=self.channels,
+            )
+        return super().latent_shape(event_shape)
+
+    def _mixture_of(self, x: Tensor, condition: Condition) -> tuple["_Mixture", Tensor, Tensor]:
+        """Return the mixtures of all values, the values' residuals, ``(batch, D)``, and the log-scales of those."""
+        x = self._data(x)[:, self.order]
+        c = self._condition(condition, x)
+        with without_autocast(x):
+            means, log_scales = zip(*(self._regression(i, x[:, :i], c) for i in range(self.channels)), strict=True)
+            mean, log_scale = torch.stack(means, dim=1), torch.stack(log_scales)
+            scale = log_scale.exp()
+            u = (x - mean) / scale
+        raw = torch.stack([self._raw(i, x[:, :i], u[:, :i], c) for i in range(self.channels)], dim=1)
+        with without_autocast(x):
+            low, high = self._interval(self.order, x)
+            return self._mixture(raw, (low - mean) / scale, (high - mean) / scale), u, log_scale
+
+    def _regression(self, i: int, before: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the regression expects of value ``i``, ``(batch,)``, and its log-scale."""
+        weight, bias = self.weight[i].to(before.dtype), self.bias[i].to(before.dtype)
+        # A sum, since the product with an empty matrix is not always zero.
+        mean = (before * weight[:i]).sum(1) + (c * weight[self.channels :]).sum(1) + bias
+        return mean, self.log_scale[i].to(before.dtype)
+
+    def _interval(self, channels: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        return self.low[channels].to(like.dtype).clamp(min=-FAR), self.high[channels].to(like.dtype).clamp(max=FAR)
+
+    def _raw(self, i: int, before: Tensor, residuals: Tensor, c: Tensor) -> Tensor:
+        """Return the network's output for value ``i``: ``(batch, 3 * components)``."""
+        features = torch.cat([before, residuals, c], dim=1)
+        output = run_network(self.subnets[i], features if features.shape[1] else before.new_zeros(len(before), 1))
+        if output.shape != (len(before), 3 * self.components):
+            raise ShapeError(
+                "A subnet returned shape {given} where {needed} is needed; let it return as many values as it was "
+                "built for.",
+                given=tuple(output.shape),
+                needed=(len(before), 3 * self.components),
+            )
+        return output.to(before.dtype)
+
+    def _mixture(self, raw: Tensor, low: Tensor, high: Tensor) -> "_Mixture":
+        """Return the mixtures of raw numbers ``(..., 3 * components)``, between ``low`` and ``high`` ``(...,)``."""
+        weights, means, log_deviations = raw.unflatten(-1, (3, self.components)).unbind(-2)
+        start = math.log(1 - SPREAD) / 2 if self.components > 1 else 0.0
+        log_deviations = start + soft_clamp(log_deviations * (math.pi / 2 / CLAMP), CLAMP)
+        deviations = log_deviations.exp()
+        means = means + self.offsets.to(raw.dtype)
+        means = torch.maximum(means, low[..., None] - REACH * deviations)
+        means = torch.minimum(means, high[..., None] + REACH * deviations)
+        return _Mixture(weights.log_softmax(-1), means, log_deviations, low, high)
+
+    def _condition(self, condition: Condition, x: Tensor) -> Tensor:
+        return require_condition(condition, self.condition_channels, x) if self.condition_channels else x[:, :0]
+
+    def extra_repr(self) -> str:
+        return (
+            f"channels={self.channels}, condition_channels={self.condition_channels}, components={self.components}, "
+            f"order={self.order.tolist()}"
+        )
+
+
+class _Mixture(NamedTuple):
+    """Mixtures of normal distributions, ``(..., K)`` each, cut at ``low`` and ``high``, ``(...,)``."""
+
+    log_weights: Tensor
+    means: Tensor
+    log_deviations: Tensor
+    low: Tensor
+    high: Tensor
+
+    def log_density(self, u: Tensor) -> Tensor:
+        """Return the log-densities at ``u``, of shape ``(...,)`` as all that follows."""
+        t = self._standardised(u)
+        whole = (self.log_weights - self.log_deviations - t.square() / 2).logsumexp(-1) - math.log(2 * math.pi) / 2
+        return whole - self._mass().log()
+
+    def scores(self, u: Tensor) -> Tensor:
+        """Return the normal scores of ``u``."""
+        return self._scores(u)[0]
+
+    def values(self, z: Tensor) -> Tensor:
+        """Return the values whose normal scores are ``z``. Gradients are those of the exact solution."""
+        with torch.no_grad():
+            u = self._solve(z)
+        reached, slope = self._scores(u)
+        step = (z - reached) / slope.detach().clamp(min=1e-6)  # a Newton step has the solution's gradient
+        return u + (step - step.detach())
+
+    def _solve(self, z: Tensor) -> Tensor:
+        """Find the values: Newton's steps on the scores, kept inside a bracket that shrinks."""
+        deviations = self.log_deviations.exp()
+        # Of a mixture's mass at least that of REACH + 1 deviations is inside, so no value is farther from all means.
+        reach = deviations * (z.abs() + REACH + 1)[..., None]
+        low = torch.maximum(self.low, (self.means - reach).amin(-1))
+        high = torch.minimum(self.high, (self.means + reach).amax(-1))
+        guess = (self.log_weights.exp() * (self.means + deviations * z[..., None])).sum(-1)
+        u = torch.minimum(torch.maximum(guess, low), high)
+        finest = 4 * torch.finfo(u.dtype).eps
+        for _ in range(MAX_STEPS):
+            reached, slope = self._scores(u)
+            low, high = torch.where(reached <= z, u, low), torch.where(reached >= z, u, high)
+            step = u - (reached - z) / slope
+            new = torch.where((step > low) & (step < high), step, (low + high) / 2)
+            moved, u = (new - u).abs(), new
+            if (moved <= finest * (1 + u.abs())).all():
+                break
+        return u
+
+    def _scores(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the normal scores of ``u``, and their slopes."""
+        t = self._standardised(u)
+        weights, mass = self.log_weights.exp(), self._mass()
+        below = (weights * (ndtr(t) - ndtr(self._standardised(self.low)))).sum(-1) / mass
+        above = (weights * (ndtr(-t) - ndtr(-self._standardised(self.high)))).sum(-1) / mass
+        smallest = torch.finfo(u.dtype).tiny
+        # The smaller of the two shares has the more exact digits.
+        z = torch.where(below < above, ndtri(below.clamp(smallest, 0.5)), -ndtri(above.clamp(smallest, 0.5)))
+        return z, (self.log_density(u) - _log_normal(z)).exp()
+
+    def _mass(self) -> Tensor:
+        """Return how much of the mixtures is inside the intervals."""
+        low, high = self._standardised(self.low), self._standardised(self.high)
+        upper = low > 0  # where both ends are above the mean, the other tails have the more exact digits
+        inside = torch.where(upper, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
+        return (self.log_weights.exp() * inside).sum(-1)
+
+    def _standardised(self, u: Tensor) -> Tensor:
+        return (u[..., None] - self.means) * (-self.log_deviations).exp()
+
+
+def _log_normal(z: Tensor) -> Tensor:
+    return -z.square() / 2 - math.log(2 * math.pi) / 2
