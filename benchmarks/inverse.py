@@ -5,8 +5,8 @@
 
 Five problems of Lueckmann et al. 2021 (arXiv 2101.04653), with the reference posteriors of ten observations each. The
 figure is the accuracy of a classifier that tells samples from the reference (C2ST, 0.5 is perfect), averaged over the
-observations. Ours is what `cinn inverse fit` makes of a problem file at its defaults. Times are those of the processor on
-one thread, so other work on the machine hardly matters. References and `sbi` are fetched into --cache once. Every
+observations. Ours is what `cinn inverse fit` makes of a problem file at its defaults. Times are those of the processor
+on one thread, so other work on the machine hardly matters. References and `sbi` are fetched into --cache once. Every
 finished part is kept in --run as JSON, with the samples, and not done again. --check draws the benchmark's observations
 from their seeds with our simulators.
 """

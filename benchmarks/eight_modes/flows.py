@@ -29,7 +29,10 @@ class Flow(Contestant):
 
     def __init__(self, x: Tensor, y: Tensor, objective: Objective, **weights: Any) -> None:
         super().__init__()
-        recipe = default_recipe("eight_modes", "eight modes", x.shape[1], y.shape[1], len(x), objective)
+        given = "eight_modes", "eight modes", x.shape[1], y.shape[1], len(x)
+        recipe = default_recipe(*given, objective)
+        if objective == "likelihood":  # by the flow that can have either objective
+            recipe = recipe.model_copy(update={"architecture": default_recipe(*given, "both").architecture})
         recipe = changed(recipe, "objective", **weights)
         recipe = changed(recipe, "architecture", **SIZES.get(recipe.architecture.kind, {}))
         width = fitting_width(lambda width: build_model(changed(recipe, "architecture", width=width)))

@@ -3,8 +3,9 @@
     ENVIRONMENT/bin/python npe.py IN.npz OUT.npz
 
 IN.npz has the simulations `x (n, D)`, `y (n, M)`, the observations `observed (k, M)`, `count`, the number of samples of
-each, and the prior: `low` and `high (D,)` of a box, or the `covariance (D, D)` of a normal distribution around zero. OUT.npz
-gets `samples (k, count, D)`, `seconds` of CPU time for training and for sampling, and `version`. One thread is used.
+each, and the prior: `low` and `high (D,)` of a box, or the `covariance (D, D)` of a normal distribution around zero.
+OUT.npz gets `samples (k, count, D)`, `seconds` of CPU time for training and for sampling, `epochs` and `version`. One
+thread is used.
 """
 
 import sys
@@ -32,9 +33,7 @@ def main(source: str, target: str) -> None:
     inference.append_simulations(given["x"], given["y"]).train()
     trained = time.process_time()
     posterior = inference.build_posterior()
-    samples = [
-        posterior.sample((int(given["count"]),), x=one, show_progress_bars=False) for one in given["observed"]
-    ]
+    samples = [posterior.sample((int(given["count"]),), x=one, show_progress_bars=False) for one in given["observed"]]
     np.savez(
         target,
         samples=torch.stack(samples).numpy(),

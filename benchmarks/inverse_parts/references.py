@@ -75,9 +75,10 @@ def read_references(archive: Path, name: str) -> References:
             return [table(number, file) for number in range(1, OBSERVATIONS + 1)]
 
         seeds = [int(rows[0, 0]) for rows in all_of("observation_seed.csv")]
-        truth, observed = (torch.from_numpy(np.concatenate(all_of(f"{file}.csv"))).float() for file in (
-            "true_parameters", "observation"
-        ))
+        truth, observed = (
+            torch.from_numpy(np.concatenate(all_of(f"{file}.csv"))).float()
+            for file in ("true_parameters", "observation")
+        )
         samples = torch.from_numpy(np.stack(all_of("reference_posterior_samples.csv.bz2"))).float()
     return References(seeds, truth, observed, samples)
 

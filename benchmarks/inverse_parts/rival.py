@@ -43,7 +43,7 @@ def make_environment(folder: Path) -> Path:
 def run_npe(
     python: Path, problem: Problem, simulations: Simulations, observed: Tensor, count: int
 ) -> dict[str, np.ndarray]:
-    """Train `sbi`'s default on simulations, and sample the posteriors of observations; see `npe.py` for what returns."""
+    """Train `sbi`'s default on simulations, and sample posteriors of observations; `npe.py` says what returns."""
     given = {"x": simulations.x, "y": simulations.y, "observed": observed}
     bounds = [(quantity.low, quantity.high) for quantity in problem.parameters]
     if all(None not in pair for pair in bounds):

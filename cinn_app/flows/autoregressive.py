@@ -1,6 +1,7 @@
 """A flow whose every value has a mixture of normal distributions, given the values before it and the condition."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -70,7 +71,6 @@ class MixtureAutoregression(Bijection):
     """
 
     channels: int
-    order: Tensor
     low: Tensor
     high: Tensor
     offsets: Tensor
@@ -81,20 +81,21 @@ class MixtureAutoregression(Bijection):
         subnet: Subnet,
         condition_channels: int = 0,
         components: int = 8,
-        order: Tensor | None = None,
+        order: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        order = torch.arange(channels) if order is None else order
-        if components < 1 or sorted(order.tolist()) != list(range(channels)):
+        order = list(range(channels) if order is None else order)
+        if components < 1 or sorted(order) != list(range(channels)):
             raise ShapeError(
                 "A mixture autoregression of {channels} channels was given {components} components and the order "
                 "{order}; give it at least 1 component, and each channel once.",
                 channels=channels,
                 components=components,
-                order=order.tolist(),
+                order=order,
             )
         self.channels, self.condition_channels, self.components = channels, condition_channels, components
-        self.register_buffer("order", order)
+        self.order = order
+        self._places = [order.index(channel) for channel in range(channels)]
         self.register_buffer("low", torch.full((channels,), -torch.inf))
         self.register_buffer("high", torch.full((channels,), torch.inf))
         offsets = torch.linspace(-1, 1, components) if components > 1 else torch.zeros(1)
@@ -142,7 +143,7 @@ class MixtureAutoregression(Bijection):
         with without_autocast(u):
             z = mixture.scores(u)
             log_det = mixture.log_density(u) - log_scale - _log_normal(z)
-        return z[:, self.order.argsort()], log_det.sum(1)
+        return z[:, self._places], log_det.sum(1)
 
     def log_prob(self, x: Tensor, condition: Condition = None) -> Tensor:
         """Return the log-density of ``x`` if ``z`` is standard normal, ``(batch,)``.
@@ -169,7 +170,7 @@ class MixtureAutoregression(Bijection):
                 u = torch.cat([u, value[:, None]], dim=1)
                 made = (mean + log_scale.exp() * value).clamp(low, high)
                 x = torch.cat([x, made[:, None]], dim=1)
-        return x[:, self.order.argsort()], log_det
+        return x[:, self._places], log_det
 
     def latent_shape(self, event_shape: Shape) -> LatentShape:
         if len(event_shape) != 1:
@@ -202,7 +203,7 @@ class MixtureAutoregression(Bijection):
         mean = (before * weight[:i]).sum(1) + (c * weight[self.channels :]).sum(1) + bias
         return mean, self.log_scale[i].to(before.dtype)
 
-    def _interval(self, channels: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _interval(self, channels: int | list[int], like: Tensor) -> tuple[Tensor, Tensor]:
         return self.low[channels].to(like.dtype).clamp(min=-FAR), self.high[channels].to(like.dtype).clamp(max=FAR)
 
     def _raw(self, i: int, before: Tensor, residuals: Tensor, c: Tensor) -> Tensor:
@@ -235,7 +236,7 @@ class MixtureAutoregression(Bijection):
     def extra_repr(self) -> str:
         return (
             f"channels={self.channels}, condition_channels={self.condition_channels}, components={self.components}, "
-            f"order={self.order.tolist()}"
+            f"order={self.order}"
         )
 
 

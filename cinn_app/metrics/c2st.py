@@ -1,5 +1,6 @@
 """Classifier two-sample test (C2ST): how often a trained classifier tells two sets of samples apart."""
 
+import itertools
 import math
 
 import torch
@@ -21,9 +22,9 @@ def c2st(truth: Tensor, samples: Tensor, seed: int = 1) -> Tensor:
 
     The definition is that of the benchmark of simulation-based inference, Lueckmann et al. 2021 (arXiv 2101.04653):
     both sets are standardised by the mean and the standard deviation of ``truth``; the classifier has two hidden layers
-    of :math:`10 D` rectified units; its accuracy is that on held-out samples, averaged over five folds. Initial weights,
-    Adam, batches, weight decay and the rule that ends the training are those of scikit-learn's ``MLPClassifier``. All
-    classifiers of all pairs are trained side by side, which is many times faster than one by one.
+    of :math:`10 D` rectified units; its accuracy is that on held-out samples, averaged over five folds. Adam, initial
+    weights, batches, weight decay and the rule that ends the training are those of scikit-learn's ``MLPClassifier``.
+    All classifiers of all pairs are trained side by side.
 
     Lopez-Paz and Oquab 2017 (arXiv 1610.06545).
 
@@ -56,9 +57,7 @@ def c2st(truth: Tensor, samples: Tensor, seed: int = 1) -> Tensor:
         kept = torch.stack([torch.cat([f for f in folds if f is not fold]) for fold in folds if len(fold) == length])
         train, test = x[:, kept].flatten(0, 1), x[:, held_out].flatten(0, 1)
         pairs = len(x)
-        correct = _accuracies(
-            train, labels[kept].repeat(pairs, 1), test, labels[held_out].repeat(pairs, 1), generator
-        )
+        correct = _accuracies(train, labels[kept].repeat(pairs, 1), test, labels[held_out].repeat(pairs, 1), generator)
         accuracies.append(correct.unflatten(0, (pairs, -1)))
     return torch.cat(accuracies, dim=1).mean(1)
 
@@ -68,7 +67,7 @@ def _accuracies(x: Tensor, labels: Tensor, test_x: Tensor, test_labels: Tensor, 
     sets, count, dims = x.shape
     sizes = [dims, WIDTH_FACTOR * dims, WIDTH_FACTOR * dims, 1]
     parameters: list[Tensor] = []
-    for inner, outer in zip(sizes, sizes[1:], strict=False):
+    for inner, outer in itertools.pairwise(sizes):
         bound = math.sqrt(6 / (inner + outer))
         parameters += [
             bound * (2 * torch.rand(sets, *shape, generator=generator) - 1) for shape in ((inner, outer), (1, outer))

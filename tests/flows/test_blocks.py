@@ -153,7 +153,7 @@ def two_scales() -> Bijection:
 
 def mixture_autoregression(low: float, high: float, condition_channels: int) -> Bijection:
     """Build a mixture autoregression whose last two channels are bounded."""
-    block = MixtureAutoregression(5, dense, condition_channels, 3, torch.tensor([2, 0, 4, 1, 3]))
+    block = MixtureAutoregression(5, dense, condition_channels, 3, order=[2, 0, 4, 1, 3])
     block.low[3:], block.high[3:] = low, high
     return block
 

@@ -1,6 +1,7 @@
 """Properties of single blocks beyond the common contract, and errors for sizes that do not fit."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from cinn_app.flows import (
     HaarPyramid,
     Logit,
     LULinear,
+    MixtureAutoregression,
     NormalizingFlow,
     OrthogonalMixing,
     Permutation,
@@ -31,6 +33,7 @@ from cinn_app.flows import (
     ZeroPadding,
     soft_clamp,
 )
+from cinn_app.nn.blocks import zero_init
 
 
 def conv(in_channels: int, out_channels: int) -> nn.Module:
@@ -383,6 +386,10 @@ IMAGE = torch.randn(2, 2, 8, 8)
         (lambda: Flatten((2, 8, 8)).inverse(torch.randn(2, 127)), ["(127,)", "(128,)"]),
         (lambda: TRIANGULAR(torch.randn(2, 2)), ["channels is 2", "first part"]),
         (lambda: TRIANGULAR(torch.randn(2, 5), (FINE, COARSE)), ["tuple of 2", "one condition"]),
+        (lambda: MixtureAutoregression(3, nn.Linear, order=[0, 2, 2]), ["[0, 2, 2]", "each channel once"]),
+        (lambda: MixtureAutoregression(3, nn.Linear, components=0), ["0 components", "at least 1"]),
+        (lambda: MixtureAutoregression(2, nn.Linear)(torch.randn(4, 2, 3)), ["(2, 3)", "(2,)"]),
+        (lambda: MixtureAutoregression(2, lambda _, __: nn.Identity())(torch.randn(4, 2)), ["(4, 1)", "(4, 24)"]),
         (lambda: PYRAMID(torch.randn(2, 2, 8, 10), (FINE, COARSE)), ["(2, 8, 10)", "4"]),
         (lambda: PYRAMID(IMAGE, (FINE,)), ["conditions is 1", "2"]),
         (lambda: PYRAMID(IMAGE, FINE), ["single tensor", "2"]),
@@ -397,6 +404,20 @@ def test_errors_name_the_sizes(call, named: list[str]) -> None:
     assert all(part in str(error.value) for part in named), str(error.value)
     assert isinstance(error.value, CinnError)
     assert isinstance(error.value, ValueError)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_a_fitted_mixture_autoregression_whitens_normal_data_without_training(order: list[int]) -> None:
+    x = torch.randn(20_000, 3) @ torch.tensor([[1.0, 0.9, 0.3], [0.0, 0.5, 0.2], [0.0, 0.0, 0.01]]) + 5
+    flow = MixtureAutoregression(3, zero_linear, components=1, order=order)
+    flow.fit(x)
+    z, log_det = flow(x)
+    torch.testing.assert_close(z.T.cov(), torch.eye(3), atol=0.02, rtol=0)
+    torch.testing.assert_close(log_det, torch.full_like(log_det, -math.log(1.0 * 0.5 * 0.01)), atol=0.05, rtol=0)
+
+
+def zero_linear(in_channels: int, out_channels: int) -> nn.Module:
+    return zero_init(nn.Linear(in_channels, out_channels))
 
 
 def test_unknown_arguments_are_refused() -> None:

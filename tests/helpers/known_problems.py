@@ -63,9 +63,10 @@ def line_posterior(y: Tensor) -> tuple[Tensor, Tensor]:
 
 def tiny_recipe(problem: Problem, **changes: Any) -> InverseRecipe:
     """Return the recipe of a small flow; changes are of its architecture."""
-    recipe = default_recipe(problem.name, problem.title, len(problem.parameters), len(problem.measurements), 4000)
+    given = problem.name, problem.title, len(problem.parameters), len(problem.measurements), 4000
     sizes = {"couplings": 1, "width": 32, "context_width": 8} | changes
-    return recipe.model_copy(update={"architecture": recipe.architecture.model_copy(update=sizes)})
+    architecture = default_recipe(*given, objective="both").architecture.model_copy(update=sizes)
+    return default_recipe(*given).model_copy(update={"architecture": architecture})
 
 
 def as_trained(problem: Problem, recipe: InverseRecipe, weights: dict[str, Tensor]) -> InverseProblem:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 BINS, TAPS = 100, 9
 #: White noise, the same in every simulation: the benchmark draws it by NumPy's generator with the seed 42.
-STIMULUS = torch.from_numpy(np.random.RandomState(42).randn(BINS)).float()  # noqa: NPY002
+STIMULUS = torch.from_numpy(np.random.RandomState(42).randn(BINS)).float()
 #: A column of ones, then the stimulus delayed by 0 to 8 bins: ``(bins, 1 + taps)``.
 DESIGN = torch.stack([torch.ones(BINS), *(functional.pad(STIMULUS, (lag, 0))[:BINS] for lag in range(TAPS))], dim=1)
 

@@ -1,5 +1,6 @@
 """The posterior as an ensemble of autoregressive mixtures, trained by maximum likelihood: best with few simulations."""
 
+import random
 from collections.abc import Sequence
 
 import torch
@@ -16,12 +17,13 @@ __all__ = ["AutoregressiveFlow"]
 
 
 class AutoregressiveFlow(PosteriorModel):
-    r"""An ensemble of :class:`~cinn_app.flows.MixtureAutoregression`: :math:`p(x \mid y) = \tfrac1E \sum_e p_e(x \mid y)`.
+    r"""An ensemble of autoregressive mixtures: :math:`p(x \mid y) = \tfrac1E \sum_e p_e(x \mid y)`.
 
-    Each member has weights and an order of the parameters of its own, and learns alone: the loss is the mean of their
-    :math:`-\log p_e(x \mid y)`. Mistakes that members do not share cancel in the mixture. Each starts from the linear
-    regression of the parameters on the measurements, and its densities are cut at the ends of the ranges, so parameters
-    need no logit. A member is a flow; the first value of a latent selects it.
+    Each member is a :class:`~cinn_app.flows.MixtureAutoregression` with weights and an order of the parameters of its
+    own, and learns alone: the loss is the mean of their :math:`-\log p_e(x \mid y)`. Mistakes that members do not share
+    cancel in the mixture. Each starts from the linear regression of the parameters on the measurements, and its
+    densities are cut at the ends of the ranges, so parameters need no logit. The first value of a latent selects the
+    member, which maps the others.
 
     Args:
         architecture: sizes.
@@ -34,7 +36,7 @@ class AutoregressiveFlow(PosteriorModel):
     def __init__(self, architecture: AutoregressiveArchitecture, parameters: int, measurements: int) -> None:
         super().__init__(parameters, measurements)
         self.latents = 1 + parameters
-        generator = torch.Generator().manual_seed(architecture.order_seed)
+        orders = random.Random(architecture.order_seed)
         subnet = dense_subnet(architecture.width, architecture.dropout)
         self.members = nn.ModuleList(
             MixtureAutoregression(
@@ -42,7 +44,7 @@ class AutoregressiveFlow(PosteriorModel):
                 subnet,
                 measurements,
                 architecture.components,
-                torch.randperm(parameters, generator=generator) if number else None,
+                orders.sample(range(parameters), parameters) if number else None,
             )
             for number in range(architecture.members)
         )

@@ -5,15 +5,22 @@ import torch
 
 from cinn_app.errors import RecipeError
 from cinn_app.recipes import parse_recipe
+from cinn_app.systems.inverse_problems.autoregressive import AutoregressiveFlow
 from cinn_app.systems.inverse_problems.bidirectional import BidirectionalFlow
 from cinn_app.systems.inverse_problems.conditional import ConditionalFlow
 from cinn_app.systems.inverse_problems.networks import build_model
 from cinn_app.systems.inverse_problems.recipe import Objective, default_recipe
 
 
-@pytest.mark.parametrize(("objective", "kind"), [("likelihood", ConditionalFlow), ("mmd", BidirectionalFlow)])
+@pytest.mark.parametrize(
+    ("objective", "kind"), [("likelihood", AutoregressiveFlow), ("both", ConditionalFlow), ("mmd", BidirectionalFlow)]
+)
 def test_the_objective_decides_the_network(objective: Objective, kind: type) -> None:
     assert isinstance(build_model(default_recipe("toy", "a toy", 3, 2, objective=objective)), kind)
+
+
+def test_a_network_for_each_of_many_parameters_would_take_too_long() -> None:
+    assert isinstance(build_model(default_recipe("toy", "a toy", 21, 2)), ConditionalFlow)
 
 
 def test_a_network_that_cannot_have_the_objective_is_refused() -> None:
