@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.special import ndtr, ndtri
 
 from cinn_app.flows.base import Bijection, Condition, LatentShape, Shape, ShapeError, require_condition
@@ -15,7 +16,7 @@ __all__ = ["MixtureAutoregression"]
 
 #: How far from an interval the mean of a component may lie, in its deviations, so that some of its mass is inside.
 REACH = 3.0
-#: Stands for infinity, whose gradients would not be numbers.
+#: Stands for infinity, whose gradients would not be numbers, and which no checkpoint holds.
 FAR = 1e12
 #: Bound of the log-deviations, in units of those of the regression.
 CLAMP = 8.0
@@ -96,8 +97,8 @@ class MixtureAutoregression(Bijection):
         self.channels, self.condition_channels, self.components = channels, condition_channels, components
         self.order = order
         self._places = [order.index(channel) for channel in range(channels)]
-        self.register_buffer("low", torch.full((channels,), -torch.inf))
-        self.register_buffer("high", torch.full((channels,), torch.inf))
+        self.register_buffer("low", torch.full((channels,), -FAR))
+        self.register_buffer("high", torch.full((channels,), FAR))
         offsets = torch.linspace(-1, 1, components) if components > 1 else torch.zeros(1)
         offsets *= math.sqrt(SPREAD) / offsets.square().mean().sqrt().clamp(min=1e-6)
         self.register_buffer("offsets", offsets, persistent=False)
@@ -123,7 +124,7 @@ class MixtureAutoregression(Bijection):
         """
         for buffer, given in ((self.low, low), (self.high, high)):
             if given is not None:
-                buffer.copy_(given)
+                buffer.copy_(given.clamp(-FAR, FAR))
         x = self._data(x)[:, self.order].double()
         c = self._condition(condition, x).double()
         one = torch.ones_like(x[:, :1])
@@ -162,7 +163,8 @@ class MixtureAutoregression(Bijection):
         for i in range(self.channels):
             raw = self._raw(i, x, u, c)
             with without_autocast(z):
-                mean, log_scale = self._regression(i, x, c)
+                mean = self._regression(functional.pad(x, (0, self.channels - i)), c)[:, i]
+                log_scale = self.log_scale[i].to(z.dtype)
                 low, high = self._interval(self.order[i], z)
                 mixture = self._mixture(raw, (low - mean) / log_scale.exp(), (high - mean) / log_scale.exp())
                 value = mixture.values(z[:, i])
@@ -187,8 +189,7 @@ class MixtureAutoregression(Bijection):
         x = self._data(x)[:, self.order]
         c = self._condition(condition, x)
         with without_autocast(x):
-            means, log_scales = zip(*(self._regression(i, x[:, :i], c) for i in range(self.channels)), strict=True)
-            mean, log_scale = torch.stack(means, dim=1), torch.stack(log_scales)
+            mean, log_scale = self._regression(x, c), self.log_scale.to(x.dtype)
             scale = log_scale.exp()
             u = (x - mean) / scale
         raw = torch.stack([self._raw(i, x[:, :i], u[:, :i], c) for i in range(self.channels)], dim=1)
@@ -196,12 +197,10 @@ class MixtureAutoregression(Bijection):
             low, high = self._interval(self.order, x)
             return self._mixture(raw, (low - mean) / scale, (high - mean) / scale), u, log_scale
 
-    def _regression(self, i: int, before: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the regression expects of value ``i``, ``(batch,)``, and its log-scale."""
-        weight, bias = self.weight[i].to(before.dtype), self.bias[i].to(before.dtype)
-        # A sum, since the product with an empty matrix is not always zero.
-        mean = (before * weight[:i]).sum(1) + (c * weight[self.channels :]).sum(1) + bias
-        return mean, self.log_scale[i].to(before.dtype)
+    def _regression(self, x: Tensor, c: Tensor) -> Tensor:
+        """Return what the regressions expect, ``(batch, D)``; each reads only the values before its own."""
+        weight = torch.cat([self.weight[:, : self.channels].tril(-1), self.weight[:, self.channels :]], dim=1)
+        return functional.linear(torch.cat([x, c], dim=1), weight.to(x.dtype), self.bias.to(x.dtype))
 
     def _interval(self, channels: int | list[int], like: Tensor) -> tuple[Tensor, Tensor]:
         return self.low[channels].to(like.dtype).clamp(min=-FAR), self.high[channels].to(like.dtype).clamp(max=FAR)

@@ -233,7 +233,7 @@ def default_recipe(
         architecture=architecture,
         objective=_objective(objective),
         training=Training(
-            steps=min(8000, max(1000, simulations // 5)),
+            steps=min(8000, max(1000, simulations // (5 if couplings or parameters <= 5 else 8))),
             batch_size=batch_size,
             learning_rate=1e-3 if couplings else 3e-3,
             weight_decay=1e-4 if couplings else 1e-2,
