@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,7 @@ class AutoregressiveFlow(PosteriorModel):
         self.latents = 1 + parameters
         orders = random.Random(architecture.order_seed)
         subnet = dense_subnet(architecture.width, architecture.dropout)
-        self.members = nn.ModuleList(
+        members = [
             MixtureAutoregression(
                 parameters,
                 subnet,
@@ -47,7 +48,8 @@ class AutoregressiveFlow(PosteriorModel):
                 orders.sample(range(parameters), parameters) if number else None,
             )
             for number in range(architecture.members)
-        )
+        ]
+        self.members = cast("Sequence[MixtureAutoregression]", nn.ModuleList(members))
 
     def fit_scaling(self, x: Tensor, y: Tensor, parameters: Sequence[Quantity]) -> None:
         """Set the scales and the regressions from simulations, see :meth:`PosteriorModel.fit_scaling`."""
