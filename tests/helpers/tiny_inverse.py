@@ -14,9 +14,10 @@ from cinn_app.systems.inverse_problems.recipe import default_recipe
 def save_tiny_model(problem: str | Path, path: Path) -> Path:
     """Write a checkpoint of a built-in problem, or of a file."""
     loaded: Problem = load_problem(problem)
-    recipe = default_recipe(loaded.name, loaded.title, len(loaded.parameters), len(loaded.measurements), 500)
+    given = loaded.name, loaded.title, len(loaded.parameters), len(loaded.measurements), 500
     sizes = {"couplings": 2, "width": 8, "context_width": 4}
-    recipe = recipe.model_copy(update={"architecture": recipe.architecture.model_copy(update=sizes)})
+    architecture = default_recipe(*given, objective="both").architecture.model_copy(update=sizes)
+    recipe = default_recipe(*given).model_copy(update={"architecture": architecture})
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = build_model(recipe)
