@@ -1,8 +1,8 @@
 """Inverse problems for users: a trained model that gives the posterior of any observation.
 
->>> from cinn_app import InverseProblem                                          # doctest: +SKIP
->>> posterior = InverseProblem.load("mine.safetensors").posterior([0.3, 1.2])    # doctest: +SKIP
->>> posterior.sample((5000,)).shape                                              # doctest: +SKIP
+>>> from cinn_app import InverseProblem
+>>> posterior = InverseProblem.load("kinematics").posterior([1.5, 0.0])
+>>> posterior.sample((5000,)).shape
 torch.Size([5000, 4])
 """
 
