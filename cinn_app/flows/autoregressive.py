@@ -223,11 +223,9 @@ class MixtureAutoregression(Bijection):
         weights, means, log_deviations = raw.unflatten(-1, (3, self.components)).unbind(-2)
         start = math.log(1 - SPREAD) / 2 if self.components > 1 else 0.0
         log_deviations = start + soft_clamp(log_deviations * (math.pi / 2 / CLAMP), CLAMP)
-        deviations = log_deviations.exp()
-        means = means + self.offsets.to(raw.dtype)
-        means = torch.maximum(means, low[..., None] - REACH * deviations)
-        means = torch.minimum(means, high[..., None] + REACH * deviations)
-        return _Mixture(weights.log_softmax(-1), means, log_deviations, low, high)
+        means, reach = means + self.offsets.to(raw.dtype), REACH * log_deviations.exp()
+        means = torch.minimum(torch.maximum(means, low[..., None] - reach), high[..., None] + reach)
+        return _Mixture.of(weights.log_softmax(-1), means, log_deviations, low, high)
 
     def _condition(self, condition: Condition, x: Tensor) -> Tensor:
         return require_condition(condition, self.condition_channels, x) if self.condition_channels else x[:, :0]
@@ -240,34 +238,58 @@ class MixtureAutoregression(Bijection):
 
 
 class _Mixture(NamedTuple):
-    """Mixtures of normal distributions, ``(..., K)`` each, cut at ``low`` and ``high``, ``(...,)``."""
+    """Mixtures of normal distributions, ``(..., K)`` each, cut at ``low`` and ``high``, ``(...,)``.
+
+    Of each component ``below`` and ``above`` are the shares of its mass on either side of the interval; of the mixture
+    ``mass`` is the share inside.
+    """
 
     log_weights: Tensor
     means: Tensor
     log_deviations: Tensor
     low: Tensor
     high: Tensor
+    below: Tensor
+    above: Tensor
+    mass: Tensor
+
+    @classmethod
+    def of(cls, log_weights: Tensor, means: Tensor, log_deviations: Tensor, low: Tensor, high: Tensor) -> "_Mixture":
+        """Return the mixtures with the shares of their masses."""
+        at_low, at_high = ((end[..., None] - means) * (-log_deviations).exp() for end in (low, high))
+        below, above = ndtr(at_low), ndtr(-at_high)
+        # Where both ends are above the mean, the other tails have the more exact digits.
+        inside = torch.where(at_low > 0, ndtr(-at_low) - above, ndtr(at_high) - below)
+        mass = (log_weights.exp() * inside).sum(-1)
+        return cls(log_weights, means, log_deviations, low, high, below, above, mass)
 
     def log_density(self, u: Tensor) -> Tensor:
         """Return the log-densities at ``u``, of shape ``(...,)`` as all that follows."""
-        t = self._standardised(u)
-        whole = (self.log_weights - self.log_deviations - t.square() / 2).logsumexp(-1) - math.log(2 * math.pi) / 2
-        return whole - self._mass().log()
+        parts = self.log_weights - self.log_deviations - self._standardised(u).square() / 2
+        return parts.logsumexp(-1) - math.log(2 * math.pi) / 2 - self.mass.log()
 
     def scores(self, u: Tensor) -> Tensor:
         """Return the normal scores of ``u``."""
-        return self._scores(u)[0]
+        t, weights = self._standardised(u), self.log_weights.exp()
+        below = (weights * (ndtr(t) - self.below)).sum(-1) / self.mass
+        above = (weights * (ndtr(-t) - self.above)).sum(-1) / self.mass
+        smallest = torch.finfo(u.dtype).tiny
+        # The smaller of the two shares has the more exact digits.
+        return torch.where(below < above, ndtri(below.clamp(smallest, 0.5)), -ndtri(above.clamp(smallest, 0.5)))
 
     def values(self, z: Tensor) -> Tensor:
         """Return the values whose normal scores are ``z``. Gradients are those of the exact solution."""
         with torch.no_grad():
             u = self._solve(z)
-        reached, slope = self._scores(u)
-        step = (z - reached) / slope.detach().clamp(min=1e-6)  # a Newton step has the solution's gradient
+        if not torch.is_grad_enabled():
+            return u
+        reached = self.scores(u)
+        # A Newton step has the solution's gradient.
+        step = (z - reached) / self._slope(u, reached).detach().clamp(min=1e-6)
         return u + (step - step.detach())
 
     def _solve(self, z: Tensor) -> Tensor:
-        """Find the values: Newton's steps on the scores, kept inside a bracket that shrinks."""
+        """Find the values, of shape ``(batch,)``: Newton's steps on the scores, kept inside a bracket that shrinks."""
         deviations = self.log_deviations.exp()
         # Of a mixture's mass at least that of REACH + 1 deviations is inside, so no value is farther from all means.
         reach = deviations * (z.abs() + REACH + 1)[..., None]
@@ -275,34 +297,24 @@ class _Mixture(NamedTuple):
         high = torch.minimum(self.high, (self.means + reach).amax(-1))
         guess = (self.log_weights.exp() * (self.means + deviations * z[..., None])).sum(-1)
         u = torch.minimum(torch.maximum(guess, low), high)
-        finest = 4 * torch.finfo(u.dtype).eps
+        mixtures, going = self, torch.arange(len(u), device=u.device)
         for _ in range(MAX_STEPS):
-            reached, slope = self._scores(u)
-            low, high = torch.where(reached <= z, u, low), torch.where(reached >= z, u, high)
-            step = u - (reached - z) / slope
-            new = torch.where((step > low) & (step < high), step, (low + high) / 2)
-            moved, u = (new - u).abs(), new
-            if (moved <= finest * (1 + u.abs())).all():
+            now = u[going]
+            reached = mixtures.scores(now)
+            low, high = torch.where(reached <= z, now, low), torch.where(reached >= z, now, high)
+            new = now - (reached - z) / mixtures._slope(now, reached)
+            new = torch.where((new > low) & (new < high), new, (low + high) / 2)
+            u[going] = new
+            moves = (new - now).abs() > 4 * torch.finfo(u.dtype).eps * (1 + new.abs())
+            if not moves.any():
                 break
+            going, z, low, high = going[moves], z[moves], low[moves], high[moves]
+            mixtures = _Mixture(*(part[moves] for part in mixtures))
         return u
 
-    def _scores(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the normal scores of ``u``, and their slopes."""
-        t = self._standardised(u)
-        weights, mass = self.log_weights.exp(), self._mass()
-        below = (weights * (ndtr(t) - ndtr(self._standardised(self.low)))).sum(-1) / mass
-        above = (weights * (ndtr(-t) - ndtr(-self._standardised(self.high)))).sum(-1) / mass
-        smallest = torch.finfo(u.dtype).tiny
-        # The smaller of the two shares has the more exact digits.
-        z = torch.where(below < above, ndtri(below.clamp(smallest, 0.5)), -ndtri(above.clamp(smallest, 0.5)))
-        return z, (self.log_density(u) - _log_normal(z)).exp()
-
-    def _mass(self) -> Tensor:
-        """Return how much of the mixtures is inside the intervals."""
-        low, high = self._standardised(self.low), self._standardised(self.high)
-        upper = low > 0  # where both ends are above the mean, the other tails have the more exact digits
-        inside = torch.where(upper, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
-        return (self.log_weights.exp() * inside).sum(-1)
+    def _slope(self, u: Tensor, z: Tensor) -> Tensor:
+        """Return the slopes of the scores at ``u``, where they are ``z``."""
+        return (self.log_density(u) - _log_normal(z)).exp()
 
     def _standardised(self, u: Tensor) -> Tensor:
         return (u[..., None] - self.means) * (-self.log_deviations).exp()
