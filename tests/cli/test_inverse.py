@@ -1,5 +1,6 @@
 """`cinn inverse`: from a file with two functions to posteriors, and one sentence for what goes wrong."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,22 @@ def test_bad_input_of_fit_is_one_sentence_and_writes_nothing(
     result = cinn("inverse", "fit", "mine.py", "-o", "m.safetensors", "--simulations", 300, *arguments)
     assert result.code == code and sentence in result.err, result.err
     assert not list(Path().rglob("*.safetensors")) and not Path("runs").exists()
+
+
+def test_a_checkpoint_or_a_recipe_of_a_stranger_names_no_file_to_run(
+    cinn: Callable, model: Path, as_toml: Callable
+) -> None:
+    evil = write_problem(Path(), "open('ran', 'w')\n" + LINE, "evil").absolute()
+    checkpoint = load_checkpoint(model)
+    record = {**checkpoint.details["problem"], "name": str(evil), "builtin": True}
+    changed = dataclasses.replace(checkpoint, details={"problem": record})
+    save_checkpoint(Path("evil.safetensors"), changed, half=False)
+    recipe = checkpoint.recipe.model_dump()
+    Path("evil.toml").write_text(as_toml({**recipe, "data": {**recipe["data"], "problem": str(evil)}}))
+    for command in (["inverse", "check", "evil.safetensors"], ["train", "evil.toml", "-o", "m.safetensors"]):
+        result = cinn(*command)
+        assert result.code == 1 and f"There is no built-in problem {evil}: update" in result.err
+    assert not Path("ran").exists()
 
 
 def test_problems_are_listed(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

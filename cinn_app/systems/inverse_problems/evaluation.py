@@ -14,7 +14,7 @@ from cinn_app.evaluation import Evaluation
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.inverse_problems.calibration import Calibration, calibrate, density_ranks
 from cinn_app.systems.inverse_problems.inverse_problem import InverseProblem
-from cinn_app.systems.inverse_problems.problem import Problem, load_problem, seeded
+from cinn_app.systems.inverse_problems.problem import Problem, load_builtin_problem, load_problem, seeded
 from cinn_app.systems.inverse_problems.simulations import Simulations, simulated
 
 __all__ = ["check_posterior", "evaluate_inverse_problem", "fresh_simulations", "problem_of"]
@@ -45,7 +45,7 @@ def problem_of(inverse: InverseProblem, file: Path | None = None) -> Problem:
             name=inverse.recipe.name,
             problem=inverse.record.name,
         )
-    return inverse.require_problem(load_problem(inverse.record.name if file is None else file))
+    return inverse.require_problem(load_builtin_problem(inverse.record.name) if file is None else load_problem(file))
 
 
 def fresh_simulations(

@@ -39,7 +39,7 @@ from cinn_app.limits import DIGEST_DIGITS
 from cinn_app.messages import Message
 from cinn_app.systems.inverse_problems import problems
 
-__all__ = ["Problem", "Quantity", "builtin_problems", "load_problem"]
+__all__ = ["Problem", "Quantity", "builtin_problems", "load_builtin_problem", "load_problem"]
 
 #: Parameters and measurements that a problem may have.
 MAX_QUANTITIES = 2000
@@ -203,18 +203,31 @@ def load_problem(name_or_path: str | Path) -> Problem:
         ProblemError: if there is no such problem, its file fails, lacks a function, or describes itself wrongly, or the
             functions fail or return unusable values.
     """
-    name = str(name_or_path)
+    name, path = str(name_or_path), Path(name_or_path)
     if name in builtin_problems():
-        module = importlib.import_module(f"{problems.__name__}.{name}")
-        return _problem(module, name, Path(str(module.__file__)))
-    path = Path(name_or_path)
+        return load_builtin_problem(name)
     if not path.is_file():
         raise ProblemError(
             "There is no problem {name}: give the path of a Python file, or the name of a built-in problem ({known}).",
             name=name,
-            known=", ".join(builtin_problems()) or "none",
+            known=", ".join(builtin_problems()),
         )
     return _problem(_load_module(path), str(path.resolve()), path)
+
+
+def load_builtin_problem(name: str) -> Problem:
+    """Load a built-in problem; names in checkpoints and recipes, which may come from strangers, never run a file.
+
+    Raises:
+        ProblemError: if there is no such problem.
+    """
+    if name not in builtin_problems():
+        raise ProblemError(
+            "There is no built-in problem {name}: update the program, or give the Python file of the problem yourself.",
+            name=name,
+        )
+    module = importlib.import_module(f"{problems.__name__}.{name}")
+    return _problem(module, name, Path(str(module.__file__)))
 
 
 @contextlib.contextmanager

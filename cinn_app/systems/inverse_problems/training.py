@@ -12,7 +12,7 @@ from cinn_app.errors import ProblemError
 from cinn_app.systems.inverse_problems.inverse_problem import ProblemRecord
 from cinn_app.systems.inverse_problems.model import PosteriorModel
 from cinn_app.systems.inverse_problems.networks import build_model
-from cinn_app.systems.inverse_problems.problem import Problem, load_problem
+from cinn_app.systems.inverse_problems.problem import Problem, load_builtin_problem, load_problem
 from cinn_app.systems.inverse_problems.recipe import InverseRecipe
 from cinn_app.systems.inverse_problems.simulations import Simulations, available_cores, simulated
 from cinn_app.training.trainable import Setup, Trainable
@@ -89,7 +89,7 @@ def prepare_training(recipe: InverseRecipe, setup: Setup) -> InverseTraining:
             "{count} files were given where one describes the problem: give --data once, or not at all.",
             count=len(setup.sources),
         )
-    problem = load_problem(setup.sources[0] if setup.sources else recipe.data.problem)
+    problem = load_problem(setup.sources[0]) if setup.sources else load_builtin_problem(recipe.data.problem)
     given = (len(problem.parameters), len(problem.measurements))
     if given != (recipe.data.parameters, recipe.data.measurements):
         raise ProblemError(

@@ -14,7 +14,7 @@ from cinn_app.checkpoints import installed_models
 from cinn_app.errors import ProblemError
 from cinn_app.systems.inverse_problems import problems
 from cinn_app.systems.inverse_problems.inverse_problem import InverseProblem
-from cinn_app.systems.inverse_problems.problem import Problem, Quantity, load_problem
+from cinn_app.systems.inverse_problems.problem import Problem, Quantity, load_builtin_problem
 
 __all__ = ["Answer", "Range", "Shelf", "Shown", "shelf_of"]
 
@@ -69,7 +69,7 @@ class Shown:
         prior = inverse.model.prior.cpu()
         if not inverse.record.builtin:
             return cls(inverse, None, prior, torch.empty(0, len(inverse.measurements)), None)
-        problem = inverse.require_problem(load_problem(inverse.record.name))
+        problem = inverse.require_problem(load_builtin_problem(inverse.record.name))
         module = importlib.import_module(f"{problems.__name__}.{problem.name}")
         simulated = problem.draw(SIMULATED, torch.Generator().manual_seed(0))[1]
         return cls(inverse, problem, prior, simulated, getattr(module, "sketch", None))
