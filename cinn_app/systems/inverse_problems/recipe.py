@@ -216,6 +216,8 @@ def default_recipe(
     batch_size = min(512, max(32, simulations // 80))
     architecture = _architecture(objective, parameters)
     couplings = architecture.kind != "autoregressive"
+    # An ensemble starts from linear regression, so it needs fewer steps, and the more parameters the slower they are.
+    least, per_step = (1000, 5) if couplings else (600, 5 if parameters <= 5 else 8)
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in problem.lower()).strip("-")[:80]
     return InverseRecipe(
         name=slug or "problem",
@@ -233,7 +235,7 @@ def default_recipe(
         architecture=architecture,
         objective=_objective(objective),
         training=Training(
-            steps=min(8000, max(1000, simulations // (5 if couplings or parameters <= 5 else 8))),
+            steps=min(8000, max(least, simulations // per_step)),
             batch_size=batch_size,
             learning_rate=1e-3 if couplings else 3e-3,
             weight_decay=1e-4 if couplings else 1e-2,
