@@ -87,6 +87,6 @@ def test_unusable_data_are_refused(drawn_mnist: Path, tmp_path: Path, tiny_digit
 
 def test_a_model_larger_than_the_memory_is_refused(drawn_mnist: Path, tmp_path: Path, tiny_digits_recipe) -> None:
     tiny_digits_recipe["architecture"] |= {"dense_width": 8192, "dense_couplings": [40, 40]}
-    with pytest.raises(RecipeError, match="needs at least .* GB of memory for its training, and this computer has"):
+    with pytest.raises(RecipeError, match=r"needs at least .* GB of memory for its training, and this computer has"):
         train(parse_recipe(tiny_digits_recipe, "here"), [drawn_mnist], *(tmp_path / n for n in "abc"), "cpu")
     assert not (tmp_path / "a").exists()
