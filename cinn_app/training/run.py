@@ -94,11 +94,11 @@ def train(
         sweep(folder)
     states = [_read_state(path) for path in _state_files(run)] if resume else []
     state = states[-1] if states else {}
-    data = hashlib.blake2b(json.dumps(fingerprint(sources)).encode()).hexdigest()
+    data = _digest(recipe, sources)
     if state.get("data", data) != data:  # older states have none
         raise TrainingError(
-            "The data are not those that the training in {run} learnt from: give these, unchanged, or start again in "
-            "another folder with --run.",
+            "The data or the architecture are not those of the training in {run}: give the same as then, or start "
+            "again in another folder with --run.",
             run=run,
         )
     if precision == "auto":
@@ -144,6 +144,12 @@ def train(
     checkpoint = dataclasses.replace(checkpoint, weights=dict(trainable.model.state_dict()), details=details)
     save_checkpoint(output, checkpoint, half)
     return checkpoint
+
+
+def _digest(recipe: Recipe, sources: Sequence[Path]) -> str:
+    """Describe what has to stay when a training is resumed; its schedule, objective and sampling may change."""
+    sections = recipe.model_dump(mode="json", include={"data", "architecture"})
+    return hashlib.blake2b(json.dumps([fingerprint(sources), sections]).encode()).hexdigest()
 
 
 def _check_memory(recipe: Recipe) -> None:

@@ -146,7 +146,7 @@ def test_a_killed_training_resumes(
         again(max_minutes=0.1)
     extra = pictures / "extra.png"
     extra.write_bytes((pictures / "0.png").read_bytes())
-    with pytest.raises(TrainingError, match="The data are not those that the training in"):
+    with pytest.raises(TrainingError, match="The data or the architecture are not those of"):
         again(resume=True, max_minutes=0.02)
     extra.unlink()
     assert again(resume=True, max_minutes=0.02).figures["steps"] > saved
