@@ -1,5 +1,6 @@
 """Pictures of posteriors and of their calibration, as figures of matplotlib that no window shows."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -77,11 +78,11 @@ def pair_plot(
             if row < shown - 1:
                 axis.set_xticklabels([])
             else:
-                axis.set_xlabel(_escaped(parameters[column].label), fontsize=9)
+                axis.set_xlabel(_wrapped(parameters[column].label), fontsize=9)
             if column and row != column:
                 axis.set_yticklabels([])
             elif row != column:
-                axis.set_ylabel(_escaped(parameters[row].label), fontsize=9)
+                axis.set_ylabel(_wrapped(parameters[row].label), fontsize=9)
     return figure
 
 
@@ -262,3 +263,8 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
 def _escaped(text: Any) -> str:
     """Keep dollar signs from starting a formula."""
     return str(text).replace("$", r"\$")
+
+
+def _wrapped(text: str) -> str:
+    """Break a long name into lines that do not reach into the next plot."""
+    return _escaped(textwrap.fill(text, 20))
