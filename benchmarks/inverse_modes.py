@@ -5,8 +5,8 @@
 Every contestant learns from the same 20,000 simulations for as many seconds of the processor, with the same schedule
 and averaging of the weights, and with as many weights where it samples (the larger GAN has four times as many). Each
 is measured on 6,000 samples per labelling. What is trained is kept in the folder --run, and only measured again; then
-come the table, the picture of all samples and that of the latent spaces. With --film SECONDS the paper's flow learns
-once more, without labels, and a film shows how its latent space forms.
+come the table, the picture of all samples and that of the latent spaces. With --film SECONDS the flow learns once more
+by likelihood, without labels, and a film shows how its latent space forms.
 """
 
 import argparse
@@ -111,12 +111,12 @@ def table(found: dict[str, dict[str, dict[str, Any]]]) -> Table:
 
 
 def film(path: Path, seconds: float) -> None:
-    """Train the paper's flow without labels, and film its latent space."""
+    """Train the conditional flow without labels, and film its latent space."""
     labelling = LABELLINGS["none"]
     x, y = labelling.simulate(SIMULATIONS, seed=0)
     torch.manual_seed(0)
     recorded = Film(labelling)
-    train(CONTESTANTS["INN, all losses"](x, y), x, y, seconds, watch=recorded.watch)
+    train(CONTESTANTS["flow, likelihood"](x, y), x, y, seconds, watch=recorded.watch)
     recorded.save(path)
 
 

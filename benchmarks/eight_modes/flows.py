@@ -34,7 +34,7 @@ class Flow(Contestant):
         if objective == "likelihood":  # by the flow that can have either objective
             recipe = recipe.model_copy(update={"architecture": default_recipe(*given, "both").architecture})
         recipe = changed(recipe, "objective", **weights)
-        recipe = changed(recipe, "architecture", **SIZES.get(recipe.architecture.kind, {}))
+        recipe = changed(recipe, "architecture", **SIZES[recipe.architecture.kind])
         width = fitting_width(lambda width: build_model(changed(recipe, "architecture", width=width)))
         self.model = build_model(changed(recipe, "architecture", width=width))
         self.model.fit_scaling(x, y, [])

@@ -64,6 +64,7 @@ def latent_picture(contestant: Flow, code: Tensor, side: int = PANEL) -> Image.I
 def sheet(columns: Mapping[str, Sequence[Image.Image]], rows: Sequence[str], per_line: int = 7) -> Image.Image:
     """Lay named columns of panels out in lines, with the rows' names on the left."""
     names, gap, left, top = list(columns), 6, 38, 18
+    per_line = min(per_line, len(names))
     lines = [names[start : start + per_line] for start in range(0, len(names), per_line)]
     height = top + len(rows) * (PANEL + gap)
     picture = Image.new("RGB", (left + per_line * (PANEL + gap), len(lines) * height), "white")
@@ -89,7 +90,7 @@ class Film:
         frames: how many.
     """
 
-    def __init__(self, labelling: Labelling, frames: int = 36) -> None:
+    def __init__(self, labelling: Labelling, frames: int = 24) -> None:
         self.labelling, self.count, self.frames = labelling, frames, list[Image.Image]()
 
     def watch(self, progress: float, contestant: Contestant) -> None:
