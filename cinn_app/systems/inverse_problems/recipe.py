@@ -26,6 +26,8 @@ Objective: TypeAlias = Literal["likelihood", "mmd", "both"]
 KernelWidths = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1, max_length=16)]
 #: Parameters or measurements of a problem.
 Quantities = Annotated[int, Field(gt=0, le=2000)]
+#: With more parameters, an ensemble gets narrower networks, dropout and fewer steps.
+FEW_PARAMETERS = 5
 #: With more parameters, a network for each takes too long.
 MAX_AUTOREGRESSIVE = 20
 #: With fewer, a posterior is guesswork.
@@ -215,9 +217,9 @@ def default_recipe(
     held_out = min(2000, simulations // 10)
     batch_size = min(512, max(32, simulations // 80))
     architecture = _architecture(objective, parameters)
-    couplings = architecture.kind != "autoregressive"
-    # An ensemble starts from linear regression, so it needs fewer steps, and the more parameters the slower they are.
-    least, per_step = (1000, 5) if couplings else (600, 5 if parameters <= 5 else 8)
+    couplings, few = architecture.kind != "autoregressive", parameters <= FEW_PARAMETERS
+    # An ensemble starts from linear regression, so it needs fewer steps; with many parameters more of them overfit.
+    least, per_step = (1000, 5) if couplings else (600, 8) if few else (250, 40)
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in problem.lower()).strip("-")[:80]
     return InverseRecipe(
         name=slug or "problem",
@@ -237,7 +239,7 @@ def default_recipe(
         training=Training(
             steps=min(8000, max(least, simulations // per_step)),
             batch_size=batch_size,
-            learning_rate=1e-3 if couplings else 3e-3,
+            learning_rate=1e-3 if couplings else 3e-3 if few else 2e-3,
             weight_decay=1e-4 if couplings else 1e-2,
             warmup_steps=50,
             gradient_clip=5.0,
@@ -259,8 +261,8 @@ def _architecture(
             kind="autoregressive",
             members=4,
             components=8,
-            width=128 if parameters <= 5 else 64,
-            dropout=0.0,
+            width=128 if parameters <= FEW_PARAMETERS else 64,
+            dropout=0.0 if parameters <= FEW_PARAMETERS else 0.5,
             order_seed=0,
         )
     return InverseArchitecture(
