@@ -1,6 +1,7 @@
 """TIFF of every depth, format of samples, layout, colour space and compression: the right lightness each time."""
 
 import io
+import struct
 import sys
 
 import numpy as np
@@ -323,6 +324,19 @@ def test_libtiff_prints_nothing(capfd):
     with pytest.raises(ImageError, match="damaged"):
         read_photograph(bytes(content))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("tags", [{}, {330: 8}], ids=["pages", "nested pages"])
+def test_a_circle_of_pages_is_read_once(tags):
+    content = bytearray(tiff_file(GRAY8, tags=tags))
+    directory = int.from_bytes(content[4:8], "little")
+    end = directory + 2 + 12 * int.from_bytes(content[directory : directory + 2], "little")
+    if tags:
+        entry = content.index(struct.pack("<HHL", 330, 3, 1))
+        content[entry : entry + 12] = struct.pack("<HHLL", 330, 4, 1, directory)
+    else:
+        content[end : end + 4] = directory.to_bytes(4, "little")
+    assert_right(bytes(content))
 
 
 def test_a_file_that_is_cut_short_says_how_much_is_missing():

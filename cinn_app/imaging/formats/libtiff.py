@@ -14,6 +14,7 @@ __all__ = ["by_libtiff", "quiet_libtiff"]
 
 _found = threading.local()
 GROUP_4 = 4
+GROUP_4 = 4
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
@@ -75,5 +76,6 @@ def _ended_early(image: Image.Image, length: int) -> bool:
     """
     again = io.BytesIO()
     image.save(again, "TIFF", compression="group4", strip_size=image.width * image.height)
+    again.seek(0)
     (expected,) = TiffImageFile(again).tag_v2[279]
     return bool(abs(expected - length) > 8 + length // 400)

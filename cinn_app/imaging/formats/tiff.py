@@ -34,6 +34,10 @@ UPRIGHT = {
 }
 
 
+#: Pages of a file that are listed: each takes a fifth of a millisecond or more.
+MAX_PAGES = 2000
+
+
 class TiffPicture(OwnPicture):
     """The first full page of a TIFF.
 
@@ -53,8 +57,9 @@ class TiffPicture(OwnPicture):
 
         stream.seek(0)
         file = tifffile.TiffFile(stream)
-        pages = _readable(file.pages)
-        nested = [page for top in pages for page in (top, *_readable(top.pages or ()))]
+        seen = set[int]()
+        pages = _readable(file.pages, seen)
+        nested = [page for top in pages for page in (top, *_readable(top.pages or (), seen))]
         full = [page for page in nested if not (page.is_reduced or page.is_mask)]
         self._page = (full or nested)[0]
         self._file, self._stream, self._name = file, stream, name
@@ -90,13 +95,21 @@ class TiffPicture(OwnPicture):
         return {**{key: value for key, value in blocks.items() if value}, **({"dpi": tuple(dpi)} if all(dpi) else {})}
 
 
-def _readable(pages: "Iterable[TiffPage | TiffFrame]") -> "list[TiffPage]":
-    """List pages up to the first that is damaged."""
+def _readable(pages: "Iterable[TiffPage | TiffFrame]", seen: set[int]) -> "list[TiffPage]":
+    """List pages up to the first that is damaged, or that was seen before: the list of pages of some files is a circle.
+
+    Args:
+        pages: of a file, or nested in one of its pages.
+        seen: where pages begin that are listed, to which those of these pages are added.
+    """
     from tifffile import TiffPage
 
     found = []
     with contextlib.suppress(Exception):  # on damaged files tifffile may raise anything
         for page in pages:
+            if page.offset in seen or len(seen) == MAX_PAGES:
+                break
+            seen.add(page.offset)
             if isinstance(page, TiffPage):
-                found.append(page)  # noqa: PERF401
+                found.append(page)
     return found
