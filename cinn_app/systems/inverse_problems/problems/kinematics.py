@@ -4,8 +4,10 @@ An arm of three segments is mounted on a slider, as in Ardizzone et al. (ICLR 20
 priors and lengths:
 
 .. math::
+    \begin{aligned}
     y_1 &= \ell_1 \cos x_2 + \ell_2 \cos(x_2 + x_3) + \ell_3 \cos(x_2 + x_3 + x_4) \\
     y_2 &= x_1 + \ell_1 \sin x_2 + \ell_2 \sin(x_2 + x_3) + \ell_3 \sin(x_2 + x_3 + x_4)
+    \end{aligned}
 
 Here :math:`x_1` is the height of the slider, and each angle is that of a joint, relative to the segment before it. The
 paper's arm has no noise, so its posterior is a surface without a density. Here the hand is measured with a little.

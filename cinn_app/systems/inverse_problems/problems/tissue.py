@@ -93,7 +93,7 @@ def simulate(x: Tensor, generator: Generator) -> Tensor:
 
 
 def spectrum(x: Tensor) -> Tensor:
-    """Return the diffuse reflectance, 0 to 1, at each of the :data:`WAVELENGTHS`, ``(count, 54)``, float64."""
+    """Return the diffuse reflectance, 0 to 1, at each of the ``WAVELENGTHS``, ``(count, 54)``, float64."""
     oxygenation, upper, lower, thickness, amplitude, power = x.double()[:, :, None].unbind(1)
     extinction = (oxygenation * OXYGENATED + (100 - oxygenation) * DEOXYGENATED) / 100
     blood = 2.303 * extinction * BLOOD / MOLAR_MASS
