@@ -114,7 +114,8 @@ def marginals(
         for index, draws in enumerate(several):
             own = None if truths is None else truths[min(index, len(truths) - 1)]
             colour = COLOURS[index % len(COLOURS)]
-            _marginal(axis, draws[:, number], limits, None if index else prior, own, number, colour)
+            true = TRUTH if len(several) == 1 else colour
+            _marginal(axis, draws[:, number], limits, None if index else prior, own, number, colour, true)
         axis.set_xlabel(_escaped(quantity.label), fontsize=9)
         axis.tick_params(labelsize=7)
         axis.set_xlim(*limits)
@@ -213,13 +214,14 @@ def _marginal(
     truth: Tensor | None,
     number: int,
     colour: str = POSTERIOR,
+    true: str = TRUTH,
 ) -> None:
     edges = np.linspace(*limits, BINS + 1)
     if prior is not None:
         axis.stairs(_density(prior[:, number].numpy(), edges[::5]), edges[::5], color=PRIOR, fill=True)
     axis.stairs(_density(draws, edges), edges, color=colour, linewidth=1.3)
     if truth is not None:
-        axis.axvline(float(truth[number]), color=TRUTH if colour == POSTERIOR else colour, linestyle="--", linewidth=1)
+        axis.axvline(float(truth[number]), color=true, linestyle="--", linewidth=1)
     axis.set_yticks([])
 
 
