@@ -271,6 +271,8 @@ def find_checkpoint(name: str | Path) -> Path:
 def _read_metadata(path: Path) -> dict[str, str]:
     """Read and check the header of a file, all but the values of its metadata."""
     try:
+        if path.exists() and not path.is_file():  # opening a named pipe would wait for a writer
+            raise CheckpointError("{path} is not a regular file: copy the checkpoint to a file first.", path=path)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= MAX_HEADER:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -264,9 +265,21 @@ def test_an_odd_file_does_not_hide_the_others(
     (tmp_path / "nowhere.safetensors").symlink_to(tmp_path / "nothing")
     (tmp_path / "folder.safetensors").mkdir()
     rewritten(tiny_checkpoint, tmp_path / "odd.safetensors", figures="[" * 10_000)
+    (tmp_path / "zeros.safetensors").symlink_to("/dev/zero")
     found = {model.name: bool(model.problem) for model in installed_models()}
-    assert found == {"folder": True, "good": False, "nowhere": True, "odd": True}
+    assert found == {"folder": True, "good": False, "nowhere": True, "odd": True, "zeros": True}
     assert installed_models(tmp_path / "good.safetensors")[0].header
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_listed_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "shipped_checkpoints", lambda: tmp_path)
+    pipe = tmp_path / "pipe.safetensors"
+    os.mkfifo(pipe)
+    sentence = f"{pipe} is not a regular file: copy the checkpoint to a file first."
+    assert [(model.size, model.header, model.problem) for model in installed_models()] == [(0, None, sentence)]
+    with pytest.raises(CheckpointError, match="is not a regular file"):
+        load_checkpoint(pipe)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from cinn_app.files import atomic_write
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
 from cinn_app.imaging.profiles import SRGB_PROFILE
 from cinn_app.imaging.provenance import GENERATED_XMP, with_provenance
+from cinn_app.imaging.unfinished import END_OF_TIFF
 from cinn_app.messages import Message
 
 __all__ = [
@@ -141,7 +142,7 @@ def encode_picture(
         except Exception:
             if kept == PictureMetadata():
                 raise
-    return buffer.getvalue()
+    return buffer.getvalue() + (END_OF_TIFF if format == "tiff" else b"")
 
 
 def format_like(metadata: PictureMetadata) -> str:

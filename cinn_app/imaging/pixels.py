@@ -80,6 +80,7 @@ def pixels_of_array(array: np.ndarray) -> Pixels:
     Raises:
         ImageError: for any other shape or kind of number, or no pixels.
     """
+    array = np.asarray(array)  # a np.matrix keeps two axes, whatever is done to it
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or array.size == 0:
         raise ImageError(

@@ -48,6 +48,8 @@ PRIMARIES = {
 }
 # PNG's gAMA that means sRGB rather than a power: most programs write it beside sRGB pixels, and libpng reads it so.
 SRGB_GAMMA, GAMMA_TOLERANCE = 0.45455, 0.005
+# Pictures have a gAMA between 0.3 and 1. Beyond these bounds it is damaged: nearly all tones would be black, or white.
+LEAST_GAMMA, MOST_GAMMA = 0.1, 10
 # Of a profile that counts as sRGB: half a step of 8 bits on the gray axis, and rounding in the matrix.
 SAME_TONE, SAME_MATRIX = 0.5 / 255, 0.01
 # The most light, L* 50, that may count as black.
@@ -212,12 +214,14 @@ def _space(info: Mapping[Any, Any]) -> tuple[Shaper | Profile | None, tuple[Mess
     if "srgb" in info or not info.keys() & {"gamma", "chromaticity"}:
         return None, ()
     gamma, chromaticity = info.get("gamma", SRGB_GAMMA), info.get("chromaticity", sum(BT709, ()))
-    curve = _linear_srgb if abs(gamma - SRGB_GAMMA) <= GAMMA_TOLERANCE else _power(1 / gamma) if gamma > 0 else None
+    if not LEAST_GAMMA <= gamma <= MOST_GAMMA:
+        return None, (IGNORED,)
+    curve = _linear_srgb if abs(gamma - SRGB_GAMMA) <= GAMMA_TOLERANCE else _power(1 / gamma)
     try:
         matrix = _matrix(*zip(chromaticity[::2], chromaticity[1::2], strict=True))
     except (TypeError, ValueError, ArithmeticError, np.linalg.LinAlgError):
         return None, (IGNORED,)
-    return (None, (IGNORED,)) if curve is None else (_unless_srgb(Shaper((curve,) * 3, matrix)), ())
+    return _unless_srgb(Shaper((curve,) * 3, matrix)), ()
 
 
 def _space_of_profile(block: bytes) -> tuple[Shaper | Profile | None, tuple[Message, ...]]:

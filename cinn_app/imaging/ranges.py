@@ -32,23 +32,29 @@ def to_unit_range(numbers: np.ndarray, highest: int | None = None) -> tuple[np.n
 
 
 def _scaled_to_unit_range(numbers: np.ndarray) -> tuple[np.ndarray, tuple[Message, ...]]:
-    """Scale floats and signed integers that leave 0..1; what is no number becomes black."""
-    finite = np.isfinite(numbers)
+    """Scale floats and signed integers that leave 0..1; infinite ones are clipped, and what is no number is black."""
+    finite, undefined = np.isfinite(numbers), np.isnan(numbers)
     low = float(numbers.min(initial=0, where=finite))
     high = float(numbers.max(initial=1, where=finite))
     unit = max(high, -low)  # first of all, since the difference of two large floats is infinite
     values = np.empty(numbers.shape, np.float32)
     for rows in row_tiles(*numbers.shape[:2]):
         tile = numbers[rows].astype(np.promote_types(numbers.dtype, np.float32))
-        tile = np.where(finite[rows], tile, low) / unit
+        tile = np.where(undefined[rows], low, tile.clip(low, high)) / unit
         values[rows] = (tile - low / unit) / (high / unit - low / unit)
     warnings = []
     if (low, high) != (0, 1):
         scaled = "Its values, between {low} and {high}, were scaled to 0..1."
         warnings.append(Message(scaled, low=f"{low:g}", high=f"{high:g}"))
-    if not finite.all():
-        share = f"{1 - finite.mean():.0%}"
+    if undefined.any():
+        share = f"{undefined.mean():.0%}"
         warnings.append(Message("{share} of its values are not numbers; they were replaced by black.", share=share))
+    infinite = ~(finite | undefined)
+    if infinite.any():
+        share = f"{infinite.mean():.0%}"
+        warnings.append(
+            Message("{share} of its values are infinite; they were clipped to the range of the others.", share=share)
+        )
     return values, tuple(warnings)
 
 

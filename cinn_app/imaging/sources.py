@@ -103,7 +103,7 @@ def opened_picture(source: PictureFile) -> Iterator[Image.Image]:
     with _QUIET, _decoding_errors(name):
         if isinstance(source, Image.Image):
             _check_size(source, name)
-            yield source.copy()
+            yield _copy(source, name)
             return
         with _stream(source) as stream:
             image = _open(stream, name)
@@ -224,7 +224,28 @@ def _stream(source: str | os.PathLike[str] | bytes | BinaryIO) -> contextlib.Abs
             "A picture cannot be read from {type}: give a path, bytes, an open file, a Pillow picture or an array.",
             type=type(source).__name__,
         )
+    try:
+        gives_bytes = source.read(0) == b""
+    except (OSError, ValueError):
+        gives_bytes = False
+    if not gives_bytes:
+        raise _unreadable(_name(source))
     return contextlib.nullcontext(source)
+
+
+def _copy(image: Image.Image, name: str) -> Image.Image:
+    try:
+        return image.copy()
+    except ValueError as error:
+        if "closed" in str(error):
+            raise _unreadable(name) from error
+        raise
+
+
+def _unreadable(name: str) -> ImageError:
+    return ImageError(
+        "{name} is closed, or opened as text or only for writing: open it again for reading, in mode 'rb'.", name=name
+    )
 
 
 def _open_path(path: Path) -> BinaryIO:

@@ -68,15 +68,17 @@ def test_a_second_run_makes_only_what_is_missing(colorize: Callable, draw: Calla
 
 @pytest.mark.parametrize("chosen", ["png", "jpg", "webp", "tiff"])
 def test_what_is_cut_short_or_empty_is_made_again(colorize: Callable, draw: Callable, chosen: str) -> None:
-    for name in ("a", "b", "c", "d"):
+    for name in ("a", "b", "c", "d", "e"):
         draw(f"in/{name}.png", size=(60, 40))
     arguments = ("in", "-o", "out", "--format", chosen, "--sheet")
     assert colorize(*arguments).code == 0
     before = contents("out")
     for name, end in ((f"a.{chosen}", 0), (f"b.{chosen}", 100), (f"c.{chosen}", -5), ("d-sheet.jpg", 900)):
         Path("out", name).write_bytes(before[name][:end])
+    whole = before[f"e.{chosen}"]
+    Path(f"out/e.{chosen}").write_bytes(whole[: -(len(whole) // 4)] + bytes(len(whole) // 4))  # after a power cut
     Path(f"out/.a.{chosen}.0123abcd.part").write_bytes(b"left by a kill")
-    assert colorize(*arguments) == (0, "Coloured 4 pictures into out.\n", "")
+    assert colorize(*arguments) == (0, "Coloured 5 pictures into out.\n", "")
     assert contents("out") == before
 
 

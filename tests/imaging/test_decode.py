@@ -141,9 +141,24 @@ def test_float_tiff_is_scaled_only_beyond_the_unit_range(low, high, warned):
 def test_float_tiff_with_holes():
     values = np.full((4, 4), 0.5, np.float32)
     values[0] = np.nan, np.inf, -np.inf, 0.5
-    photograph = read_photograph(file_of(Image.fromarray(values), "TIFF"))
-    assert photograph.lightness.isfinite().all()
-    assert photograph.warnings == ("19% of its values are not numbers; they were replaced by black.",)
+    for source in values, file_of(Image.fromarray(values), "TIFF"):
+        photograph = read_photograph(source)
+        np.testing.assert_allclose(photograph.lightness[0, 0], [0, 100, 0, 53.39], atol=0.1)
+        assert photograph.warnings == (
+            "6% of its values are not numbers; they were replaced by black.",
+            "12% of its values are infinite; they were clipped to the range of the others.",
+        )
+
+
+def test_infinite_light_is_as_bright_as_the_brightest():
+    photograph = read_photograph(np.array([[-np.inf, -3.0, 0.0, 3.0, np.inf]]))
+    assert_lightness(photograph, gray_lightness(np.array([[0, 0, 0.5, 1, 1]])))
+    assert [str(warning).split(";")[0] for warning in photograph.warnings] == [
+        "Its values, between -3 and 3, were scaled to 0..1.",
+        "40% of its values are infinite",
+    ]
+    transparent = np.dstack([np.full((1, 3), 0.5), [[np.inf, -np.inf, np.nan]]])
+    np.testing.assert_array_equal(read_photograph(transparent).alpha, [[255, 0, 0]])
 
 
 # Orientation
@@ -278,6 +293,14 @@ def test_all_sources_give_the_same(tmp_path):
         for source in sources:
             torch.testing.assert_close(read_photograph(source).lightness, expected, atol=1e-3, rtol=0)
         assert not file.closed
+
+
+def test_a_matrix_is_gray():
+    """Its rows are matrices, too."""
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    photograph = read_photograph(np.asmatrix(gray))
+    assert photograph.size == (3, 4)
+    np.testing.assert_array_equal(photograph.lightness, read_photograph(gray).lightness)
 
 
 def test_arrays_carry_alpha():

@@ -250,7 +250,10 @@ def test_narrow_range():
     np.testing.assert_allclose(found[0], [0, 100], atol=0.1)
 
 
-@pytest.mark.parametrize("chunks", [[cicp(1, 12)], [cicp(77, 8)], [gama(0.0)], [chrm(*[0.3] * 8)]])
+@pytest.mark.parametrize(
+    "chunks",
+    [[cicp(1, 12)], [cicp(77, 8)], [gama(0.0)], [gama(0.00001)], [gama(0x7FFFFFFF / 100_000)], [chrm(*[0.3] * 8)]],
+)
 def test_what_png_says_and_nobody_understands_is_said(chunks):
     photograph = read_photograph(png(COLOURS, *chunks))
     np.testing.assert_allclose(photograph.lightness[0], rgb2lab(COLOURS)[..., 0], atol=0.05)

@@ -194,6 +194,21 @@ def test_a_quick_look_names_the_damaged_file_too(tmp_path: Path) -> None:
         read_preview(damaged, 64)
 
 
+def test_what_gives_no_bytes_is_said_and_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "grandma.png"
+    path.write_bytes(encoded("PNG"))
+    sentence = "is closed, or opened as text or only for writing: open it again for reading, in mode 'rb'."
+    closed, picture = io.BytesIO(encoded("PNG")), Image.open(path)
+    closed.close()
+    picture.close()
+    with path.open("rb") as closed_file:
+        assert read_photograph(closed_file).size == (30, 40)
+    with path.open(encoding="latin-1") as text, (tmp_path / "new.png").open("wb") as written:
+        for source in closed, closed_file, picture, io.StringIO("picture"), text, written:
+            assert refusal(source).endswith(sentence)
+        assert refusal(text) == f"{path} {sentence}"
+
+
 @pytest.mark.parametrize("source", [12, None, ["a.jpg"]])
 def test_what_holds_no_picture_is_named(source: object) -> None:
     with pytest.raises(ImageError, match=f"A picture cannot be read from {type(source).__name__}"):

@@ -86,6 +86,8 @@ def test_floats_of_24_bits():
     bits32 = GRAY.astype(np.float32).view(np.uint32)
     values = ((bits32 >> 23) - 127 + 63) << 16 | (bits32 & 0x7FFFFF) >> 7
     assert_right(tiff_file(values, 24, FLOAT))
+    values[0, :3] = 0x7F0000, 0xFF0000, 0x7F0001  # infinite, and no number
+    np.testing.assert_array_equal(read_photograph(tiff_file(values, 24, FLOAT)).lightness[0, 0, :3], [100, 0, 0])
 
 
 @pytest.mark.parametrize("scale", [1e308, 1.7e308, 1e-3])

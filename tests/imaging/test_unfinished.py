@@ -24,14 +24,29 @@ def test_every_cut_is_recognised(tmp_path, file_format, values, record):
         # The record is behind the pixels of WebP, and only pictures in colour have a profile before them.
         if file_format != "webp" or values.ndim == 3 or end < 30:
             assert is_unfinished(path), end
-    path.write_bytes(bytes(len(content)))  # as a power cut may leave it
-    assert is_unfinished(path)
+    for zeros in len(content), len(content) // 4:  # as a power cut may leave it
+        path.write_bytes(content[: len(content) - zeros] + bytes(zeros))
+        # The record is what ends a WebP otherwise than with zeros, and a profile shows whose it is.
+        shown = file_format != "webp" or zeros == len(content) or (record is not None and values.ndim == 3)
+        assert is_unfinished(path) == shown
+
+
+@pytest.mark.parametrize("record", [RECORD, None])
+@pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
+def test_black_pictures_are_finished(tmp_path, file_format, record):
+    """Whose pixels end in zeros in TIFF, and in WebP even those of other colours."""
+    for value in 0, 128:
+        path = save_picture(tmp_path / f"out.{file_format}", np.full((500, 700, 3), value, np.uint8), provenance=record)
+        assert not is_unfinished(path)
 
 
 @pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
 def test_pictures_of_other_programs_are_left(tmp_path, file_format):
     path = tmp_path / f"mine.{file_format}"
     Image.fromarray(RGB).save(path)
+    assert not is_unfinished(path)
+    Image.fromarray(RGB * np.uint8(0)).save(path)
+    path.write_bytes(path.read_bytes() + bytes(30))
     assert not is_unfinished(path)
     if file_format != "tiff":  # that of Pillow begins as ours
         path.write_bytes(path.read_bytes()[:-20])

@@ -11,6 +11,7 @@ from cinn_app.imaging.formats.own import Decoded, OwnPicture, fill_up
 from cinn_app.imaging.formats.partial import missing_pixels
 from cinn_app.imaging.formats.tiff_colours import lab_to_rgb8
 from cinn_app.imaging.ranges import to_8_bits, to_unit_range
+from cinn_app.messages import Message
 
 __all__ = ["PSD_SIGNATURE", "open_psd"]
 
@@ -67,21 +68,22 @@ def _decode(content: bytes, layers_at: int, name: str) -> Decoded:
     numbers = np.stack([plane for plane, _ in planes[:count]], -1)
     alpha = to_8_bits(to_unit_range(planes[count][0])[0]) if transparent else None
     warnings = (missing_pixels(missing),) if missing else ()
-    return Decoded(_colours(content, numbers, mode), alpha, warnings)
+    values, assumed = _colours(content, numbers, mode)
+    return Decoded(values, alpha, warnings + assumed)
 
 
-def _colours(content: bytes, numbers: np.ndarray, mode: int) -> np.ndarray:
+def _colours(content: bytes, numbers: np.ndarray, mode: int) -> tuple[np.ndarray, tuple[Message, ...]]:
     if mode == BITMAP:
-        return (1 - numbers[..., 0]) * np.uint8(255)
+        return (1 - numbers[..., 0]) * np.uint8(255), ()
     if mode == INDEXED:
-        return np.frombuffer(content, np.uint8, 768, 30).reshape(3, 256).T[numbers[..., 0]]
-    values = to_unit_range(numbers)[0]
+        return np.frombuffer(content, np.uint8, 768, 30).reshape(3, 256).T[numbers[..., 0]], ()
+    values, warnings = to_unit_range(numbers)
     if mode == CMYK:
-        return ~to_8_bits(values)
-    if mode == LAB:
+        values = ~to_8_bits(values)
+    elif mode == LAB:
         unit = values / 255 if values.dtype == np.uint8 else values
-        return lab_to_rgb8(unit * (100, 255, 255) - (0, 128, 128))
-    return values[..., 0] if values.shape[2] == 1 else values
+        values = lab_to_rgb8(unit * (100, 255, 255) - (0, 128, 128))
+    return values[..., 0] if values.shape[2] == 1 else values, warnings
 
 
 def _plane(

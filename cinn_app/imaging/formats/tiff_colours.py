@@ -152,7 +152,7 @@ def _floats(samples: Samples) -> np.ndarray:
         values = samples.values.astype(np.int64)
         exponent, mantissa = values >> 16 & 0x7F, values & 0xFFFF
         size = np.where(exponent == 0, mantissa / 2**16 * 2.0**-62, (1 + mantissa / 2**16) * 2.0 ** (exponent - 63))
-        size[exponent == 0x7F] = np.nan
+        size[exponent == 0x7F] = np.where(mantissa[exponent == 0x7F] == 0, np.inf, np.nan)
         return np.where(values >> 23, -size, size)
     return samples.values.view(f"f{samples.bits // 8}")
 
