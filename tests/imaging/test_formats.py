@@ -231,6 +231,17 @@ def test_psd(packed, large):
     np.testing.assert_array_equal(bits.lightness[0].numpy() > 50, GRAY >= 128)
 
 
+def test_psd_of_floats_without_bounds():
+    values = np.full((HEIGHT, WIDTH), 0.5, np.float32)
+    values[0, :3] = np.inf, -np.inf, np.nan
+    photograph = read_photograph(psd([values], 1, 32))
+    np.testing.assert_allclose(photograph.lightness[0, 0, :4], [100, 0, 0, 53.39], atol=0.1)
+    assert [str(warning).split("; ")[1] for warning in photograph.warnings] == [
+        "they were replaced by black.",
+        "they were clipped to the range of the others.",
+    ]
+
+
 def test_psd_without_a_flattened_picture_is_refused():
     with pytest.raises(ImageError, match="layers without a flattened picture"):
         read_photograph(psd([np.full_like(GRAY, 255)] * 3, 3, 8, real=0))
