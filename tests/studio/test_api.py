@@ -153,6 +153,8 @@ def test_models_and_axes_are_listed(client: Client, installed: Path) -> None:
     assert [(model["name"], model["system"]) for model in models] == [
         ("colorize", "colorization"),
         ("digits", "digits"),
+        ("kinematics", "inverse-problems"),
+        ("tissue", "inverse-problems"),
     ]
     assert models[0]["figures"] == {"held_out_bits_per_dim": 5.25}
     known = [axis.name for axis in Colorizer.load(installed / "colorize.safetensors").axes]

@@ -36,7 +36,7 @@ def test_the_posterior_follows_the_observation_that_is_dragged(open_inverse) -> 
     before = page.evaluate(SHOWN)
     assert page.locator("#marginals figure").count() == 4 and page.locator("#pairs .cloud").count() == 6
     assert page.locator("#marginals .truth").count() == 4 and page.locator("#curves .true-line").count() == 1
-    plane = page.locator(".plane")
+    plane = page.locator(".field")
     plane.scroll_into_view_if_needed()
     box = plane.bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])

@@ -2,10 +2,12 @@
 
 import dataclasses
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import safetensors
 
 from cinn_app import Colorizer, checkpoints, registry
 from cinn_app.errors import CheckpointError
-from cinn_app.registry import System
+from cinn_app.registry import System, room_folders
 from cinn_app.studio import room
 from cinn_app.studio.page import build
 from cinn_app.studio.room import DeferredModel, Room, load_in_background, load_models
@@ -175,3 +177,13 @@ def test_a_room_that_cannot_be_imported_leaves_the_others(
         "The studio's room of broken is left out: elsewhere.room:ROOM cannot be imported (No module named"
         in caplog.text
     )
+
+
+def test_rooms_style_no_classes_of_each_other() -> None:
+    """All style sheets are in one page: a rule of a bare class also styles what another room calls so."""
+    rooms = Counter[str]()
+    for folder in room_folders():
+        css = re.sub(r"/\*.*?\*/", "", (folder / "tab.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+        selectors = ",".join(re.findall(r"([^{}]+)\{", css))
+        rooms.update(set(re.findall(r"(?:^|,)\s*\.([\w-]+)", selectors)) - {"form"})  # which is gradio's
+    assert [name for name, count in rooms.items() if count > 1] == []

@@ -96,7 +96,9 @@ def pairs(
     for row, down in enumerate(quantities):
         for column, across in enumerate(quantities):
             if row == column:
-                cells.append(f'<div class="own" title="{name(down)}"><b>{row + 1}</b><span>{name(down)}</span></div>')
+                cells.append(
+                    f'<div class="diagonal" title="{name(down)}"><b>{row + 1}</b><span>{name(down)}</span></div>'
+                )
             elif row < column:
                 correlation = float(np.nan_to_num(correlations[row, column]))
                 said = tr(
@@ -141,7 +143,7 @@ def plane(quantities: Sequence[Quantity], ranges: Sequence[Range], observation: 
         for quantity, value in zip(quantities, observation, strict=True)
     )
     return (
-        f'<div class="plane" style="--ratio: {ratio:.4f}" {ends} tabindex="0" role="application" aria-label="{hint}">'
+        f'<div class="field" style="--ratio: {ratio:.4f}" {ends} tabindex="0" role="application" aria-label="{hint}">'
         f'<span class="point" style="left: {left:.3f}%; bottom: {up:.3f}%"></span></div><p class="values">{values}</p>'
     )
 

@@ -7,7 +7,7 @@ const send = (numbers) => {
     props.value = numbers;
     trigger("input");
 };
-const point = () => element.querySelector(".plane");
+const point = () => element.querySelector(".field");
 const ends = () => ["x0", "x1", "y0", "y1"].map((end) => Number(point().dataset[end]));
 const go = (x, y) => {
     const [x0, x1, y0, y1] = ends(), place = [bounded(x, x0, x1), bounded(y, y0, y1)];
@@ -20,7 +20,7 @@ const go = (x, y) => {
     send(place);
 };
 const follow = (event) => {
-    if (!event.target.closest(".plane")) return;
+    if (!event.target.closest(".field")) return;
     const { left, top, width, height } = point().getBoundingClientRect(), [x0, x1, y0, y1] = ends();
     go(x0 + (x1 - x0) * (event.clientX - left) / width, y1 - (y1 - y0) * (event.clientY - top) / height);
 };
@@ -28,7 +28,7 @@ element.addEventListener("pointerdown", follow);
 element.addEventListener("pointermove", (event) => event.buttons & 1 && follow(event));
 element.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key];
-    if (!moves || !event.target.closest(".plane")) return;
+    if (!moves || !event.target.closest(".field")) return;
     event.preventDefault();
     const [x0, x1, y0, y1] = ends(), [x, y] = props.value;
     go(x + moves[0] * (x1 - x0) / 50, y + moves[1] * (y1 - y0) / 50);
