@@ -2,13 +2,16 @@
 
 import operator
 import reprlib
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
-from cinn_app.errors import CinnError
+from cinn_app.errors import CinnError, SettingError
 
-__all__ = ["as_number", "as_python", "number_between", "short", "whole_number"]
+__all__ = ["as_number", "as_path", "as_python", "number_between", "of_type", "short", "whole_number"]
+
+T = TypeVar("T")
 
 
 def as_python(value: Any) -> Any:
@@ -27,6 +30,42 @@ def as_number(value: Any) -> float:
         return float(value) if np.ndim(value) == 0 and not isinstance(value, str | bytes) else float("nan")
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return float("nan")
+
+
+def as_path(value: Any) -> Path:
+    """Convert a text or a path to a path.
+
+    Raises:
+        CinnError: if it is anything else, or has a null character.
+    """
+    try:
+        path = Path(value)
+    except TypeError:
+        raise CinnError("A path cannot be given as {type}: give a text or a Path.", type=type(value).__name__) from None
+    if "\0" in str(path):
+        raise CinnError("The path {path} has a null character: leave it out.", path=short(str(path)))
+    return path
+
+
+def of_type(value: Any, wanted: type[T], name: str) -> T:
+    """Return a value of a type, and refuse any other.
+
+    Args:
+        value: any.
+        wanted: its type.
+        name: of the argument.
+
+    Raises:
+        SettingError: saying which type was given, and which is wanted.
+    """
+    if not isinstance(value, wanted):
+        raise SettingError(
+            "{name} cannot be given as {type}: give a {wanted}.",
+            name=name,
+            type=type(value).__name__,
+            wanted=wanted.__name__,
+        )
+    return value
 
 
 def number_between(value: Any, name: str, low: float, high: float) -> float:

@@ -45,7 +45,7 @@ def match_axis(axes: Sequence[Axis], key: str | int) -> Axis:
         SettingError: listing the known axes.
     """
     wanted = str(key).strip().casefold()
-    number = int(wanted) if wanted.isdecimal() else None
+    number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
     if number is not None and 1 <= number <= len(axes):
         return axes[number - 1]
     for axis in axes:

@@ -61,9 +61,12 @@ Clamp: TypeAlias = Annotated[float, Field(gt=0, le=5)]
 
 
 class Section(BaseModel):
-    """A table of a recipe, immutable; unknown keys, infinite numbers and NaN are refused."""
+    """A table of a recipe, immutable; unknown keys, infinite numbers and NaN are refused.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Nothing is converted but whole numbers to floats: booleans and texts are no numbers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Training(Section):

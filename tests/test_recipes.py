@@ -1,6 +1,8 @@
 """Recipes: shipped ones build models, and every mistake is named with its key."""
 
 import math
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,29 @@ def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
     assert recipe.name == path.stem
     model: nn.Module = systems()[recipe.system].load("trained_model").build(recipe)
     assert path.stem.endswith("-large") or sum(2 * value.numel() for value in model.state_dict().values()) < 25e6
+
+
+def with_each_number_replaced(content: Any, other: object, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield a recipe once for each of its numbers, with another value there; and the key of that number."""
+    if isinstance(content, int | float):
+        yield place, other
+    elif isinstance(content, dict | list):
+        for key, part in content.items() if isinstance(content, dict) else enumerate(content):
+            for found, changed in with_each_number_replaced(part, other, f"{place}.{key}".lstrip(".")):
+                copied = content.copy()
+                copied[key] = changed
+                yield found, copied
+
+
+@pytest.mark.parametrize("other", [True, "1"])
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_nothing_else_passes_for_a_number(path: Path, other: object) -> None:
+    changed = list(with_each_number_replaced(tomllib.loads(path.read_text(encoding="utf-8")), other))
+    assert len(changed) > 10
+    for place, recipe in changed:
+        with pytest.raises(RecipeError, match=r" needs correction: .* but should be a valid (integer|number)") as error:
+            parse_recipe(recipe, "my.toml")
+        assert place.split(".")[-1] in str(error.value)
 
 
 @pytest.mark.parametrize(

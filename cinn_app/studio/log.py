@@ -10,8 +10,14 @@ LOG = logging.getLogger(__name__)
 LENGTH, PLACES = 300, 4
 
 
-def log_error(error: BaseException) -> None:
-    """Log an error with where it came from. Its message may quote a request, so it is escaped."""
+def log_error(error: BaseException, quote: bool = True) -> None:
+    """Log an error with where it came from.
+
+    Args:
+        error: any.
+        quote: whether to log its message, which is escaped; not if it is sure to repeat a visitor's text.
+    """
     frames = traceback.extract_tb(error.__traceback__)[-PLACES:]
     places = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
-    LOG.error("%s: %s at %s", type(error).__name__, ascii(str(error)[:LENGTH]), places)
+    message = f": {str(error)[:LENGTH]!a}" if quote else ""
+    LOG.error("%s%s at %s", type(error).__name__, message, places)

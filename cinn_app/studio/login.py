@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import re
+import threading
 import time
 from collections.abc import Callable
 
@@ -30,10 +31,9 @@ STRANGER = later("This studio asks for a name and a password: log in first, or s
 TOO_FAST = later("Too many wrong passwords: wait {seconds} seconds.")
 
 # All that the page needs to ask for the password, and the watchdog to see that the studio runs.
-OPEN = re.compile(
-    r"/(login/?|logout|health|favicon\.ico|robots\.txt|manifest\.json|theme\.css|pwa_icon.*|(assets|static|svelte)/.*"
-    r"|gradio_api/(app_id|startup-events|login_check|token|user|theme\.css)/?)?"
-)
+OPEN = re.compile(r"/(login/?|logout|health|favicon\.ico|robots\.txt|theme\.css|(assets|static|svelte)/.*)?")
+# gradio requests this of itself, without a password, when it is launched.
+LAUNCH = "/gradio_api/startup-events"
 # The page for strangers describes all endpoints, too.
 ENDPOINTS = re.compile(rb"window\.gradio_api_info = .*?;</script>", re.DOTALL)
 
@@ -50,13 +50,19 @@ class Login:
         app: everything else.
         page: the studio's, whose cookies are known.
         login: name and password.
+        launched: set as soon as the page is.
         clock: returns seconds.
     """
 
     def __init__(
-        self, app: ASGIApp, page: gr.Blocks, login: tuple[str, str], clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        page: gr.Blocks,
+        login: tuple[str, str],
+        launched: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.app, self._page, self._login, self._clock = app, page, login, clock
+        self.app, self._page, self._login, self._launched, self._clock = app, page, login, launched, clock
         self._wrong: dict[str, tuple[int, float]] = {}  # guesses of an address, and until when it has to wait
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +76,7 @@ class Login:
             await self._guess(scope, receive, send)
         elif scope["path"] == "/":
             await self._ask(scope, receive, send)
-        elif OPEN.fullmatch(scope["path"]):
+        elif OPEN.fullmatch(scope["path"]) or (scope["path"] == LAUNCH and not self._launched.is_set()):
             await self.app(scope, receive, send)
         else:
             raise RefusalError(401, STRANGER)

@@ -84,7 +84,7 @@ def route_of(scope: Scope) -> str:
 
 def _explain(error: Exception) -> RefusalError:
     """Refuse a request over which gradio stumbled before it called anything of the studio's."""
-    log_error(error)
+    log_error(error, quote=False)  # it names parameters and endpoints that a visitor made up
     if isinstance(error, TypeError):  # it names the parameter, and then a button of its page
         reason = str(error).partition(" Please")[0].rstrip(".")[:200]
         return RefusalError(400, Message(UNFIT, reason=reason))

@@ -75,11 +75,11 @@ def serve(
     _raise_file_limit()
     with private_folder() as folder, contextlib.suppress(KeyboardInterrupt):
         page = build(models, next(iter(models)), model)
-        clients = Clients(page)
+        clients, launched = Clients(page), threading.Event()
         middleware = [
             Middleware(Listener),
             Middleware(Refusals),
-            *([Middleware(Login, page=page, login=login)] if login else []),
+            *([Middleware(Login, page=page, login=login, launched=launched)] if login else []),
             Middleware(Bodies, max_file=max_upload * 2**20),
             Middleware(Guard, folder=folder, clients=clients, streams=OpenStreams(page, clients.is_open)),
         ]
@@ -108,6 +108,7 @@ def serve(
                 },
                 **LAUNCH_OPTIONS,
             )
+            launched.set()
             limit_connections(page, Connection)
             if mcp:
                 fix_mcp_server(page, MCP_PREVIEW, {"authorization": basic(*login)} if login else {})

@@ -86,6 +86,35 @@ def test_the_longest_idle_connection_makes_room(port: int) -> None:
         assert time.monotonic() - start < 20
 
 
-def test_long_headers_are_refused(port: int) -> None:
-    with connect(port, HEAD + b"x: " + b"y" * 100_000) as line:
-        assert b" 400 " in received(line).splitlines()[0]
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"x: %s\r\n\r\n" % (b"y" * 17_000),
+        b"x: %s\r\n\r\n" % (b"y" * 100_000),
+        b"x: y\r\n" * 20_000 + b"\r\n",
+        b"x: " + b"y" * 100_000,  # without an end
+        b"x: %s\r\n\r\n" % (b"y" * 5_000_000),
+    ],
+    ids=["17 KB", "100 KB", "20,000 lines", "endless", "5 MB"],
+)
+def test_long_headers_are_refused(port: int, headers: bytes) -> None:
+    with connect(port, HEAD + headers) as line:
+        answer = received(line)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.endswith(b"The headers of this request are too long: send at most 16384 bytes.")
+
+
+def test_headers_up_to_the_limit_are_accepted(port: int) -> None:
+    with connect(port, HEAD + b"Connection: close\r\nx: %s\r\n\r\n" % (b"y" * 16_000)) as line:
+        assert received(line).startswith(b"HTTP/1.1 200 ")
+    with connect(port, HEAD.replace(b"/ ", b"/?%s " % (b"y" * 17_000)) + b"\r\n") as line:
+        assert received(line).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_of_two_lengths_is_refused(port: int) -> None:
+    for lengths in (
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 0",
+    ):
+        with connect(port, HEAD.replace(b"GET", b"POST") + lengths + b"\r\n\r\n0\r\n\r\n") as line:
+            assert received(line).startswith(b"HTTP/1.1 400 ")

@@ -1,6 +1,7 @@
 """A studio with a password: strangers learn nothing of it, programs may send the password, guessing takes long."""
 
 import re
+import threading
 from collections.abc import Iterator
 
 import gradio as gr
@@ -40,11 +41,14 @@ def address() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch, gr.Blocks(analytics_enabled=False) as page:
         patch.setenv("no_proxy", "localhost,127.0.0.1")
         gr.api(treasure, api_name="treasure", queue=False)
-        guarded = [Middleware(Listener), Middleware(Refusals), Middleware(Login, page=page, login=RIGHT, clock=CLOCK)]
+        launched = threading.Event()
+        guard = Middleware(Login, page=page, login=RIGHT, launched=launched, clock=CLOCK)
+        guarded = [Middleware(Listener), Middleware(Refusals), guard]
     page.launch(
         prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, auth=RIGHT, _frontend=False,
         app_kwargs={"middleware": guarded, "routes": [Route(f"/{name}", health) for name in ("health", "metrics")]},
     )  # fmt: skip
+    launched.set()
     yield page.local_url
     page.close(verbose=False)
 
@@ -61,11 +65,14 @@ def test_a_stranger_sees_the_page_that_asks_and_nothing_else(stranger: httpx.Cli
     page = stranger.get("/").text
     assert "gradio_config" in page and "treasure" not in page
     assert stranger.get("health").text == "ok"
+    assert stranger.get("theme.css").status_code == 200  # without it, the page stays empty
     asset = re.search(r'(?:src|href)="\.?/?(assets/[^"]+)"', page)
     assert asset and stranger.get(asset[1]).status_code == 200
     for route in (
         "metrics", "openapi.json", "docs", "redoc", "config", "gradio_api/info", "gradio_api/openapi.json",
         "gradio_api/mcp/", "gradio_api/heartbeat/a", "gradio_api/queue/status", "monitoring", "gradio_api/runs",
+        "manifest.json", "gradio_api/app_id", "gradio_api/app_id/", "gradio_api/startup-events", "gradio_api/token",
+        "gradio_api/user", "gradio_api/login_check", "gradio_api/theme.css", "pwa_icon",
     ):  # fmt: skip
         refused = stranger.get(route)
         assert (refused.status_code, refused.json()) == (401, {"detail": STRANGER}), route
@@ -105,7 +112,7 @@ def test_guesses_are_counted_and_slowed_down(stranger: httpx.Client, way: str) -
 
 def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login, "MAX_REMEMBERED", 2)
-    guarded = Login(None, None, RIGHT, CLOCK)  # type: ignore[arg-type]
+    guarded = Login(None, None, RIGHT, threading.Event(), CLOCK)  # type: ignore[arg-type]
     for name in ("a", "b", "a", "c"):
         guarded._note_guess(name)
     assert list(guarded._wrong) == ["a", "c"]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cinn_app.arguments import as_number
+from cinn_app.arguments import as_number, short
 from cinn_app.errors import SettingError
 from cinn_app.latents import match_axes
 from cinn_app.limits import MAX_STEP
@@ -94,8 +94,8 @@ def check_steps(steps: Mapping[str | int, float]) -> None:
     for key, step in steps.items():
         if not -MAX_STEP <= as_number(step) <= MAX_STEP:  # refuses not-a-number, too
             raise SettingError(
-                "A step of {step:g} along {axis!r} is out of range: go from -{most:g} to {most:g}.",
-                step=as_number(step),
+                "A step of {step} along {axis!r} is out of range: go from -{most:g} to {most:g}.",
+                step=short(step),
                 axis=key,
                 most=MAX_STEP,
             )

@@ -14,14 +14,14 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, SupportsFloat, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cinn_app.arguments import as_number, whole_number
-from cinn_app.errors import CinnError, ImageError, SettingError
+from cinn_app.arguments import as_number, as_python, of_type, short, whole_number
+from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.latents import slerp
 from cinn_app.limits import DIGEST_DIGITS, MAX_TEMPERATURE
@@ -80,10 +80,10 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         default = self.recipe.sampling.temperature
         if temperature is None:
             chosen = tuple(default)
-        elif isinstance(temperature, SupportsFloat) and np.ndim(temperature) == 0:
-            chosen = tuple(round(float(temperature) * scale / default[-1], 6) for scale in default)
+        elif isinstance(given := as_python(temperature), Iterable) and not isinstance(given, str | bytes):
+            chosen = tuple(map(as_number, given))
         else:
-            chosen = tuple(map(as_number, temperature if isinstance(temperature, Iterable) else ()))
+            chosen = tuple(round(as_number(given) * scale / default[-1], 6) for scale in default)
         if len(chosen) != len(default):
             raise CinnError(
                 "{given} temperatures were given: give one number, or {needed}, fine to coarse.",
@@ -93,7 +93,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         if not all(0 <= scale <= MAX_TEMPERATURE for scale in chosen):  # refuses not-a-number, too
             raise CinnError(
                 "The temperature {temperature} is out of range: give one from 0 to {most:g}.",
-                temperature=temperature,
+                temperature=short(temperature),
                 most=MAX_TEMPERATURE,
             )
         return chosen
@@ -168,8 +168,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             CinnError: if the temperature or the seed is out of range, `samples` is below 1, or the steering does not
                 fit the photograph or the model.
         """
-        if not isinstance(steering, Steering):
-            raise SettingError("Steering cannot be given as {type}: give a Steering.", type=type(steering).__name__)
+        of_type(steering, Steering, Message("Steering"))
         numbers = sample_numbers(samples)
         if diverse:
             drawn = self.colorize(image, CANDIDATES * len(numbers), temperature, seed, steering)
@@ -225,7 +224,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Raises:
             CinnError: if the mask does not fit, leaves nothing to draw, or the colouring is of another model.
         """
-        encoded = self._encoded(colouring, encoded)
+        encoded = self._encoded(of_type(colouring, Colouring, Message("A colouring")), encoded)
         steering = dataclasses.replace(colouring.steering, region=Region(colouring.ab, keep))
         return self.colorize(encoded, 1, colouring.temperature or None, seed, steering)[0]
 
@@ -245,6 +244,8 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             CinnError: if there are too few, or the colourings are of different photographs or of another model.
         """
         count = whole_number(count, Message("number of colourings"), 2, MAX_SAMPLES)
+        for end in (first, second):
+            of_type(end, Colouring, Message("A colouring"))
         if first.ab.shape != second.ab.shape or first.photograph.size != second.photograph.size:
             raise CinnError("These colourings are of different photographs: give two of one.")
         encoded = self._encoded(first, encoded)
@@ -290,7 +291,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     def _encoded(self, colouring: Colouring, encoded: EncodedPhotograph | None) -> EncodedPhotograph:
         """Encode the photograph of a colouring, and check that this model can have made the colouring."""
-        encoded = encoded or self.encode_photograph(colouring.photograph)
+        encoded = self.encode_photograph(colouring.photograph if encoded is None else encoded)
         shapes = self.model.distribution(encoded.conditions).latent_shapes
         fits = tuple(tuple(z.shape) for z in colouring.latents) == shapes
         if not fits or colouring.ab.shape[1:] != encoded.canvas.content_size:

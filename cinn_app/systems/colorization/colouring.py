@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cinn_app import __version__
-from cinn_app.arguments import number_between
+from cinn_app.arguments import as_path, number_between
 from cinn_app.imaging import (
     Photograph,
     encode_picture,
@@ -197,7 +197,7 @@ class Colouring:
         """
         photograph = self.photograph
         save_picture(
-            Path(path),
+            as_path(path),
             self.render(strength),
             photograph.metadata,
             photograph.alpha,

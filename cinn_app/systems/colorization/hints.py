@@ -8,7 +8,7 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
+from cinn_app.arguments import as_path, short
 from cinn_app.errors import CinnError, SettingError
 from cinn_app.files import atomic_write
 from cinn_app.imaging import GeodesicGrid, rgb_to_lab, shrink_into_gamut
@@ -33,6 +34,7 @@ MIN_SHOWN_SHARE = 0.5
 GRAY_CHROMA = 10.0
 NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 POINT = re.compile(rf"{NUMBER},{NUMBER}=\s*(\S+)\s*")
+EXAMPLE = "40,30=#c02020"
 # Between two hints of one text: a separator, or blanks after a colour and before a number.
 SEPARATOR = re.compile(r"[;\n]|(?<==.{7})\s+(?=\d)")
 
@@ -59,9 +61,10 @@ class Hint:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     def __post_init__(self) -> None:
-        if not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
+        if not isinstance(self.colour, str) or not re.fullmatch("#[0-9a-fA-F]{6}", self.colour):
             raise SettingError(
-                "The hint's colour {colour!r} is invalid: write it as #RRGGBB, such as #c02020.", colour=self.colour
+                "The hint's colour {colour} is invalid: write it as #RRGGBB, such as #c02020.",
+                colour=short(self.colour),
             )
         if bool(self.points) == bool(self.runs) or not are_coordinates(self.points, self.radius):
             raise CinnError(
@@ -99,7 +102,7 @@ class Hints:
         width, height: of the upright picture, in pixels; ``None`` before they are laid on a picture.
 
     Raises:
-        CinnError: if there are none, or more than 100.
+        CinnError: if there are none, more than 100, or anything else among them.
     """
 
     hints: tuple[Hint, ...]
@@ -109,6 +112,8 @@ class Hints:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     def __post_init__(self) -> None:
+        if not isinstance(self.hints, tuple) or not all(isinstance(hint, Hint) for hint in self.hints):
+            raise CinnError("These hints are {hints}: give a tuple of Hint.", hints=short(self.hints))
         if not self.hints:
             raise CinnError("There are no hints: give at least one, as X,Y=#RRGGBB.")
         if len(self.hints) > MAX_HINTS:
@@ -119,32 +124,36 @@ class Hints:
             )
 
     @classmethod
-    def parse(cls, texts: Sequence[str]) -> "Hints":
+    def parse(cls, texts: Iterable[str]) -> "Hints":
         """Parse typed hints: ``"X,Y=#RRGGBB"``, in pixels of the upright picture.
 
         Raises:
-            SettingError: naming the text that is no hint.
+            SettingError: naming what is no hint.
         """
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
+            raise SettingError(
+                "The hints {texts} are no list: give texts such as [{example!r}].", texts=short(texts), example=EXAMPLE
+            )
         hints = []
         for text in texts:
-            match = POINT.fullmatch(text)
+            match = POINT.fullmatch(text) if isinstance(text, str) else None
             if not match:
                 raise SettingError(
-                    "The hint {text!r} cannot be read: write it as X,Y=#RRGGBB, such as 40,30=#c02020.", text=text
+                    "The hint {text} cannot be read: write it as X,Y=#RRGGBB, such as 40,30=#c02020.", text=short(text)
                 )
             x, y, colour = match.groups()
             hints.append(Hint(colour, ((float(x), float(y)),)))
         return cls(tuple(hints))
 
     @classmethod
-    def load(cls, path: Path) -> "Hints":
+    def load(cls, path: str | Path) -> "Hints":
         """Read a file that :meth:`save` wrote.
 
         Raises:
             CinnError: if the file cannot be read or holds something else.
         """
         try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
+            return TypeAdapter(cls).validate_json(as_path(path).read_bytes())
         except OSError as error:
             raise CinnError(
                 "The hints {path} cannot be read ({reason}): check the path.", path=path, reason=error.strerror
@@ -182,7 +191,7 @@ class Hints:
                 problem=_problem(error),
             ) from error
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write a small JSON file with the size of the picture, whole or not at all.
 
         Raises:
@@ -191,7 +200,7 @@ class Hints:
         if self.width is None or self.height is None:
             raise CinnError("These hints belong to no picture yet: lay them on one before saving, with Hints.on.")
         try:
-            with atomic_write(path) as file:
+            with atomic_write(as_path(path)) as file:
                 file.write(TypeAdapter(Hints).dump_json(self, indent=1, exclude_defaults=True))
         except OSError as error:
             raise CinnError(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cinn_app.arguments import as_number
 from cinn_app.errors import CinnError
 from cinn_app.limits import DIGEST_DIGITS
 
@@ -29,7 +30,7 @@ class Region:
         mask: true where it is kept, ``(height, width)`` of the photograph.
 
     Raises:
-        CinnError: if the mask is not an array of booleans.
+        CinnError: if the mask is not an array of booleans, or the chroma no such tensor.
     """
 
     ab: Tensor
@@ -38,6 +39,8 @@ class Region:
     def __post_init__(self) -> None:
         if not isinstance(self.mask, np.ndarray) or self.mask.dtype != np.bool_:
             raise CinnError("The mask of what to keep has to be an array of booleans: compare it, as in mask > 0.5.")
+        if not isinstance(self.ab, Tensor) or self.ab.ndim != 3 or len(self.ab) != 2:
+            raise CinnError("The colours of what to keep have to be those of a colouring: give its ab.")
 
     def check(self, size: tuple[int, int], content_size: tuple[int, ...]) -> None:
         """Check that it fits a photograph.
@@ -88,8 +91,12 @@ class Stroke:
 
 
 def are_coordinates(points: Sequence[Sequence[float]], radius: float) -> bool:
-    """Return whether all numbers are finite and not negative."""
-    return all(0 <= number < math.inf for number in (radius, *itertools.chain.from_iterable(points)))
+    """Return whether points are pairs of numbers, and all numbers are finite and not negative."""
+    try:
+        numbers = [radius, *(number for x, y in points for number in (x, y))]
+    except (TypeError, ValueError):
+        return False
+    return all(0 <= as_number(number) < math.inf for number in numbers)
 
 
 def stroke_pixels(points: Sequence[Sequence[float]], radius: float, height: int, width: int) -> Tensor:

@@ -12,9 +12,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from cinn_app.arguments import of_type, short
+from cinn_app.errors import SettingError
+from cinn_app.messages import Message
+from cinn_app.systems.colorization.axes import check_steps
 from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import ColourReference
-from cinn_app.systems.colorization.region import Region
+from cinn_app.systems.colorization.region import Region, are_coordinates
 
 __all__ = ["Steering"]
 
@@ -31,6 +35,9 @@ class Steering:
         restore_levels: remove the fading of the photograph from the finished picture, too.
         thing: ``x, y`` of a thing that the steps along axes change, in pixels of the upright picture; without it, they
             change all of the picture.
+
+    Raises:
+        SettingError: if a part is of another type, a step is out of range, or a thing has no steps.
     """
 
     axes: Mapping[str | int, float] = dataclasses.field(default_factory=dict)
@@ -39,6 +46,26 @@ class Steering:
     region: Region | None = None
     restore_levels: bool = False
     thing: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_steps(self.axes)
+        for part, wanted, name in (
+            (self.hints, Hints, Message("The hints")),
+            (self.reference, ColourReference, Message("The reference")),
+            (self.region, Region, Message("The region")),
+        ):
+            if part is not None:
+                of_type(part, wanted, name)
+        of_type(self.restore_levels, bool, Message("The choice to restore levels"))
+        if self.thing is not None and not are_coordinates([self.thing], 0):
+            raise SettingError(
+                "The thing {thing} is no place: give its x and y in pixels, from 0,0.", thing=short(self.thing)
+            )
+        if self.thing is not None and not self.axes:
+            raise SettingError(
+                "A thing is chosen, but nothing to change in it: give steps along axes, such as {example}.",
+                example="{'warmer': 1.5}",
+            )
 
     def settings(self) -> dict[str, Any]:
         """Return the constraints for a provenance record, as JSON has them; empty without any."""

@@ -18,7 +18,7 @@ from cinn_app.checkpoints import Checkpoint
 from cinn_app.errors import CheckpointError, CinnError
 from cinn_app.messages import Message
 from cinn_app.systems.digits import inputs
-from cinn_app.systems.digits.handwritings import Axis, Handwritings
+from cinn_app.systems.digits.handwritings import MAX_COUNT, Axis, Handwritings
 from cinn_app.systems.digits.images import DIGIT_SIDE
 from cinn_app.systems.digits.inputs import DigitImage, DigitImages, Labels, Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, DigitModel, dequantise, quantise
@@ -137,7 +137,7 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
 
         Args:
             labels: 0 to 9, several or one.
-            count: number of handwritings.
+            count: number of handwritings, 1 to 10000.
             temperature, seed: see :meth:`draw`.
             steps: along axes, see :meth:`move`.
             within: class of the axes, by default those over all classes, see :meth:`axes`.
@@ -205,7 +205,7 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
             first: latent of the first digit, ``(784,)``.
             second: latent of the last digit, ``(784,)``.
             labels: of the first and the last digit.
-            count: number of pictures, both ends included, at least 2.
+            count: number of pictures, both ends included, 2 to 10000.
 
         Returns:
             uint8, ``(count, 28, 28)``.
@@ -213,7 +213,7 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
         Raises:
             CinnError: if a label is unknown, or there are not two labels, or too few pictures.
         """
-        count, digits = whole_number(count, Message("number of pictures"), 2), inputs.as_labels(labels)
+        count, digits = whole_number(count, Message("number of pictures"), 2, MAX_COUNT), inputs.as_labels(labels)
         if len(digits) != 2:
             raise CinnError(
                 "{count} labels were given where two are wanted: give the first digit's and the last one's.",

@@ -1,6 +1,6 @@
 """The latent space of a digit generator: handwritings, whatever the digit, and the axes along which they differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,10 +18,12 @@ from cinn_app.systems.digits.inputs import Latents
 from cinn_app.systems.digits.model import CLASSES, DIMS, WHOLE_DIMS, DigitModel
 from cinn_app.systems.digits.recipe import DigitsRecipe
 
-__all__ = ["Axis", "Handwritings"]
+__all__ = ["MAX_COUNT", "Axis", "Handwritings"]
 
 #: Digits of the weights' digest that identify a model.
 DIGEST_DIGITS = 12
+#: Handwritings of one call; more would not fit into memory.
+MAX_COUNT = 10_000
 
 
 class Axis(NamedTuple):
@@ -74,14 +76,14 @@ class Handwritings:
         """Draw latents from :math:`N(0, T^2)`: ``(count, 784)``; the first ones do not depend on the count.
 
         Args:
-            count: number of handwritings.
+            count: number of handwritings, 1 to 10000.
             temperature: :math:`T`, the standard deviation, 0 to 2; by default the recipe's.
             seed: the same seed draws the same latents.
 
         Raises:
             CinnError: if a number is out of range.
         """
-        count = whole_number(count, Message("number of handwritings"), 1)
+        count = whole_number(count, Message("number of handwritings"), 1, MAX_COUNT)
         deviation = self._temperature(temperature)
         generator = torch.Generator().manual_seed(_checked_seed(seed))
         return torch.stack([deviation * torch.randn(DIMS, generator=generator) for _ in range(count)])
@@ -117,10 +119,13 @@ class Handwritings:
             ``(steps, ..., 784)``, a dimension per axis.
 
         Raises:
-            CinnError: if an axis is unknown or given twice, or a step is not a number from -3 to 3.
+            CinnError: if an axis is unknown or given twice, a step is not a number from -3 to 3, or there are more than
+                10000 combinations.
         """
         moved = inputs.as_latents(latent, "(784,)")
+        axes, steps = (list(given) if isinstance(given, Iterable) else [given] for given in (axes, steps))
         lengths = torch.tensor([number_between(step, Message("step"), -MAX_STEP, MAX_STEP) for step in steps])
+        whole_number(len(steps) ** len(axes), Message("number of handwritings"), 0, MAX_COUNT)
         chosen = [match_axis(self.axes(label), axis) for axis in axes]
         if len({axis.name for axis in chosen}) < len(chosen):
             raise CinnError("An axis cannot cross itself: choose different ones.")
@@ -142,8 +147,8 @@ class Handwritings:
         return inputs.as_latents(latents) @ directions.T
 
     def interpolate_latents(self, first: Latents, second: Latents, count: int = 8) -> Tensor:
-        """Return latents along the arc from one to another, both included: ``(count, 784)``, at least 2."""
-        weights = torch.linspace(0, 1, whole_number(count, Message("number of handwritings"), 2))
+        """Return latents along the arc from one to another, both included: ``(count, 784)``, 2 to 10000."""
+        weights = torch.linspace(0, 1, whole_number(count, Message("number of handwritings"), 2, MAX_COUNT))
         return slerp(inputs.as_latents(first, "(784,)"), inputs.as_latents(second, "(784,)"), weights[:, None])
 
     def typicality(self, latents: Latents) -> Tensor:

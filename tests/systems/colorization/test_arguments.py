@@ -11,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from cinn_app import Colorizer, Colouring, Steering
+from cinn_app import Colorizer, Colouring, Hints, Steering
 from cinn_app.errors import CinnError
 from cinn_app.imaging import read_photograph
+from cinn_app.systems.colorization.hints import Hint
+from cinn_app.systems.colorization.region import Region
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 36, 3), np.uint8)
 
@@ -108,3 +110,48 @@ def test_eight_threads_get_what_one_gets(colorizer: Colorizer) -> None:
         together = list(pool.map(lambda number: _render(colorizer, number), range(8)))
     for number, picture in enumerate(together):
         np.testing.assert_allclose(picture.astype(int), _render(colorizer, number), atol=1)
+
+
+MASK = np.zeros((3, 3), bool)
+MISUSES: list[tuple[Callable[[Colorizer, Colouring, Path], Any], str]] = [
+    (lambda *_: Hints.parse([5]), "The hint 5 cannot be read: write it as X,Y=#RRGGBB"),  # type: ignore[list-item]
+    (lambda *_: Hints.parse([None]), "The hint None cannot be read"),  # type: ignore[list-item]
+    (lambda *_: Hints.parse(None), "The hints None are no list: give texts such as"),  # type: ignore[arg-type]
+    (lambda *_: Hints.parse("1,1=#c02020"), "The hints '1,1=#c02020' are no list"),
+    (lambda *_: Hints((5,)), "These hints are .*: give a tuple of Hint"),  # type: ignore[arg-type]
+    (lambda *_: Hints(5), "These hints are 5: give a tuple of Hint"),  # type: ignore[arg-type]
+    (lambda *_: Hint(5, ((1, 1),)), "The hint's colour 5 is invalid"),  # type: ignore[arg-type]
+    (lambda *_: Hint("#c02020", 5), "The hint #c02020 has no place"),  # type: ignore[arg-type]
+    (lambda *_: Hint("#c02020", ((1, 2, 3),)), "The hint #c02020 has no place"),  # type: ignore[arg-type]
+    (lambda *_: Hints.load(None), "A path cannot be given as NoneType: give a text or a Path"),  # type: ignore[arg-type]
+    (lambda *_: Hints.parse(["1,1=#c02020"]).on((9, 9)).save(1), "A path cannot be given as int"),  # type: ignore[arg-type]
+    (lambda *_: Steering(hints=5), "The hints cannot be given as int: give a Hints"),  # type: ignore[arg-type]
+    (lambda *_: Steering(reference=5), "The reference cannot be given as int: give a ColourReference"),  # type: ignore[arg-type]
+    (lambda *_: Steering(region=MASK), "The region cannot be given as ndarray: give a Region"),  # type: ignore[arg-type]
+    (lambda *_: Steering(region="x"), "The region cannot be given as str: give a Region"),  # type: ignore[arg-type]
+    (lambda *_: Steering(restore_levels="no"), "The choice to restore levels cannot be"),  # type: ignore[arg-type]
+    (lambda *_: Steering({1: 1}, thing="x"), "The thing 'x' is no place: give its x and y"),  # type: ignore[arg-type]
+    (lambda *_: Steering({1: 1}, thing=(1, "y")), r"The thing \(1, 'y'\) is no place"),  # type: ignore[arg-type]
+    (lambda *_: Steering(thing="x"), "The thing 'x' is no place"),  # type: ignore[arg-type]
+    (lambda *_: Steering(thing=(1, 2)), "A thing is chosen, but nothing to change in it: give steps along axes"),
+    (lambda *_: Steering({"warmer": "x"}), "A step of 'x' along 'warmer' is out of range"),  # type: ignore[dict-item]
+    (lambda *_: Region(5, MASK), "The colours of what to keep have to be those of a colouring"),  # type: ignore[arg-type]
+    (lambda c, one, _: c.colorize(PIXELS, temperature="hot"), "The temperature 'hot' is out of range: give one from 0"),
+    (lambda c, one, _: c.colorize(PIXELS, temperature=[1, 1]), "2 temperatures were given: give one number, or 5"),
+    (lambda c, one, _: c.interpolate(one, 5), "A colouring cannot be given as int: give a Colouring"),
+    (lambda c, one, _: c.redraw(5, MASK), "A colouring cannot be given as int: give a Colouring"),
+    (lambda c, one, _: c.redraw(one, MASK, encoded=5), ""),
+    (lambda c, one, _: one.save(None), "A path cannot be given as NoneType: give a text or a Path"),
+    (lambda c, one, _: one.save(1), "A path cannot be given as int: give a text or a Path"),
+    (lambda c, one, folder: one.save(folder / "a\0.png"), ""),
+    (lambda c, one, folder: one.save(folder / "a.jpg", quality="x"), ""),
+]
+
+
+def test_misuses_are_explained_by_one_true_sentence(
+    colorizer: Colorizer, pair: list[Colouring], tmp_path: Path
+) -> None:
+    for misuse, reason in MISUSES:
+        with pytest.raises(CinnError, match=f"^{reason}") as caught:
+            misuse(colorizer, pair[0], tmp_path)
+        assert str(caught.value).isprintable() and str(caught.value).endswith(".")

@@ -287,7 +287,7 @@ def test_temperatures_out_of_range_are_refused(generator: DigitGenerator, temper
 
 
 def test_empty_inputs_are_read_but_nothing_is_drawn(generator: DigitGenerator) -> None:
-    with pytest.raises(CinnError, match="give a whole number, at least 1"):
+    with pytest.raises(CinnError, match="give a whole number from 1 to 10000"):
         generator.sample([1], count=0)
     with pytest.raises(CinnError, match="name at least one"):
         generator.sample([])
@@ -295,7 +295,7 @@ def test_empty_inputs_are_read_but_nothing_is_drawn(generator: DigitGenerator) -
 
 
 def test_interpolation_needs_two_pictures(generator: DigitGenerator) -> None:
-    with pytest.raises(CinnError, match="give a whole number, at least 2"):
+    with pytest.raises(CinnError, match="give a whole number from 2 to 10000"):
         generator.interpolate(*generator.draw(2), (0, 1), count=1)
 
 
@@ -460,6 +460,21 @@ def test_arguments_that_do_not_fit_together_are_refused(generator: DigitGenerato
         (lambda: generator.decode(hands, "one"), "There is no digit 'o'"),
         (lambda: generator.decode(hands, None), "There is no digit None"),
         (lambda: generator.draw(2.5), "The number of handwritings, 2.5, is out of range"),
+        (lambda: generator.draw(10**12), "The number of handwritings, 1000000000000, .* from 1 to 10000"),
+        (lambda: generator.sample([3], count=10**12), "The number of handwritings, .* from 1 to 10000"),
+        (lambda: generator.sample([3], count="many"), "The number of handwritings, 'many', .* from 1 to 10000"),
+        (lambda: generator.interpolate(hands[0], hands[1], (1, 2), 10**12), "The number of pictures, .* 2 to 10000"),
+        (lambda: generator.interpolate_latents(hands[0], hands[1], 10_001), "handwritings, 10001, .* 2 to 10000"),
+        (lambda: generator.lattice(hands[0], ["slant", "width"], [0.0] * 101), "handwritings, 10201, .* to 10000"),
+        (lambda: generator.lattice(hands[0], None, [1.0]), "There is no axis None"),
+        (lambda: generator.lattice(hands[0], ["slant"], None), "The step, None, is out of range"),
+        (lambda: generator.sample([3], temperature="hot"), "The temperature, 'hot', is out of range: give a number"),
+        (lambda: generator.sample([3], steps={"9" * 5000: 1}), "There is no axis"),
+        (lambda: generator.sample([3], steps={"slant": "x"}), "The step along slant, 'x', is out of range"),
+        (lambda: generator.sample(None), "There is no digit None"),
+        (lambda: generator.restyle(None), "Digits cannot be given as NoneType"),
+        (lambda: generator.restyle(images[0], "seven"), "There is no digit 'seven'"),
+        (lambda: generator.classify(5), "Digits cannot be given as int"),
         (lambda: generator.draw(seed=-1), "The seed, -1, is out of range: give a whole number from 0 to"),
         (lambda: generator.draw(seed=2**64), "The seed, 18446744073709551616, is out of range"),
         (lambda: generator.draw(seed="x"), "The seed, 'x', is out of range"),
