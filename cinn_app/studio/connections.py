@@ -52,6 +52,7 @@ class Connection(H11Protocol):
     uvicorn has a time limit for the pause after an answer only (https://github.com/Kludex/uvicorn/issues/157).
     """
 
+    conn: _Parser  # type: ignore[assignment, unused-ignore]
     refused = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
