@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from cinn_app.arguments import whole_number
 from cinn_app.errors import DiskFullError, ImageError
 from cinn_app.files import atomic_write
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
@@ -127,7 +128,7 @@ def encode_picture(
         picture = white
     encoder, options = ENCODERS[format]
     if quality is not None and "quality" in options:
-        options = {**options, "quality": quality}
+        options = {**options, "quality": whole_number(quality, Message("quality"), 1, 100)}
     if np.ndim(rgb8) == 3:
         options = {**options, "icc_profile": SRGB_PROFILE}
     # In memory, because Pillow's encoders lose the error code of a file that cannot be written. And metadata that the

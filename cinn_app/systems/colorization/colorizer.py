@@ -244,8 +244,8 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             CinnError: if there are too few, or the colourings are of different photographs or of another model.
         """
         count = whole_number(count, Message("number of colourings"), 2, MAX_SAMPLES)
-        for end in (first, second):
-            of_type(end, Colouring, Message("A colouring"))
+        for colouring in (first, second):
+            of_type(colouring, Colouring, Message("A colouring"))
         if first.ab.shape != second.ab.shape or first.photograph.size != second.photograph.size:
             raise CinnError("These colourings are of different photographs: give two of one.")
         encoded = self._encoded(first, encoded)

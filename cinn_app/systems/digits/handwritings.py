@@ -123,7 +123,8 @@ class Handwritings:
                 10000 combinations.
         """
         moved = inputs.as_latents(latent, "(784,)")
-        axes, steps = (list(given) if isinstance(given, Iterable) else [given] for given in (axes, steps))
+        axes = axes if isinstance(axes, Iterable) else [axes]
+        steps = steps if isinstance(steps, Iterable) else [steps]
         lengths = torch.tensor([number_between(step, Message("step"), -MAX_STEP, MAX_STEP) for step in steps])
         whole_number(len(steps) ** len(axes), Message("number of handwritings"), 0, MAX_COUNT)
         chosen = [match_axis(self.axes(label), axis) for axis in axes]
