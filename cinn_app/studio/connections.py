@@ -74,7 +74,8 @@ class Connection(H11Protocol):
             msg = f"The headers of this request are too long: send at most {MAX_HEADERS} bytes."
         headers = f"content-type: text/plain\r\ncontent-length: {len(msg)}\r\nconnection: close\r\n"
         self.transport.write(f"HTTP/1.1 {status} \r\n{headers}\r\n{msg}".encode())
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # not where it is encrypted
+            self.transport.write_eof()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, and end another one if there are too many."""
