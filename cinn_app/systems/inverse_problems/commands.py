@@ -18,6 +18,8 @@ LISTED = 10
 inverse = typer.Typer(no_args_is_help=True, add_completion=False)
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="An installed model, or the path of a checkpoint.")]
+Jobs = Annotated[int | None, typer.Option(min=1, show_default="all cores", help="The most processes that simulate.")]
+Cache = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Folder of simulations, kept for next time.")]
 
 
 @inverse.callback()
@@ -62,17 +64,13 @@ def fit(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where the last run stopped.")] = False,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, show_default="all cores", help="The most processes that simulate.")
-    ] = None,
+    jobs: Jobs = None,
     seed: Annotated[int, seed_option("simulations and weights")] = 0,
     run: Annotated[
         Path | None,
         typer.Option(metavar="DIR", file_okay=False, show_default="runs/NAME", help="Folder of logs and saved state."),
     ] = None,
-    cache: Annotated[
-        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder of simulations, kept for next time.")
-    ] = Path("cache"),
+    cache: Cache = Path("cache"),
     device: Device = "auto",
 ) -> None:
     """Simulate a problem, and train a model that gives the posterior of any observation.
@@ -225,12 +223,8 @@ def check(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", dir_okay=False, help="Write the figures there, too.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, show_default="all cores", help="The most processes that simulate.")
-    ] = None,
-    cache: Annotated[
-        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder of simulations, kept for next time.")
-    ] = Path("cache"),
+    jobs: Jobs = None,
+    cache: Cache = Path("cache"),
     device: Device = "auto",
 ) -> None:
     """Say whether a model's posteriors may be trusted, by simulations whose true parameters are known.
