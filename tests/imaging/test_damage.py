@@ -163,3 +163,22 @@ def test_a_mutated_picture_is_read_or_refused_in_a_sentence():
                 assert read_photograph(bytes(mutated)).lightness.isfinite().all()
             except ImageError as error:
                 assert str(error).endswith(".")
+
+
+def test_a_preview_in_place_of_the_photograph_is_said():
+    preview = 255 - GRAY[::2, ::2]
+    content = bytearray(encoded(GRAY, "JPEG") + encoded(preview, "JPEG"))
+    scan = content.index(b"\xff\xda")
+    content[20 : scan + 2] = bytes(scan - 18)
+    photograph = read_photograph(bytes(content))
+    assert photograph.size == (32, 48)
+    (warning,) = damage_of(photograph)
+    assert "this is another picture in it" in warning
+    with pytest.raises(ImageError, match="is damaged"):
+        read_photograph(bytes(content), strict=True)
+
+
+def test_a_preview_before_or_behind_the_photograph_is_no_damage():
+    exif = Image.Exif()
+    exif[0x9C9B] = encoded(GRAY[::2, ::2], "JPEG")
+    assert damage_of(read_photograph(encoded(GRAY, "JPEG", exif=exif) + encoded(GRAY, "JPEG"))) == []

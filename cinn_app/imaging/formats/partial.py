@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 from typing import IO
 
@@ -18,6 +19,10 @@ END_OF_JPEG = b"\xff\xd9"
 # Where tables, scans and other parts of a JPEG begin; in its pixels 0xff is followed by 0 or the number of a restart.
 JPEG_PART = re.compile(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]")
 BLOCK = 8
+ANOTHER_JPEG = Damage("The beginning of its file is damaged: this is another picture in it, such as a preview.")
+START_OF_JPEG, START_OF_SCAN = b"\xd8", b"\xda"
+# No length follows these: escaped bytes, restarts, the end, and a marker without meaning.
+ALONE = bytes([0x00, 0x01, *range(0xD0, 0xD8), 0xD9])
 # What libjpeg decodes where nothing is left; inverted in CMYK of Photoshop.
 EMPTY_JPEG = (127, 128)
 
@@ -33,23 +38,24 @@ def load(image: Image.Image) -> tuple[Image.Image, tuple[Damage, ...]]:
         Exception: whatever Pillow raises, if nothing could be read.
     """
     stream = image.fp if isinstance(image, ImageFile.ImageFile) else None
+    of_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    another = (ANOTHER_JPEG,) if of_jpeg and stream is not None and _begins_again(stream) else ()
     try:
         image.load()
-        return image, ()
+        return image, another
     except MemoryError:
         raise
     except Exception:
         if stream is None:
             raise
-        of_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
         found, missing = _completed_jpeg(stream) if of_jpeg else _as_far_as_it_goes(stream, image)
         if missing > 1 - LEAST_SHARE:
             raise
     found.info = {**found.info, **image.info}
     if "progressive" not in found.info:
-        return found, (missing_pixels(missing),)
+        return found, (*another, missing_pixels(missing))
     blurred = Damage("It is damaged or cut short: fine detail may be missing.")
-    return found, (blurred, missing_pixels(missing)) if missing else (blurred,)
+    return found, (*another, blurred, missing_pixels(missing)) if missing else (*another, blurred)
 
 
 def missing_pixels(share: float) -> Damage:
@@ -58,6 +64,25 @@ def missing_pixels(share: float) -> Damage:
         return Damage("The end of its file is missing or damaged, but all of its pixels could be read.")
     percent = f"{share:.0%}" if share > 0.01 else "1%"
     return Damage("It is damaged or cut short: {share} of its pixels are missing.", share=percent)
+
+
+def _begins_again(stream: IO[bytes]) -> bool:
+    """Say whether a JPEG begins within a JPEG before its first scan, as where the first one's tables are lost."""
+    position = stream.tell()
+    stream.seek(2)
+    try:
+        while byte := stream.read(1):
+            if byte != b"\xff":
+                continue
+            while (marker := stream.read(1)) == b"\xff":
+                pass
+            if marker in (START_OF_JPEG, START_OF_SCAN, b""):
+                return marker == START_OF_JPEG
+            if marker not in ALONE:
+                stream.seek(int.from_bytes(stream.read(2)) - 2, os.SEEK_CUR)
+        return False
+    finally:
+        stream.seek(position)
 
 
 def _completed_jpeg(stream: IO[bytes]) -> tuple[Image.Image, float]:
