@@ -17,11 +17,12 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import pytest
+import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from cinn_app import Colorizer, ColourReference
+from cinn_app import Colorizer, ColourReference, InverseProblem
 from cinn_app.imaging import read_provenance
 
 pytestmark = pytest.mark.slow
@@ -148,6 +149,25 @@ def test_digits_come_as_a_sheet_and_as_numbers(client: Client, four: Path) -> No
     assert report["label"] == 4 and sum(report["probabilities"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_posterior_comes_as_samples_and_as_statistics(client: Client, installed: Path) -> None:
+    kinematics, tissue = client.predict(api_name="/problems")
+    assert (kinematics["name"], tissue["name"]) == ("kinematics", "tissue")
+    names = [quantity["name"] for quantity in tissue["parameters"]]
+    observed = [0.5 * sum(quantity["range"]) if quantity["range"] else 1.0 for quantity in tissue["measurements"]]
+    asked = {"observation": observed, "problem": "tissue", "count": 300, "seed": 7, "api_name": "/posterior"}
+    file, report = client.predict(**asked)
+    header, *rows = Path(file).read_text().splitlines()
+    samples = np.array([row.split(",") for row in rows], float)
+    assert header.split(",") == report["parameters"] == names and samples.shape == (300, len(names))
+    own = InverseProblem.load(installed / "tissue.safetensors").posterior(observed)
+    expected = own.sample((300,), torch.Generator().manual_seed(7)).numpy()
+    assert samples == pytest.approx(expected, rel=1e-3)
+    assert report["mean"] == pytest.approx(expected.mean(0), rel=1e-3) and report["far"] is bool(own.far)
+    median = [one["0.5"] for one in report["quantiles"]]
+    assert median == pytest.approx(np.quantile(expected, 0.5, axis=0), rel=1e-3)
+    assert np.loadtxt(client.predict(**asked)[0], delimiter=",", skiprows=1) == pytest.approx(samples)
+
+
 def test_models_and_axes_are_listed(client: Client, installed: Path) -> None:
     models, axes = client.predict(api_name="/models")
     assert [(model["name"], model["system"]) for model in models] == [
@@ -183,6 +203,13 @@ def test_what_cannot_be_done_is_one_sentence_and_the_next_call_is_served(
         (r"^The hint 'red' cannot be read", "/hint", {"picture": picture, "hints": "red"}),
         (r"^These are no hints \(hints: Field required", "/hint", {"picture": picture, "hints": {"dots": []}}),
         (r"^The reference has no colours", "/reference", {"picture": picture, "reference": picture}),
+        (r"^The observation .1.0, 2.0, 3.0. does not fit: give 2 numbers", "/posterior", {"observation": [1, 2, 3]}),
+        (r"^observation\.1 cannot be 'red': ", "/posterior", {"observation": [1, "red"]}),
+        (
+            r"^There is no model of the problem charm: choose one of kinematics",
+            "/posterior",
+            {"observation": [1, 2], "problem": "charm"},
+        ),
     ]:
         with pytest.raises(AppError, match=sentence) as refused:
             client.predict(api_name=endpoint, **given)
