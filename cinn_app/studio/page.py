@@ -12,7 +12,7 @@ from cinn_app.studio.controls import keep_tab_in_address
 from cinn_app.studio.endpoints import publish
 from cinn_app.studio.gradio_workarounds import BlocksWithVariants
 from cinn_app.studio.handlers import ONE_AT_A_TIME, explain
-from cinn_app.studio.language import joined, language, speaking, tr
+from cinn_app.studio.language import joined, language, later, speaking, tr
 from cinn_app.studio.models_tab import ModelsApi, ModelsTab
 from cinn_app.studio.room import rooms
 
@@ -20,8 +20,15 @@ __all__ = ["build", "gradio_words"]
 
 TITLE = "cinn"
 # Opens the page in another language and keeps all else in the address. The work in progress is lost.
-CHANGE_LANGUAGE = """
-document.documentElement.lang = %s;
+# A proxy refuses an upload by a page of its own, which would be shown as an error's text.
+ON_LOAD = """
+const { language, refused } = %s, ask = window.fetch;
+document.documentElement.lang = language;
+window.fetch = async (...request) => {
+    const answer = await ask(...request);
+    const ofProxy = answer.status === 413 && answer.headers.get("content-type")?.startsWith("text/html");
+    return ofProxy ? new Response(refused, { status: 413 }) : answer;
+};
 element.addEventListener("click", (event) => {
     const language = event.target.closest("a")?.hreflang, address = new URL(location);
     if (!language) return;
@@ -30,6 +37,10 @@ element.addEventListener("click", (event) => {
     location.assign(address);
 });
 """
+REFUSED = later(
+    "A proxy before the studio refused this file as too large: choose a smaller one, or ask the administrator to let "
+    "larger requests through."
+)
 # Seconds: every hour gradio deletes files older than a day. All are deleted long before, see `clients.py`.
 DELETE_CACHE = (3600, 24 * 3600)
 
@@ -92,6 +103,6 @@ def _lay_out_header(taglines: list[str]) -> None:
     )
     gr.HTML(
         f'<h1>cinn</h1><p>{text}</p><nav aria-label="{tr("Language")}">{links}</nav>',
-        js_on_load=CHANGE_LANGUAGE % json.dumps(present),
+        js_on_load=ON_LOAD % json.dumps({"language": present, "refused": tr(REFUSED)}),
         elem_id="header",
     )

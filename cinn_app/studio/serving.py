@@ -24,6 +24,7 @@ from cinn_app.studio.language import Listener
 from cinn_app.studio.login import Login, basic
 from cinn_app.studio.metrics import Metrics, health
 from cinn_app.studio.page import build, gradio_words
+from cinn_app.studio.proxies import Proxies
 from cinn_app.studio.refusals import Refusals
 from cinn_app.studio.room import load_in_background, load_models
 from cinn_app.studio.theme import heads, styles, theme
@@ -77,6 +78,7 @@ def serve(
         page = build(models, next(iter(models)), model)
         clients, launched = Clients(page), threading.Event()
         middleware = [
+            Middleware(Proxies, root_path="" if "://" in root_path else root_path),
             Middleware(Listener),
             Middleware(Refusals),
             *([Middleware(Login, page=page, login=login, launched=launched)] if login else []),
