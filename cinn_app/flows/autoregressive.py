@@ -290,26 +290,51 @@ class _Mixture(NamedTuple):
 
     def _solve(self, z: Tensor) -> Tensor:
         """Find the values, of shape ``(batch,)``: Newton's steps on the scores, kept inside a bracket that shrinks."""
-        deviations = self.log_deviations.exp()
+        upper = z > 0  # as a lower tail it has exact digits
+        u = self._mirrored(upper)._solve_lower(-z.abs())
+        return torch.where(upper, -u, u)
+
+    def _mirrored(self, rows: Tensor) -> "_Mixture":
+        """Return the mixtures of the negative values where ``rows``, ``(batch,)``, is true."""
+        components = rows[..., None]
+        return self._replace(
+            means=torch.where(components, -self.means, self.means),
+            low=torch.where(rows, -self.high, self.low),
+            high=torch.where(rows, -self.low, self.high),
+            below=torch.where(components, self.above, self.below),
+            above=torch.where(components, self.below, self.above),
+        )
+
+    def _solve_lower(self, z: Tensor) -> Tensor:
+        """Do the same for scores that are not positive."""
+        deviations, weights, scales = self.log_deviations.exp(), self.log_weights.exp(), (-self.log_deviations).exp()
         # Of a mixture's mass at least that of REACH + 1 deviations is inside, so no value is farther from all means.
         reach = deviations * (z.abs() + REACH + 1)[..., None]
         low = torch.maximum(self.low, (self.means - reach).amin(-1))
         high = torch.minimum(self.high, (self.means + reach).amax(-1))
-        guess = (self.log_weights.exp() * (self.means + deviations * z[..., None])).sum(-1)
-        u = torch.minimum(torch.maximum(guess, low), high)
-        mixtures, going = self, torch.arange(len(u), device=u.device)
+        guess = (weights * (self.means + deviations * z[..., None])).sum(-1)
+        u = now = torch.minimum(torch.maximum(guess, low), high)
+        means, below, mass = self.means, self.below, self.mass
+        going = torch.arange(len(u), device=u.device)
+        smallest, largest = torch.finfo(u.dtype).tiny, 1 - torch.finfo(u.dtype).eps
         for _ in range(MAX_STEPS):
-            now = u[going]
-            reached = mixtures.scores(now)
+            t = (now[:, None] - means) * scales
+            share = ((weights * (ndtr(t) - below)).sum(-1) / mass).clamp(smallest, largest)
+            density = (weights * scales * (-t.square() / 2).exp()).sum(-1) / mass
+            reached = ndtri(share)
             low, high = torch.where(reached <= z, now, low), torch.where(reached >= z, now, high)
-            new = now - (reached - z) / mixtures._slope(now, reached)
+            new = now - (reached - z) * (-reached.square() / 2).exp() / density
             new = torch.where((new > low) & (new < high), new, (low + high) / 2)
-            u[going] = new
             moves = (new - now).abs() > 4 * torch.finfo(u.dtype).eps * (1 + new.abs())
-            if not moves.any():
+            now = new
+            left = int(moves.sum())
+            if left == 0:
                 break
-            going, z, low, high = going[moves], z[moves], low[moves], high[moves]
-            mixtures = _Mixture(*(part[moves] for part in mixtures))
+            if 2 * left < len(moves):  # to leave out what has been found takes time, too
+                u[going] = now
+                parts = (going, z, low, high, now, means, scales, weights, below, mass)
+                going, z, low, high, now, means, scales, weights, below, mass = (part[moves] for part in parts)
+        u[going] = now
         return u
 
     def _slope(self, u: Tensor, z: Tensor) -> Tensor:
