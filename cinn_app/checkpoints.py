@@ -255,7 +255,7 @@ def find_checkpoint(name: str | Path) -> Path:
             "A checkpoint cannot be given as {type}: give its path or its name.", type=type(name).__name__
         )
     path = Path(name)
-    shipped = shipped_checkpoints() / f"{path.name}.safetensors"
+    shipped = shipped_checkpoints() / f"{path.name.replace('_', '-')}.safetensors"
     if not path.is_file() and path.suffix == "" and shipped.is_file():
         return shipped
     if not path.is_file():

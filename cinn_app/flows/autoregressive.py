@@ -317,6 +317,8 @@ class _Mixture(NamedTuple):
         means, below, mass = self.means, self.below, self.mass
         going = torch.arange(len(u), device=u.device)
         smallest, largest = torch.finfo(u.dtype).tiny, 1 - torch.finfo(u.dtype).eps
+        # The error after one of Newton's steps is of the order of its square, in units of the narrowest deviation.
+        small = torch.finfo(u.dtype).eps ** 0.5 * deviations.amin(-1)
         for _ in range(MAX_STEPS):
             t = (now[:, None] - means) * scales
             share = ((weights * (ndtr(t) - below)).sum(-1) / mass).clamp(smallest, largest)
@@ -324,16 +326,18 @@ class _Mixture(NamedTuple):
             reached = ndtri(share)
             low, high = torch.where(reached <= z, now, low), torch.where(reached >= z, now, high)
             new = now - (reached - z) * (-reached.square() / 2).exp() / density
-            new = torch.where((new > low) & (new < high), new, (low + high) / 2)
-            moves = (new - now).abs() > 4 * torch.finfo(u.dtype).eps * (1 + new.abs())
+            newton = (new > low) & (new < high)
+            new = torch.where(newton, new, (low + high) / 2)
+            exact = 4 * torch.finfo(u.dtype).eps * (1 + new.abs())
+            moves = (new - now).abs() > torch.where(newton, exact.maximum(small), exact)
             now = new
             left = int(moves.sum())
             if left == 0:
                 break
             if 2 * left < len(moves):  # to leave out what has been found takes time, too
                 u[going] = now
-                parts = (going, z, low, high, now, means, scales, weights, below, mass)
-                going, z, low, high, now, means, scales, weights, below, mass = (part[moves] for part in parts)
+                parts = (going, z, low, high, now, small, means, scales, weights, below, mass)
+                going, z, low, high, now, small, means, scales, weights, below, mass = (part[moves] for part in parts)
         u[going] = now
         return u
 

@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_samples_are_written_as_tables_and_the_same_seed_gives_the_same(cinn: Callable, model: Path) -> None:
     result = cinn("inverse", "sample", model, "--observe", "-0.3,1.2,1", "-n", 50, "-o", "s.csv")
-    assert result == (0, "Wrote 50 samples of 1 observation to s.csv.\n", "")
+    assert result == (0, "Wrote 50 samples of one observation to s.csv.\n", "")
     lines = Path("s.csv").read_text().splitlines()
     assert lines[0] == "slope,offset" and len(lines) == 51
     cinn("inverse", "sample", model, "--observe", "-0.3,1.2,1", "-n", 50, "-o", "again.npy")
@@ -35,13 +35,25 @@ def test_samples_are_written_as_tables_and_the_same_seed_gives_the_same(cinn: Ca
 def test_several_observations_give_one_table_and_far_ones_a_warning(cinn: Callable, model: Path) -> None:
     Path("o.csv").write_text("y3,y2,y1\n0,0,0\n99,0,0\n")
     result = cinn("inverse", "sample", model, "--observe", "o.csv", "-n", 20, "-o", "s.parquet", "--plot", "s.png")
-    assert result.code == 0 and result.out == "Wrote 20 samples of 2 observations to s.parquet.\nWrote s.png.\n"
+    assert result.code == 0 and result.out == "Wrote 20 samples of each of 2 observations to s.parquet.\nWrote s.png.\n"
     assert result.err == "Observation 1: no simulation came near this; the answer is an extrapolation.\n"
     import pandas
 
     table = pandas.read_parquet("s.parquet")
     assert list(table.columns) == ["observation", "slope", "offset"] and table["observation"].sum() == 20
     assert Path("s.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_output_replaces_what_is_read(cinn: Callable, model: Path) -> None:
+    observed = "0,0,0\n"
+    Path("o.csv").write_text(observed)
+    result = cinn("inverse", "sample", model, "--observe", "o.csv", "-o", "o.csv")
+    assert result.code == 1 and result.err == "Error: o.csv is read, and would be overwritten: name another output.\n"
+    path = write_problem(Path.cwd(), LINE)
+    source = path.read_text()
+    result = cinn("inverse", "fit", path, "-o", path)
+    assert result.code == 1 and result.err.endswith("is no name of a checkpoint: let it end in .safetensors.\n")
+    assert Path("o.csv").read_text() == observed and path.read_text() == source
 
 
 @pytest.mark.parametrize(

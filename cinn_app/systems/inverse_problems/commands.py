@@ -86,11 +86,14 @@ def fit(
 
     require_extra("train", "Training")
     with err.status("Loading the libraries"):
+        from cinn_app.errors import ProblemError
         from cinn_app.systems.inverse_problems.outputs import check_place
         from cinn_app.systems.inverse_problems.problem import load_problem
         from cinn_app.systems.inverse_problems.recipe import default_recipe
         from cinn_app.systems.inverse_problems.simulations import available_cores, simulated
         from cinn_app.training.run import STATE_FILE, train
+    if output.suffix != ".safetensors":
+        raise ProblemError("{path} is no name of a checkpoint: let it end in .safetensors.", path=output)
     check_place(output)
     loaded = load_problem(problem)
     sizes = len(loaded.parameters), len(loaded.measurements)
@@ -160,13 +163,13 @@ def sample(
         from cinn_app.systems.inverse_problems.inverse_problem import EXTRAPOLATION
         from cinn_app.systems.inverse_problems.observations import read_observations
         from cinn_app.systems.inverse_problems.outputs import check_place, check_table, write_samples
-        from cinn_app.systems.inverse_problems.plots import check_plot, marginals, pair_plot, save_plot
+        from cinn_app.systems.inverse_problems.plots import MAX_PAIRS, check_plot, marginals, pair_plot, save_plot
         from cinn_app.systems.inverse_problems.posterior import Posterior
 
-        check_table(output)
+        check_table(output, observe)
         if plot:
             check_plot(plot)
-            check_place(plot)
+            check_place(plot, observe)
         trained = InverseProblem.load(model, device)
     observed = torch.from_numpy(read_observations(observe, trained.measurements)).float()
     posterior = Posterior(trained.model, observed, trained.parameters)
@@ -188,7 +191,8 @@ def sample(
         drawn = posterior.sample((number,), torch.Generator().manual_seed(seed))
     drawn = drawn.movedim(0, -2)
     write_samples(output, drawn, [quantity.name for quantity in trained.parameters])
-    say(f"Wrote {count(number, 'sample')} of {count(observations, 'observation')} to {output}.")
+    each = f"each of {observations:,} observations" if several and observations > 1 else "one observation"
+    say(f"Wrote {count(number, 'sample')} of {each} to {output}.")
     if plot:
         with err.status("Drawing"):
             prior = trained.model.prior.cpu()
@@ -198,7 +202,8 @@ def sample(
             else:
                 figure = pair_plot(drawn, trained.parameters, prior)
             save_plot(figure, plot)
-        say(f"Wrote {plot}.")
+        left = len(trained.parameters) - MAX_PAIRS
+        say(f"Wrote {plot}{f', without the last {left} parameters' if left > 0 and not several else ''}.")
 
 
 @inverse.command()
@@ -267,7 +272,8 @@ def check(
         save_plot(plot_calibration(checked), plot)
         say(f"Wrote {plot}.")
     if json_file:
-        content = {"model": trained.recipe.name, "checks": checked.checks, "trusted": trusted, "figures": figures}
+        rounded = {name: float(f"{value:.6g}") for name, value in figures.items()}
+        content = {"model": trained.recipe.name, "checks": checked.checks, "trusted": trusted, "figures": rounded}
         content["verdict"] = sentences
         with writing(json_file) as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())

@@ -92,6 +92,9 @@ class InverseProblem(TrainedModel[InverseRecipe]):
             ) from error
         self.parameters, self.measurements = self.record.parameters, self.record.measurements
 
+    def __repr__(self) -> str:
+        return f"InverseProblem({self.record.name}: {_listed(self.parameters)} from {_listed(self.measurements)})"
+
     @staticmethod
     def build(recipe: InverseRecipe) -> PosteriorModel:
         """Build the network that a recipe describes."""

@@ -19,7 +19,8 @@ LARGEST = float(np.finfo(np.float32).max)
 def read_observations(given: str, measurements: Sequence[Quantity]) -> np.ndarray:
     """Read one observation from text such as ``0.3,1.2``, or all rows of a file, .csv or .npy.
 
-    A table whose first row names the measurements may have them in any order, among other columns.
+    A table whose first row names the measurements may have them in any order, among other columns. Other words there
+    count as names of the columns in the problem's order. With semicolons between, numbers may have decimal commas.
 
     Args:
         given: numbers with commas or spaces in between, or the path of a file.
@@ -61,22 +62,21 @@ def _read_table(path: Path, measurements: Sequence[Quantity]) -> np.ndarray:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
-    separator = max(",;\t", key=text.partition("\n")[0].count)
+    first = text.partition("\n")[0]
+    separator = next((mark for mark in ";\t" if mark in first), ",")
     lines = enumerate(csv.reader(text.splitlines(), delimiter=separator), start=1)
+    decimal = "," if separator == ";" else "."
     rows = [(line, [cell.strip() for cell in row]) for line, row in lines if any(cell.strip() for cell in row)]
     columns = None
-    if rows and any(_number(cell) is None for cell in rows[0][1]):
-        header = rows.pop(0)[1]
-        names = [quantity.name for quantity in measurements]
-        if set(names) <= set(header):
-            columns = [header.index(name) for name in names]
+    if rows and all(_number(cell, decimal) is None for cell in rows[0][1]):
+        columns = _columns(rows.pop(0)[1], [quantity.name for quantity in measurements], path)
     values = []
     for line, row in rows:
         try:
             chosen = row if columns is None else [row[column] for column in columns]
         except IndexError:
             chosen = row
-        numbers = [_number(cell) for cell in chosen]
+        numbers = [_number(cell, decimal) for cell in chosen]
         if None in numbers:
             raise ProblemError(
                 "Line {line} of {file} has {text!r} where a number is needed: give a table of numbers, whose first row "
@@ -89,6 +89,22 @@ def _read_table(path: Path, measurements: Sequence[Quantity]) -> np.ndarray:
     if not values:
         raise ProblemError("{file} has no observations: give one in each row.", file=path.name)
     return np.stack(values)
+
+
+def _columns(header: list[str], names: list[str], path: Path) -> list[int] | None:
+    """Return the columns of the measurements by their names; None if the header has none of them."""
+    lacking = [name for name in names if name not in header]
+    if not lacking:
+        return [header.index(name) for name in names]
+    if len(lacking) < len(names) or len(header) != len(names):
+        raise ProblemError(
+            "The first row of {file} does not name the measurements {lacking}: name all of them ({names}), in any "
+            "order, or none.",
+            file=path.name,
+            lacking=", ".join(lacking[:10]),
+            names=", ".join(names[:10]),
+        )
+    return None
 
 
 def _checked(values: np.ndarray, count: int, where: str) -> np.ndarray:
@@ -106,10 +122,10 @@ def _checked(values: np.ndarray, count: int, where: str) -> np.ndarray:
     return values
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, decimal: str = ".") -> float | None:
     """Read a number; nan and inf are numbers here, to be refused as such."""
     try:
-        return float(text)
+        return float(text.replace(decimal, "."))
     except ValueError:
         return math.nan if text.strip().lower() in ("na", "n/a", "null") else None
 

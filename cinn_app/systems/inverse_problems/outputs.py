@@ -19,28 +19,31 @@ SUFFIXES = (".csv", ".npy", ".parquet")
 INDEX = "observation"
 
 
-def check_table(path: Path) -> None:
+def check_table(path: Path, *inputs: str | Path) -> None:
     """Check, before the work, that a table can be written to a file.
 
     Raises:
-        ProblemError: if its suffix is unknown, its folder does not exist, or it is a folder.
+        ProblemError: if its suffix is unknown, its folder does not exist, it is a folder, or one of the inputs.
         MissingExtraError: if .parquet is wanted and its package is missing.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ProblemError(
             "{path} does not end like a table: name it with one of {known}.", path=path, known=", ".join(SUFFIXES)
         )
-    check_place(path)
+    check_place(path, *inputs)
     if path.suffix.lower() == ".parquet":
         require_extra("parquet", "A .parquet file")
 
 
-def check_place(path: Path) -> None:
-    """Check that the folder of an output exists, and that it is none itself.
+def check_place(path: Path, *inputs: str | Path) -> None:
+    """Check that the folder of an output exists, that it is none itself, and that it would not replace an input.
 
     Raises:
         ProblemError: if not.
     """
+    for given in inputs:
+        if path.exists() and Path(given).exists() and path.samefile(given):
+            raise ProblemError("{path} is read, and would be overwritten: name another output.", path=path)
     if path.is_dir() or not path.parent.is_dir():
         raise ProblemError(
             "{path} cannot be written, since {reason}: name a file in a folder that exists.",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from torch import Tensor
 
 from cinn_app.errors import ProblemError
@@ -24,8 +24,8 @@ __all__ = ["PLOT_SUFFIXES", "check_plot", "marginals", "pair_plot", "plot_calibr
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 #: Parameters in a pair plot, and observations in a plot of marginals; the first ones.
 MAX_PAIRS, MAX_OBSERVATIONS = 8, 10
-#: Bins of histograms, in one and in two dimensions, and the width of the smoothing of the latter.
-BINS, BINS_2D, SMOOTHING = 50, 48, 1.2
+#: Bins of histograms, in one and in two dimensions, and the width of the smoothing of the latter and of the prior.
+BINS, BINS_2D, SMOOTHING, SMOOTHING_PRIOR = 50, 48, 1.2, 3.0
 #: Probabilities inside the contours.
 CONTOURS = (0.9, 0.5)
 
@@ -48,19 +48,21 @@ def pair_plot(
     side = 1.0 + 1.7 * shown
     figure = _figure(side, side, layout=None)  # with many axes the automatic layout takes seconds
     axes = figure.subplots(shown, shown, squeeze=False)
-    figure.subplots_adjust(left=0.8 / side, bottom=0.6 / side, right=1 - 0.1 / side, top=1 - 0.1 / side)
+    figure.subplots_adjust(left=0.8 / side, bottom=0.6 / side, right=1 - 0.1 / side, top=1 - 0.45 / side)
+    figure.text(1 - 0.1 / side, 1 - 0.27 / side, _legend(len(samples), shown, prior), ha="right", fontsize=8)
     draws = samples.numpy()
     limits = [_limits(draws[:, number], truth, number) for number in range(shown)]
+    ranges = [_inside(*pair) for pair in zip(limits, parameters, strict=False)]
     for row in range(shown):
         for column in range(shown):
             axis = axes[row, column]
             axis.tick_params(labelsize=7)
             axis.set_xlim(*limits[column])
             if row == column:
-                _marginal(axis, draws[:, row], limits[row], prior, truth, row)
+                _marginal(axis, draws[:, row], ranges[row], prior, truth, row)
             elif row > column:
                 axis.set_ylim(*limits[row])
-                _contours(axis, draws[:, column], draws[:, row], limits[column], limits[row])
+                _contours(axis, draws[:, column], draws[:, row], ranges[column], ranges[row])
                 if truth is not None:
                     axis.plot(float(truth[column]), float(truth[row]), "+", color=TRUTH, markersize=9)
             else:
@@ -115,7 +117,8 @@ def marginals(
             own = None if truths is None else truths[min(index, len(truths) - 1)]
             colour = COLOURS[index % len(COLOURS)]
             true = TRUTH if len(several) == 1 else colour
-            _marginal(axis, draws[:, number], limits, None if index else prior, own, number, colour, true)
+            inside = _inside(limits, quantity)
+            _marginal(axis, draws[:, number], inside, None if index else prior, own, number, colour, true)
         axis.set_xlabel(_escaped(quantity.label), fontsize=9)
         axis.tick_params(labelsize=7)
         axis.set_xlim(*limits)
@@ -155,7 +158,9 @@ def check_plot(path: Path) -> None:
     """
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise ProblemError(
-            "{path} does not end like a plot: name it with one of {known}.", path=path, known=", ".join(PLOT_SUFFIXES)
+            "{path} does not end like a plot: name it with one of {known}.",
+            path=path,
+            known=", ".join(PLOT_SUFFIXES),
         )
     require_extra("plots", "A plot")
 
@@ -218,7 +223,8 @@ def _marginal(
 ) -> None:
     edges = np.linspace(*limits, BINS + 1)
     if prior is not None:
-        axis.stairs(_density(prior[:, number].numpy(), edges[::5]), edges[::5], color=PRIOR, fill=True)
+        behind = gaussian_filter1d(_density(prior[:, number].numpy(), edges), SMOOTHING_PRIOR)
+        axis.stairs(behind, edges, color=PRIOR, fill=True)
     axis.stairs(_density(draws, edges), edges, color=colour, linewidth=1.3)
     if truth is not None:
         axis.axvline(float(truth[number]), color=true, linestyle="--", linewidth=1)
@@ -257,7 +263,22 @@ def _limits(draws: np.ndarray, truth: Tensor | None, number: int) -> tuple[float
     return float(low - margin), float(high + margin)
 
 
+def _inside(limits: tuple[float, float], quantity: Quantity) -> tuple[float, float]:
+    """Return the part of the limits that is inside the quantity's range, where histograms end."""
+    low, high = quantity.low, quantity.high
+    return max(limits[0], -np.inf if low is None else low), min(limits[1], np.inf if high is None else high)
+
+
+def _legend(draws: int, shown: int, prior: Tensor | None) -> str:
+    parts = [f"{draws:,} samples" if draws > 1 else "1 sample"]
+    parts += ["prior in gray"] * (prior is not None)
+    parts += ["dark and light: 50% and 90% of the samples", "numbers: correlations"] * (shown > 1)
+    return ("; " if shown > 2 else "\n").join(parts)
+
+
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    if len(x) < 2:
+        return 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.nan_to_num(np.corrcoef(x, y)[0, 1]))
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from cinn_app.errors import ProblemError
 from cinn_app.systems.inverse_problems.model import PosteriorModel
 from cinn_app.systems.inverse_problems.problem import Quantity
 
@@ -73,7 +74,7 @@ class Posterior(Distribution):
             ``(*shape, *batch_shape)``; minus infinity outside the ranges.
 
         Raises:
-            ProblemError: if the model has no density.
+            ProblemError: if the model has no density, or the parameters have another length.
         """
         return self._log_prob(torch.as_tensor(value, dtype=torch.float32).to(self._y)).cpu()
 
@@ -117,6 +118,18 @@ class Posterior(Distribution):
         """The variance of many draws, ``(*batch_shape, D)``."""
         return self._draws().var(0)
 
+    def entropy(self) -> Tensor:
+        """Return the entropy in nats, ``(*batch_shape,)``, estimated from many draws.
+
+        Raises:
+            ProblemError: if the model has no density.
+        """
+        return -self.log_prob(self._draws()).mean(0)
+
+    def __repr__(self) -> str:
+        names = ", ".join(parameter.name for parameter in self.parameters)
+        return f"Posterior({names}; observations: {self.batch_shape.numel() if self.batch_shape else 1})"
+
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> "Posterior":
         """Return the distribution with its batch shape broadcast to another one."""
         shape = torch.broadcast_shapes(self.batch_shape, tuple(batch_shape))
@@ -126,6 +139,12 @@ class Posterior(Distribution):
         return self.sample((DRAWS,), torch.Generator().manual_seed(0))
 
     def _log_prob(self, x: Tensor) -> Tensor:
+        if x.shape[-1:] != self.event_shape:
+            raise ProblemError(
+                "The parameters have the shape {shape}: give {count} numbers, or an array whose last axis has as many.",
+                shape=tuple(x.shape),
+                count=len(self.parameters),
+            )
         shape = torch.broadcast_shapes(x.shape[:-1], self.batch_shape)
         y = self._y.reshape(*self.batch_shape, -1).expand(*shape, -1)
         rows = x.expand(*shape, -1).reshape(-1, x.shape[-1])

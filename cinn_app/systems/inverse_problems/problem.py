@@ -204,7 +204,7 @@ def load_problem(name_or_path: str | Path) -> Problem:
             functions fail or return unusable values.
     """
     name, path = str(name_or_path), Path(name_or_path)
-    if name in builtin_problems():
+    if _module_of(name) in builtin_problems():
         return load_builtin_problem(name)
     if not path.is_file():
         raise ProblemError(
@@ -221,13 +221,19 @@ def load_builtin_problem(name: str) -> Problem:
     Raises:
         ProblemError: if there is no such problem.
     """
-    if name not in builtin_problems():
+    module_name = _module_of(name)
+    if module_name not in builtin_problems():
         raise ProblemError(
             "There is no built-in problem {name}: update the program, or give the Python file of the problem yourself.",
             name=name,
         )
-    module = importlib.import_module(f"{problems.__name__}.{name}")
-    return _problem(module, name, Path(str(module.__file__)))
+    module = importlib.import_module(f"{problems.__name__}.{module_name}")
+    return _problem(module, module_name, Path(str(module.__file__)))
+
+
+def _module_of(name: str) -> str:
+    """Return the name of a built-in problem's module; checkpoints write hyphens."""
+    return name.replace("-", "_")
 
 
 @contextlib.contextmanager

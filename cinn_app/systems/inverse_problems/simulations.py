@@ -84,12 +84,14 @@ def simulated(
     chunks = {number: chunk for number, chunk in made.items() if chunk is not None}
     missing = [(number, size) for number, size in sizes.items() if number not in chunks]
     if missing:
-        if folder is not None:
-            _prepare(folder)
+        prepared = False
         with progress("Simulating", count) as advance:
             advance(sum(map(len, chunks.values())))
             for number, chunk in _simulate(problem, seed, missing, jobs):
                 if folder is not None:
+                    if not prepared:  # no folder is left where nothing can be simulated
+                        _prepare(folder)
+                        prepared = True
                     _write(folder, number, chunk)
                 chunks[number] = chunk
                 advance(len(chunk))

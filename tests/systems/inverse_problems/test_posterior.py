@@ -76,6 +76,18 @@ def test_it_is_a_distribution(line: InverseProblem) -> None:
     assert ((one.stddev - one.sample((20_000,)).std(0)).abs() < 0.02).all()
 
 
+def test_parameters_of_another_length_are_one_sentence(line: InverseProblem) -> None:
+    with pytest.raises(ProblemError, match=r"have the shape \(3,\): give 2 numbers"):
+        line.posterior([0.0, 0.0, 0.0]).log_prob(torch.zeros(3))
+
+
+def test_the_entropy_is_that_of_a_normal_distribution_where_it_is_one(line: InverseProblem) -> None:
+    posterior = line.posterior([0.1, 0.0, 0.2])
+    covariance = posterior.sample((20_000,), torch.Generator().manual_seed(1)).T.cov()
+    normal = torch.distributions.MultivariateNormal(torch.zeros(2), covariance).entropy()
+    assert posterior.entropy().item() == pytest.approx(normal.item(), abs=0.1)
+
+
 def test_the_same_seed_gives_the_same_samples_and_each_observation_its_own(line: InverseProblem) -> None:
     several = line.posterior([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
     first, again = (several.sample((50,), torch.Generator().manual_seed(3)) for _ in range(2))

@@ -30,6 +30,8 @@ def test_numbers_on_the_command_line() -> None:
         ("first;second\r\n1;2\r\n", [[1, 2]]),
         ("\ufeff1\t2", [[1, 2]]),
         ('"a","b"\n"1","2"\n', [[1, 2]]),
+        ("1,5;2\n3;-4,25\n", [[1.5, 2], [3, -4.25]]),  # as spreadsheets write in much of Europe
+        ("b;a\n1,5;2\n", [[2, 1.5]]),
     ],
 )
 def test_tables_of_observations(tmp_path: Path, content: str, rows: list[list[float]]) -> None:
@@ -58,7 +60,10 @@ def test_arrays_of_observations(tmp_path: Path) -> None:
         ("1,1e99\n", "line 1 of o.csv has a number that is nan, infinite or too large"),
         ("", "^o.csv has no observations: give one in each row"),
         ("a,b\n", "^o.csv has no observations"),
-        ("\x00\x01", "where a number is needed|cannot be read|no observations"),
+        ("1,O.5\n2,3\n", r"^Line 1 of o.csv has 'O.5' where a number is needed"),
+        ("b,x\n1,2\n", r"^The first row of o.csv does not name the measurements a: name all of them \(a, b\)"),
+        ("# my data\n1,2\n", r"^The first row of o.csv does not name the measurements a, b: "),
+        ("\x00\x01", "where a number is needed|cannot be read|first row"),
     ],
 )
 def test_unfit_tables_are_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
