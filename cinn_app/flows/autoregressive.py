@@ -1,7 +1,7 @@
 """A flow whose every value has a mixture of normal distributions, given the values before it and the condition."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -156,10 +156,35 @@ class MixtureAutoregression(Bijection):
             return (mixture.log_density(u) - log_scale).sum(1)
 
     def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
+        log_det = z.new_zeros(len(z))
+
+        def value(mixture: _Mixture, z: Tensor, log_scale: Tensor) -> Tensor:
+            nonlocal log_det
+            found = mixture.values(z)
+            log_det = log_det - mixture.log_density(found) + log_scale + _log_normal(z)
+            return found
+
+        return self._one_after_the_other(z, condition, value), log_det
+
+    def draw(self, z: Tensor, condition: Condition = None) -> Tensor:
+        """Return ``x`` that is distributed as that of :meth:`inverse` if ``z`` is standard normal, in less time.
+
+        A latent chooses a component of its value's mixture, and a place in it, so no equation has to be solved. The
+        same ``z`` gives another ``x`` than :meth:`inverse`, and the map is not continuous.
+
+        Args:
+            z: ``(batch, D)``.
+            condition: ``(batch, condition_channels)``.
+        """
+        return self._one_after_the_other(z, condition, lambda mixture, z, _: mixture.draws(z))
+
+    def _one_after_the_other(
+        self, z: Tensor, condition: Condition, value: Callable[["_Mixture", Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Find each value, ``(batch,)``, from its mixture, its latent and the log-scale of its residuals."""
         z = self._latent(z)[:, self.order]
         c = self._condition(condition, z)
         x, u = z[:, :0], z[:, :0]
-        log_det = torch.zeros_like(z[:, 0])
         for i in range(self.channels):
             raw = self._raw(i, x, u, c)
             with without_autocast(z):
@@ -167,12 +192,11 @@ class MixtureAutoregression(Bijection):
                 log_scale = self.log_scale[i].to(z.dtype)
                 low, high = self._interval(self.order[i], z)
                 mixture = self._mixture(raw, (low - mean) / log_scale.exp(), (high - mean) / log_scale.exp())
-                value = mixture.values(z[:, i])
-                log_det = log_det - mixture.log_density(value) + log_scale + _log_normal(z[:, i])
-                u = torch.cat([u, value[:, None]], dim=1)
-                made = (mean + log_scale.exp() * value).clamp(low, high)
+                found = value(mixture, z[:, i], log_scale)
+                u = torch.cat([u, found[:, None]], dim=1)
+                made = (mean + log_scale.exp() * found).clamp(low, high)
                 x = torch.cat([x, made[:, None]], dim=1)
-        return x[:, self._places], log_det
+        return x[:, self._places]
 
     def latent_shape(self, event_shape: Shape) -> LatentShape:
         if len(event_shape) != 1:
@@ -287,6 +311,22 @@ class _Mixture(NamedTuple):
         # A Newton step has the solution's gradient.
         step = (z - reached) / self._slope(u, reached).detach().clamp(min=1e-6)
         return u + (step - step.detach())
+
+    def draws(self, z: Tensor) -> Tensor:
+        """Return draws of the mixtures, as latents ``z`` choose them."""
+        ends = (self.log_weights.exp() * (1 - self.below - self.above)).cumsum(-1)
+        uniform = ndtr(z.double()) * ends[..., -1]
+        chosen = (uniform[..., None].to(ends.dtype) > ends[..., :-1]).sum(-1, keepdim=True)
+        end, below, above, mean, log_deviation = (
+            part.gather(-1, chosen).squeeze(-1)
+            for part in (ends, self.below, self.above, self.means, self.log_deviations)
+        )
+        inside = 1 - below.double() - above
+        place = 1 - ((end - uniform) / (self.log_weights.gather(-1, chosen).squeeze(-1).exp() * inside)).clamp(0, 1)
+        lower, upper = below + place * inside, above + (1 - place) * inside
+        # The smaller of the two shares has the more exact digits.
+        t = torch.where(lower < upper, ndtri(lower), -ndtri(upper)).to(z.dtype)
+        return torch.minimum(torch.maximum(mean + log_deviation.exp() * t, self.low), self.high)
 
     def _solve(self, z: Tensor) -> Tensor:
         """Find the values, of shape ``(batch,)``: Newton's steps on the scores, kept inside a bracket that shrinks."""

@@ -1,7 +1,7 @@
 """The posterior as an ensemble of autoregressive mixtures, trained by maximum likelihood: best with few simulations."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -73,11 +73,20 @@ class AutoregressiveFlow(PosteriorModel):
 
     def decode(self, z: Tensor, y: Tensor) -> Tensor:
         """Map latents to parameters, see :meth:`PosteriorModel.decode`."""
+        return self._by_members(z, y, lambda member, z, w: member.inverse(z, w)[0])
+
+    def draw(self, z: Tensor, y: Tensor) -> Tensor:
+        """Draw parameters, see :meth:`PosteriorModel.draw`."""
+        return self._by_members(z, y, MixtureAutoregression.draw)
+
+    def _by_members(
+        self, z: Tensor, y: Tensor, map_latents: Callable[[MixtureAutoregression, Tensor, Tensor], Tensor]
+    ) -> Tensor:
         chosen = (ndtr(z[:, 0]) * len(self.members)).long().clamp(max=len(self.members) - 1)
         w, v = self.scale_y(y), torch.empty_like(z[:, 1:])
         for number, member in enumerate(self.members):
             rows = chosen == number
-            v[rows] = member.inverse(z[rows, 1:], w[rows])[0]
+            v[rows] = map_latents(member, z[rows, 1:], w[rows])
         return self.restore_x(v)
 
     def restore_x(self, v: Tensor) -> Tensor:

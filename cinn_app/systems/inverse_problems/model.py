@@ -121,6 +121,10 @@ class PosteriorModel(nn.Module, ABC):
     def decode(self, z: Tensor, y: Tensor) -> Tensor:
         """Map latents ``(batch, L)``, given measurements ``(batch, M)``, to parameters ``(batch, D)``."""
 
+    def draw(self, z: Tensor, y: Tensor) -> Tensor:
+        """Return parameters as :meth:`decode` does, or others of the same distribution that take less time."""
+        return self.decode(z, y)
+
     def sample(self, y: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw parameters that explain measurements ``(B, M)``: ``(B, count, D)``.
 
@@ -131,7 +135,7 @@ class PosteriorModel(nn.Module, ABC):
         """
         z = torch.randn(len(y) * count, self.latents, generator=generator).to(y)
         parts = zip(z.split(ROWS), y.repeat_interleave(count, 0).split(ROWS), strict=True)
-        return torch.cat([self.decode(*part) for part in parts]).unflatten(0, (len(y), count))
+        return torch.cat([self.draw(*part) for part in parts]).unflatten(0, (len(y), count))
 
     def measure(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Measure simulations that were not learnt from, ``(batch, D)`` and ``(batch, M)``: figures by their names."""

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from bijection_checks import randomise
+from scipy.stats import kstest
 from torch.distributions import Normal
 
 from cinn_app.systems.inverse_problems.autoregressive import AutoregressiveFlow
@@ -56,6 +57,19 @@ def test_samples_follow_the_density(wild: AutoregressiveFlow) -> None:
         expected = density[(x < torch.tensor(corner)).all(1)].sum().item()
         measured = (drawn < torch.tensor(corner)).all(1).float().mean().item()
         assert measured == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 4000) + 0.005)
+
+
+@torch.no_grad()
+def test_the_scores_of_draws_are_standard_normal_and_independent(wild: AutoregressiveFlow) -> None:
+    generator, count = torch.Generator().manual_seed(0), 20_000
+    w = torch.randn(count, 1, generator=generator)
+    for member in wild.members:
+        scores = member(member.draw(torch.randn(count, 2, generator=generator), w), w)[0]
+        for column in scores.T:
+            assert kstest(column.numpy(), "norm").statistic < 1.63 / math.sqrt(
+                count
+            )  # exceeded once in a hundred times
+        assert scores.T.corrcoef()[0, 1].abs() < 3 / math.sqrt(count)
 
 
 def test_it_learns_a_normal_posterior_that_the_range_cuts() -> None:
