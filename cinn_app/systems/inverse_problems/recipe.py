@@ -219,7 +219,7 @@ def default_recipe(
     architecture = _architecture(objective, parameters)
     couplings, few = architecture.kind != "autoregressive", parameters <= FEW_PARAMETERS
     # An ensemble starts from linear regression, so it needs fewer steps; with many parameters more of them overfit.
-    least, per_step = (1000, 5) if couplings else (600, 8) if few else (250, 40)
+    least, per_step = (1000, 5) if couplings else (600, 8) if few else (250, 16)
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in problem.lower()).strip("-")[:80]
     return InverseRecipe(
         name=slug or "problem",
