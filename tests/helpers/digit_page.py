@@ -14,15 +14,15 @@ def pictures(page: Page, selector: str) -> list[str]:
 
 
 def changed(page: Page, selector: str, before: list[str]) -> list[str]:
-    """Wait until the pictures are others than before, and return them."""
-    page.wait_for_function(
+    """Wait until the pictures are others than before, and return them as they are at that moment."""
+    found = page.wait_for_function(
         """([selector, before]) => {
             const now = [...document.querySelectorAll(selector)].map(one => one.src);
-            return now.length && JSON.stringify(now) !== JSON.stringify(before);
+            return now.length && JSON.stringify(now) !== JSON.stringify(before) ? now : null;
         }""",
         arg=[selector, before],
     )
-    return pictures(page, selector)
+    return found.json_value()
 
 
 def settled(page: Page, selector: str, expected: list[str]) -> None:
