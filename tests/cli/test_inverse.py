@@ -53,6 +53,8 @@ def test_no_output_replaces_what_is_read(cinn: Callable, model: Path) -> None:
     source = path.read_text()
     result = cinn("inverse", "fit", path, "-o", path)
     assert result.code == 1 and result.err.endswith("is no name of a checkpoint: let it end in .safetensors.\n")
+    result = cinn("inverse", "check", model, "--problem", path, "--json", path)
+    assert result.code == 1 and result.err.endswith("is read, and would be overwritten: name another output.\n")
     assert Path("o.csv").read_text() == observed and path.read_text() == source
 
 

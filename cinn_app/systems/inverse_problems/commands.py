@@ -253,7 +253,7 @@ def check(
         if plot:
             check_plot(plot)
         for place in filter(None, (plot, json_file)):
-            check_place(place)
+            check_place(place, model, *filter(None, (problem,)))
         trained = InverseProblem.load(model, device)
         loaded = problem_of(trained, problem)
     if loaded.digest != trained.record.digest and not loaded.is_builtin:
