@@ -12,6 +12,8 @@ from tiff_files import tiff_file
 
 from cinn_app.errors import ImageError
 from cinn_app.imaging import read_photograph
+from cinn_app.imaging.formats import libtiff
+from cinn_app.imaging.formats.libtiff import by_libtiff
 
 # A ramp with a bright block at the top left and a dark one at the bottom left, in 0..1.
 GRAY = np.tile(np.linspace(0.2, 0.8, 40), (24, 1))
@@ -312,11 +314,24 @@ def test_a_damaged_fax_says_so():
     assert read.warnings == ("It is damaged: a part of its pixels may be wrong.",)
 
 
-def test_a_fax_that_ends_early_says_so():
+@pytest.mark.skipif(sys.platform == "win32", reason="there the memory of the library cannot be filled")
+def test_a_fax_that_ends_early_says_so_and_shows_nothing_of_an_earlier_picture():
     content = bytearray(pillow_tiff(Image.fromarray(np.kron(GRAY8 > 127, np.eye(9)) > 0), "group4"))
     assert not read_photograph(bytes(content)).warnings
     content[100:200] = bytes(100)  # the library decodes rows of nothing from it, without an error
-    assert read_photograph(bytes(content)).warnings == ("It is damaged: a part of its pixels may be wrong.",)
+    damaged = read_photograph(bytes(content))
+    assert damaged.warnings == ("It is damaged: a part of its pixels may be wrong.",)
+    assert len(damaged.lightness[:, -20:].unique()) == 1
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_pillow_stands_in_where_the_library_cannot_be_found(bits, monkeypatch):
+    rows = [bytes([17, 255, 0, 128]), bytes([240, 15, 204, 64])]
+    packed = b"".join(b"\x03" + row for row in rows)  # four literal bytes each, by PackBits
+    tags = (packed, 32773, 32 // bits, 2, bits, {})
+    assert by_libtiff(*tags) == (b"".join(rows), False)
+    monkeypatch.setattr(libtiff, "_LIBRARY", None)
+    assert by_libtiff(*tags) == (b"".join(rows), False)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the library's messages cannot be switched off")

@@ -224,8 +224,6 @@ class _SegmentReader:
         if tag_number(self.page, FILL_ORDER, 1) == 2:
             data = np.packbits(np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")).tobytes()
         data = self._decompress(data, size, rows, columns)[:size]
-        if self.compression == THUNDERSCAN:
-            widths = (8,)
         data, missing = fill_up(data, size, self.name)
         lines = np.frombuffer(data, np.uint8).reshape(rows, -1)
         tiles = row_tiles(rows, columns * len(widths))
