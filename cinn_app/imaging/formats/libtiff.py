@@ -39,17 +39,18 @@ def _library() -> Any:
     text, pointer, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_ssize_t
     with contextlib.suppress(AttributeError, OSError):
         library = ctypes.CDLL(_imaging.__file__)
-        signatures: dict[Any, tuple[Any, list[Any]]] = {
-            library.TIFFSetErrorHandler: (pointer, [pointer]),
-            library.TIFFSetWarningHandler: (pointer, [pointer]),
-            library.TIFFClientOpen: (
+        signatures: dict[str, tuple[Any, list[Any]]] = {
+            "TIFFSetErrorHandler": (pointer, [pointer]),
+            "TIFFSetWarningHandler": (pointer, [pointer]),
+            "TIFFClientOpen": (
                 pointer,
                 [text, text, pointer, _Transfer, _Transfer, _Seek, _Close, _Size, pointer, pointer],
             ),
-            library.TIFFReadEncodedStrip: (size, [pointer, ctypes.c_uint32, pointer, size]),
-            library.TIFFClose: (None, [pointer]),
+            "TIFFReadEncodedStrip": (size, [pointer, ctypes.c_uint32, pointer, size]),
+            "TIFFClose": (None, [pointer]),
         }
-        for function, (result, arguments) in signatures.items():
+        for name, (result, arguments) in signatures.items():
+            function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
         return library
     return None
