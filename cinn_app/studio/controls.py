@@ -16,14 +16,18 @@ from cinn_app.studio.gradio_workarounds import page_being_built
 
 __all__ = ["SEEDS", "Range", "keep_in_address", "keep_tab_in_address"]
 
-# Beside the queue: a number that a visitor typed must not wait for pictures.
 CORRECTING: dict[str, Any] = {
-    "preprocess": False,
     "queue": False,
     "show_progress": "hidden",
     "api_visibility": "private",
 }
-# In the browser alone: an answer of the server could arrive after the first picture was given.
+# All of it in the browser alone: an answer of the server may arrive after the visitor has typed something else.
+CORRECT = """(number) => {
+    const { minimum, maximum, initial, whole } = %(control)s;
+    if (typeof number !== "number" || Number.isNaN(number)) return initial;
+    const nearest = Math.min(Math.max(number, minimum), maximum), shown = whole ? Math.round(nearest) : nearest;
+    return shown === number ? undefined : shown;  // undefined changes nothing: the visitor may be moving it again
+}"""
 READ_ADDRESS = """(...settings) => {
     const controls = %(controls)s, query = new URLSearchParams(location.search);
     window.addressRead = true;
@@ -84,24 +88,28 @@ class Range(NamedTuple):
         if not isinstance(payload, int | float) or math.isnan(payload):
             return self.default
         number = min(max(payload, self.minimum), self.maximum)
-        return round(number) if self.whole else number
+        return math.floor(number + 0.5) if self.whole else number
 
     def slider(self, **options: Any) -> gr.Slider:
         """Lay out a slider, with gradio's options. Once a visitor has set it, its number is brought into range."""
         slider = gr.Slider(self.minimum, self.maximum, self.default, **options)
-        slider.release(self._correct, slider, slider, **CORRECTING)
+        slider.release(None, slider, slider, js=self._correction, **CORRECTING)
         return slider
 
     def box(self, **options: Any) -> gr.Number:
         """Lay out a box alone, otherwise as :meth:`slider`."""
         box = gr.Number(self.default, minimum=self.minimum, maximum=self.maximum, **options)
-        gr.on([box.submit, box.blur], self._correct, box, box, **CORRECTING)
+        gr.on([box.submit, box.blur], None, box, box, js=self._correction, **CORRECTING)
         return box
 
-    def _correct(self, payload: Any) -> Any:
-        """Return the number to show, unless it is shown already: the visitor may be moving the slider again."""
-        number = self.read(payload)
-        return gr.skip() if number == payload else number
+    @property
+    def in_browser(self) -> dict[str, float]:
+        """The range as scripts of the page take it."""
+        return {"minimum": self.minimum, "maximum": self.maximum, "initial": self.default, "whole": self.whole}
+
+    @property
+    def _correction(self) -> str:
+        return CORRECT % {"control": json.dumps(self.in_browser)}
 
 
 #: The seeds of every tab.
@@ -117,10 +125,7 @@ def keep_in_address(controls: Mapping[str, tuple[Any, Range]]) -> None:
         controls: component and range by their names in the address.
     """
     components = [component for component, _ in controls.values()]
-    described = [
-        {"name": name, "minimum": one.minimum, "maximum": one.maximum, "initial": one.default, "whole": one.whole}
-        for name, (_, one) in controls.items()
-    ]
+    described = [{"name": name, **one.in_browser} for name, (_, one) in controls.items()]
     scripts = {"controls": json.dumps(described)}
     page_being_built().load(None, components, components, js=READ_ADDRESS % scripts, **CORRECTING)
     script = WRITE_ADDRESS % scripts
