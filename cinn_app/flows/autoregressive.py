@@ -232,7 +232,13 @@ class MixtureAutoregression(Bijection):
     def _raw(self, i: int, before: Tensor, residuals: Tensor, c: Tensor) -> Tensor:
         """Return the network's output for value ``i``: ``(batch, 3 * components)``."""
         features = torch.cat([before, residuals, c], dim=1)
-        output = run_network(self.subnets[i], features if features.shape[1] else before.new_zeros(len(before), 1))
+        if not features.shape[1]:
+            features = before.new_zeros(len(before), 1)
+        if i > 0 or torch.is_grad_enabled():
+            output = run_network(self.subnets[i], features)
+        else:  # the first value depends on the condition alone, which many draws in a row may share
+            first = functional.pad((features[1:] != features[:-1]).any(1), (1, 0), value=True)
+            output = run_network(self.subnets[i], features[first])[first.cumsum(0) - 1]
         if output.shape != (len(before), 3 * self.components):
             raise ShapeError(
                 "A subnet returned shape {given} where {needed} is needed; let it return as many values as it was "

@@ -416,6 +416,16 @@ def test_a_fitted_mixture_autoregression_whitens_normal_data_without_training(or
     torch.testing.assert_close(log_det, torch.full_like(log_det, -math.log(1.0 * 0.5 * 0.01)), atol=0.05, rtol=0)
 
 
+def test_draws_in_a_row_that_share_a_condition_are_as_those_alone() -> None:
+    flow = MixtureAutoregression(3, nn.Linear, condition_channels=2)
+    z, condition = torch.randn(7, 3), torch.randn(3, 2)[[0, 0, 1, 2, 2, 2, 0]]
+    with torch.no_grad():
+        together = flow.draw(z, condition)
+        alone = torch.cat([flow.draw(z[i : i + 1], condition[i : i + 1]) for i in range(7)])
+    torch.testing.assert_close(together, alone)
+    torch.testing.assert_close(together, flow.draw(z, condition).detach())
+
+
 def zero_linear(in_channels: int, out_channels: int) -> nn.Module:
     return zero_init(nn.Linear(in_channels, out_channels))
 
