@@ -22,6 +22,7 @@ __all__ = [
     "contact_sheet_of",
     "save_contact_sheet",
     "save_uncertainty",
+    "stack_chroma",
     "uncertainty",
 ]
 
@@ -46,7 +47,7 @@ def best_first(colourings: Sequence[Colouring], among: Sequence[Colouring] = ())
     """
     if not colourings:
         return []
-    ab, others = _stack(colourings), _stack(among or colourings)
+    ab, others = stack_chroma(colourings), stack_chroma(among or colourings)
     distances = torch.cdist(ab.flatten(1), others.flatten(1)).mean(1)
     return [colourings[number] for number in distances.argsort().tolist()]
 
@@ -74,7 +75,7 @@ def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colourin
     ranked = best_first(candidates)[: max(count, math.ceil(0.75 * len(candidates)))]
     if not ranked:
         return []
-    ab = _stack(ranked).flatten(1)
+    ab = stack_chroma(ranked).flatten(1)
     chosen = _medoids(torch.cdist(ab, ab), min(count, len(ranked)))
     return [
         dataclasses.replace(
@@ -105,7 +106,7 @@ def uncertainty(colourings: Sequence[Colouring]) -> Tensor:
     if len(colourings) < 2:
         raise CinnError("{count} colourings cannot disagree: give at least 2 of one photograph.", count=len(colourings))
     photograph = colourings[0].photograph
-    ab = _stack(colourings)
+    ab = stack_chroma(colourings)
     ab = ab - ab.mean((2, 3), keepdim=True)
     deviation = ab.var(0).sum(0, keepdim=True).sqrt() * colourings[0].contrast
     return photograph.border.clear(upsample_chroma(deviation, photograph.unfaded))[0]
@@ -152,6 +153,17 @@ def save_uncertainty(
     save_picture(path, gray, source=source, provenance=_record(colourings, source) if record else None)
 
 
+def stack_chroma(colourings: Sequence[Colouring]) -> Tensor:
+    """Stack the chroma of colourings of one photograph: ``(colourings, 2, height, width)``, in Lab units.
+
+    Raises:
+        CinnError: if they are of photographs of different shapes.
+    """
+    if len({tuple(colouring.ab.shape) for colouring in colourings}) > 1:
+        raise CinnError("These colourings are of different photographs: give those of one.")
+    return torch.stack([colouring.ab for colouring in colourings])
+
+
 def _medoids(distances: Tensor, count: int) -> list[int]:
     """Choose rows, the first one among them, so that the columns' distances to the nearest are small in sum."""
     chosen = [0]
@@ -175,9 +187,3 @@ def _record(colourings: Sequence[Colouring], source: Path | None) -> dict[str, A
     """Return the provenance record of a draw: that of its first sample, with the number of samples."""
     record = {**colourings[0].record(source=source), "sample": 0, "samples": len(colourings)}
     return {key: value for key, value in record.items() if key not in ("strength", "quality")}
-
-
-def _stack(colourings: Sequence[Colouring]) -> Tensor:
-    if len({tuple(colouring.ab.shape) for colouring in colourings}) > 1:
-        raise CinnError("These colourings are of different photographs: give those of one.")
-    return torch.stack([colouring.ab for colouring in colourings])
