@@ -270,12 +270,12 @@ def _open_path(path: Path) -> BinaryIO:
 
 
 def _register_heic() -> bool:
-    """Make Pillow read the format of many phones, if the optional plugin is installed; called only for such a file."""
+    """Make Pillow read the format of many phones, where there is a decoder; called only for such a file."""
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError:
         return False
-    pillow_heif.register_heif_opener()
+    pi_heif.register_heif_opener()
     return True
 
 
@@ -319,14 +319,13 @@ def _unknown_format(head: bytes, name: str) -> ImageError:
         return _empty(name)
     if _is_heic(head):
         return ImageError(
-            "{name} is a HEIC photograph, which cannot be read without the package pillow-heif: "
-            "install it (pip install pillow-heif), or save the photograph as JPEG or PNG first.",
+            "{name} is a HEIC photograph, which cannot be read without the package pi-heif: "
+            "save the photograph as JPEG or PNG first.",
             name=name,
         )
     if _is_jxl(head):
         return ImageError(
-            "{name} is a JPEG XL, which cannot be read without the extra codecs: "
-            "install it (pip install 'cinn-app[codecs]'), or save the picture as PNG first.",
+            "{name} is a JPEG XL, which cannot be read without the extra codecs: save the picture as PNG first.",
             name=name,
         )
     if head.startswith(RAW_SIGNATURES) or head[4:11] == b"ftypcrx":

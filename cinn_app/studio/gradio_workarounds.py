@@ -29,18 +29,19 @@ __all__ = [
     "BlocksWithVariants",
     "OpenStreams",
     "Value",
+    "admit",
     "busy_sessions",
     "cumulative",
     "delete_session_state",
     "describe_endpoint",
     "event_request",
+    "expel",
     "fix_mcp_server",
     "forget_unfetched",
     "get_function_description",
     "is_logged_in",
     "let_take_turns",
     "limit_connections",
-    "login_cookie",
     "page_being_built",
     "queued_requests",
     "sessions_with_state",
@@ -365,21 +366,37 @@ route_utils.GradioMultiPartParser = _BoundedParser  # type: ignore[misc]
 
 def is_logged_in(page: gr.Blocks, cookies: Mapping[str, str]) -> bool:
     """Return whether cookies are those of a visitor who has given the password. No upstream issue found."""
-    app = page.server_app
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(cookies.get(name) in app.tokens for name in names)
+    return cookies.get(_cookie(page)) in page.server_app.tokens
 
 
-def login_cookie(page: gr.Blocks, name: str) -> str:
-    """Return the cookie of a program that sends its password each time.
+def admit(page: gr.Blocks, name: str, token: str | None = None) -> tuple[str, str]:
+    """Log a visitor in, and return the name and the value of the cookie that shows it.
 
-    gradio knows cookies only (https://github.com/gradio-app/gradio/issues/5398).
+    gradio sets two cookies, one of which goes over unencrypted lines, too, and any website may let browsers send the
+    other; no upstream issue found. It knows no other way in (https://github.com/gradio-app/gradio/issues/5398).
+
+    Args:
+        page: that is launched.
+        name: of the visitor.
+        token: the value of the cookie; by default a new one.
     """
-    page.server_app.tokens[_PROGRAM] = name
-    return f"access-token-unsecure-{page.server_app.cookie_id}={_PROGRAM}"
+    token = token or secrets.token_urlsafe()
+    page.server_app.tokens[token] = name
+    return _cookie(page), token
 
 
-_PROGRAM = secrets.token_urlsafe()
+def expel(page: gr.Blocks, cookies: Mapping[str, str]) -> list[str]:
+    """Log a visitor out, and return the names of the cookies that are of no use any more.
+
+    gradio's own logout ends all visits under the same name. No upstream issue found.
+    """
+    page.server_app.tokens.pop(cookies.get(_cookie(page)), None)
+    return [_cookie(page)]
+
+
+def _cookie(page: gr.Blocks) -> str:
+    return f"access-token-{page.server_app.cookie_id}"
+
 
 # --- Endpoints for programs ---
 

@@ -10,7 +10,9 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 from babel import negotiate_locale
 from starlette.datastructures import Headers, QueryParams
@@ -21,7 +23,7 @@ from cinn_app.messages import Message
 from cinn_app.studio.catalogues import SOURCE, languages, translations
 from cinn_app.studio.gradio_workarounds import event_request
 
-__all__ = ["Listener", "joined", "language", "later", "listed", "ntr", "speaking", "tr", "wanted"]
+__all__ = ["Listener", "joined", "language", "language_links", "later", "listed", "ntr", "speaking", "tr", "wanted"]
 
 SPOKEN = ContextVar("SPOKEN", default=SOURCE)
 
@@ -98,6 +100,22 @@ def wanted(query: Mapping[str, str], headers: Mapping[str, str]) -> str:
     entries = (entry.partition(";q=")[::2] for entry in headers.get("accept-language", "").replace(" ", "").split(","))
     preferred = [name for name, _ in sorted(entries, key=lambda entry: entry[1] or "1", reverse=True)]
     return negotiate_locale(preferred, languages(), sep="-") or SOURCE
+
+
+def language_links(query: Mapping[str, str] = {}) -> str:
+    """Return HTML that leads to the page in each language.
+
+    Args:
+        query: what else the address has after the question mark.
+    """
+    present = language()
+    links = " / ".join(
+        f"<b>{name}</b>"
+        if code == present
+        else f'<a href="{escape("?" + urlencode({**query, "lang": code}))}" hreflang="{code}" lang="{code}">{name}</a>'
+        for code, name in languages().items()
+    )
+    return f'<nav aria-label="{tr("Language")}">{links}</nav>'
 
 
 class Listener:

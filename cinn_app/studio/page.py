@@ -12,7 +12,7 @@ from cinn_app.studio.controls import keep_tab_in_address
 from cinn_app.studio.endpoints import publish
 from cinn_app.studio.gradio_workarounds import BlocksWithVariants
 from cinn_app.studio.handlers import ONE_AT_A_TIME, explain
-from cinn_app.studio.language import joined, language, later, speaking, tr
+from cinn_app.studio.language import joined, language, language_links, later, speaking, tr
 from cinn_app.studio.models_tab import ModelsApi, ModelsTab
 from cinn_app.studio.room import rooms
 
@@ -45,32 +45,37 @@ REFUSED = later(
 DELETE_CACHE = (3600, 24 * 3600)
 
 
-def build(models: Mapping[str, Any], shown: str | None = None, given: str | None = None) -> gr.Blocks:
+def build(
+    models: Mapping[str, Any], shown: str | None = None, given: str | None = None, has_login: bool = False
+) -> gr.Blocks:
     """Lay out the page.
 
     Args:
         models: one for each tab, by the name of its system; all visitors share them.
         shown: name of the system with the open tab; by default the first.
         given: the argument of :func:`cinn_app.studio.room.load_models`.
+        has_login: whether visitors have to log in, and can log out.
     """
-    page = _lay_out(models, shown, given)
+    page = _lay_out(models, shown, given, has_login)
     page.set_variants(
         lambda: None if language() == SOURCE else language(),
-        partial(_lay_out, models, shown, given),
+        partial(_lay_out, models, shown, given, has_login),
     )
     page.set_explanation(explain)
     page.queue(api_open=False)  # nothing computes beside the queue
     return page
 
 
-def _lay_out(models: Mapping[str, Any], shown: str | None, given: str | None) -> BlocksWithVariants[str]:
+def _lay_out(
+    models: Mapping[str, Any], shown: str | None, given: str | None, has_login: bool
+) -> BlocksWithVariants[str]:
     """Lay the page out in the present language."""
     present = {name: room for name, room in rooms().items() if name in models}
     apis = {name: room.api(models[name]) for name, room in present.items()}
     endpoints = [endpoint for api in apis.values() for endpoint in api.endpoints]
     list_models = ModelsApi(apis, given).models
     with BlocksWithVariants[str](title=TITLE, analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
-        _lay_out_header([tr(room.tagline) for room in present.values() if room.tagline])
+        _lay_out_header([tr(room.tagline) for room in present.values() if room.tagline], has_login)
         with gr.Tabs(selected=shown) as tabs:
             for name, room in present.items():
                 with gr.Tab(tr(room.title), id=name):
@@ -94,15 +99,11 @@ def gradio_words() -> gr.I18n:
     return gr.I18n(**words)
 
 
-def _lay_out_header(taglines: list[str]) -> None:
+def _lay_out_header(taglines: list[str], has_login: bool) -> None:
     text = joined([*taglines, tr("Nothing leaves the computer that runs this page.")])
-    present = language()
-    links = " / ".join(
-        f"<b>{name}</b>" if code == present else f'<a href="?lang={code}" hreflang="{code}" lang="{code}">{name}</a>'
-        for code, name in languages().items()
-    )
+    way_out = f'<form method="post" action="logout"><button>{tr("Log out")}</button></form>' if has_login else ""
     gr.HTML(
-        f'<h1>cinn</h1><p>{text}</p><nav aria-label="{tr("Language")}">{links}</nav>',
-        js_on_load=ON_LOAD % json.dumps({"language": present, "refused": tr(REFUSED)}),
+        f"<h1>cinn</h1><p>{text}</p>{language_links()}{way_out}",
+        js_on_load=ON_LOAD % json.dumps({"language": language(), "refused": tr(REFUSED)}),
         elem_id="header",
     )

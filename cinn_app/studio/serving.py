@@ -20,8 +20,10 @@ from cinn_app.studio.connections import Connection
 from cinn_app.studio.files import delete_old_results, delete_partial_uploads, private_folder
 from cinn_app.studio.gradio_workarounds import LAUNCH_OPTIONS, OpenStreams, fix_mcp_server, limit_connections
 from cinn_app.studio.guard import Guard
+from cinn_app.studio.guesses import Guesses
 from cinn_app.studio.language import Listener
 from cinn_app.studio.login import Login, basic
+from cinn_app.studio.login_page import LoginPage
 from cinn_app.studio.metrics import Metrics, health
 from cinn_app.studio.page import build, gradio_words
 from cinn_app.studio.proxies import Proxies
@@ -75,13 +77,14 @@ def serve(
     _limit_heaps()
     _raise_file_limit()
     with private_folder() as folder, contextlib.suppress(KeyboardInterrupt):
-        page = build(models, next(iter(models)), model)
+        page = build(models, next(iter(models)), model, has_login=login is not None)
         clients, launched = Clients(page), threading.Event()
+        guesses = Guesses(login) if login else None
         middleware = [
             Middleware(Proxies, root_path="" if "://" in root_path else root_path),
             Middleware(Listener),
             Middleware(Refusals),
-            *([Middleware(Login, page=page, login=login, launched=launched)] if login else []),
+            *([Middleware(Login, page=page, guesses=guesses, launched=launched)] if guesses else []),
             Middleware(Bodies, max_file=max_upload * 2**20),
             Middleware(Guard, folder=folder, clients=clients, streams=OpenStreams(page, clients.is_open)),
         ]
@@ -106,7 +109,11 @@ def serve(
                 head_paths=heads(),
                 app_kwargs={
                     "middleware": middleware,
-                    "routes": [Route("/health", health), Route("/metrics", Metrics(clients).answer)],
+                    "routes": [
+                        Route("/health", health),
+                        Route("/metrics", Metrics(clients).answer),
+                        *(LoginPage(page, guesses).routes if guesses else []),
+                    ],
                 },
                 **LAUNCH_OPTIONS,
             )

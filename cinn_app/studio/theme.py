@@ -20,12 +20,12 @@ HERE = Path(__file__).parent
 
 def heads() -> list[Path]:
     """Return the parts of the page's HEAD: its own, and ``head.html`` of each room."""
-    return [HERE / "head.html", *_of_rooms("head.html")]
+    return [HERE / "icon.html", HERE / "head.html", *_of_rooms("head.html")]
 
 
 def styles() -> list[Path]:
     """Return the style sheets: of the page, and ``tab.css`` of each room."""
-    return [HERE / "theme.css", HERE / "models_tab.css", *_of_rooms("tab.css")]
+    return [HERE / "theme.css", HERE / "log_out.css", HERE / "models_tab.css", *_of_rooms("tab.css")]
 
 
 def _of_rooms(name: str) -> list[Path]:

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import re
 import struct
 import sys
 import threading
@@ -89,10 +90,17 @@ def test_bad_content_is_refused(tmp_path, content, reason):
     assert reason in refusal(io.BytesIO(content))
 
 
-def test_heic_without_the_plugin_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    message = refusal(b"\0\0\0\x18ftypheic\0\0\0\0")
-    assert "is a HEIC photograph" in message and "pip install pillow-heif" in message
+@pytest.mark.parametrize(
+    ("module", "content", "kind"),
+    [
+        ("pi_heif", b"\0\0\0\x18ftypheic\0\0\0\0", "is a HEIC photograph"),
+        ("pillow_jxl", b"\xff\x0a" + bytes(40), "is a JPEG XL"),
+    ],
+)
+def test_what_cannot_be_read_without_a_package_can_be_saved_otherwise(monkeypatch, module, content, kind):
+    monkeypatch.setitem(sys.modules, module, None)
+    message = refusal(content)
+    assert kind in message and re.search(r"save the \w+ as (JPEG or )?PNG first", message)
 
 
 def test_a_missing_file_is_refused(tmp_path):

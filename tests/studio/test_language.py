@@ -52,6 +52,13 @@ def test_a_translation_has_the_same_braces(code: str) -> None:
                 assert not form or braces(form) == set().union(*map(braces, forms(message.id))), message.id
 
 
+def test_no_visitor_is_told_to_install_anything() -> None:
+    # What is raised before there is a page, or by training.
+    for_administrators = {"cinn_app/extras.py", "cinn_app/studio/gradio_workarounds.py", "cinn_app/nn/efficientnet.py"}
+    found = [message for template in extracted().values() for message in template if "pip " in str(message.id)]
+    assert {file for message in found for file, _ in message.locations} <= for_administrators
+
+
 @pytest.mark.parametrize("code", TRANSLATIONS)
 def test_no_text_is_translated_in_two_rooms(code: str) -> None:
     texts = [message.id for folder in extracted() for message in catalog(folder, code) if message.id]

@@ -271,7 +271,7 @@ class _SegmentReader:
             compression = str(self.compression)
         return _CodecError(
             "{name} is a TIFF compressed with {compression}, which cannot be read without the extra codecs: "
-            "install it (pip install 'cinn-app[codecs]'), or save the picture with another compression.",
+            "save the picture with another compression first.",
             name=self.name,
             compression=compression,
         )
