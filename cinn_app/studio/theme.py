@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 def heads() -> list[Path]:
     """Return the parts of the page's HEAD: its own, and ``head.html`` of each room."""
-    return [HERE / "icon.html", HERE / "head.html", *_of_rooms("head.html")]
+    return [HERE / "icon.html", HERE / "head.html", HERE / "keyboard.html", *_of_rooms("head.html")]
 
 
 def styles() -> list[Path]:

@@ -128,6 +128,35 @@ def noise(path: Path, side: int) -> Path:
     return path
 
 
+def assert_arrows_move_between_tabs(page: Page) -> None:
+    moves = {"ArrowLeft": "Colorize", "End": "Models", "ArrowRight": "Colorize"}  # from Digits, and round the ends
+    for key, name in moves.items():
+        page.keyboard.press(key)
+        tab = page.get_by_role("tab", name=name)
+        expect(tab).to_be_focused()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        expect(tab).to_have_attribute("tabindex", "0")
+    expect(page.get_by_role("tab", name="Models")).to_have_attribute("tabindex", "-1")
+
+
+def assert_the_focus_stays_on_a_control(page: Page) -> None:
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML("
+        "'beforeend', '<div><p><button>Gone</button></p><button>Near</button></div>')"
+    )
+    gone, near = (page.get_by_role("button", name=name, exact=True) for name in ("Gone", "Near"))
+    page.get_by_role("tab", name="Colorize").focus()
+    gone.focus()
+    gone.evaluate("one => one.parentElement.remove()")
+    expect(near).to_be_focused()
+    near.evaluate("one => one.disabled = true")  # as a button that works
+    page.wait_for_function("() => document.activeElement === document.body")
+    near.evaluate("one => setTimeout(() => one.disabled = false, 200)")
+    expect(near).to_be_focused()
+    near.evaluate("one => one.parentElement.style.display = 'none'")
+    expect(page.get_by_role("tab", name="Colorize")).to_be_focused()
+
+
 def test_everything_works_with_the_network_cut(page: Page, studio: str, photograph: Path) -> None:
     page.goto(studio)
     give(page, photograph)
@@ -135,12 +164,15 @@ def test_everything_works_with_the_network_cut(page: Page, studio: str, photogra
     page.locator("#help button").click()
     page.get_by_role("tab", name="Digits").click()
     expect(page.locator("#grid img").first).to_be_visible()
+    assert_arrows_move_between_tabs(page)
+    assert_the_focus_stays_on_a_control(page)
     fonts = page.evaluate("() => [...document.fonts].filter(font => font.status === 'error').map(font => font.family)")
     assert fonts == []
 
 
 def test_behind_a_proxy_that_takes_a_prefix_away_with_a_password(page: Page, proxied: str, photograph: Path) -> None:
     page.goto(f"{proxied}?vivid=1.2")
+    expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type("anna")
     page.keyboard.press("Tab")
     page.keyboard.type("secret")
