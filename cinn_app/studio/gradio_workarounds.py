@@ -8,11 +8,14 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import json
 import os
+import re
 import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -24,6 +27,7 @@ from starlette.types import Scope
 from cinn_app.errors import CinnError
 
 __all__ = [
+    "ASSETS",
     "FILE_SCHEMA",
     "LAUNCH_OPTIONS",
     "BlocksWithVariants",
@@ -42,10 +46,12 @@ __all__ = [
     "is_logged_in",
     "let_take_turns",
     "limit_connections",
+    "needed_assets",
     "page_being_built",
     "queued_requests",
     "sessions_with_state",
     "type_name",
+    "without_streaming",
 ]
 
 # After every few events gradio computes statistics of its last 10,000, which nothing here shows. The limit can be set
@@ -396,6 +402,54 @@ def expel(page: gr.Blocks, cookies: Mapping[str, str]) -> list[str]:
 
 def _cookie(page: gr.Blocks) -> str:
     return f"access-token-{page.server_app.cookie_id}"
+
+
+# --- gradio's scripts ---
+
+_FRONTEND = Path(gr.__file__).parent / "templates" / "frontend"
+#: The folder of gradio's scripts, styles and fonts, whose names change with their contents.
+ASSETS = _FRONTEND / "assets"
+
+
+def needed_assets(page: gr.Blocks) -> tuple[list[str], list[str]]:
+    """Return the scripts and the styles in :data:`ASSETS` that a page loads at first.
+
+    Styles that the page itself names are left out.
+
+    It is read from the scripts, which list the files that each of their parts needs. Where gradio is built in another
+    way, the list is shorter, and the page slower. No upstream issue found.
+    """
+    document = (_FRONTEND / "index.html").read_text("utf-8")
+    named = re.findall(r'(?:src|href)="\./assets/([\w.-]+)"', document)
+    found = dict.fromkeys(named)  # an ordered set
+    kinds = {component["type"] for component in page.config["components"]}
+    parts = (
+        [r"import\(`\./Index-", r"import\(`\./core-"],
+        [r"import\(`\./Blocks-"],
+        [rf"[{{,]{re.escape(kind)}:{{[^{{}}]*?component:" for kind in sorted(kinds)],
+    )
+    for part in parts:
+        for script in [(ASSETS / name).read_text("utf-8") for name in found if name.endswith(".js")]:
+            listed = re.search(r"\bm\.f=(\[.*?\])", script)
+            names = json.loads(listed[1]) if listed else []
+            for pattern in part if names else ():
+                if needed := re.search(pattern + r".*?__vite__mapDeps\(\[([\d,]+)\]", script):
+                    found |= dict.fromkeys(names[int(number)].removeprefix("./") for number in needed[1].split(","))
+    files = [name for name in found if (ASSETS / name).is_file()]
+    scripts = [name for name in files if name.endswith(".js")]
+    return scripts, [name for name in files if name.endswith(".css") and name not in named]
+
+
+def without_streaming(name: str, content: bytes) -> bytes:
+    """Empty the script that plays streams of videos, a third of all that a page with a gallery loads.
+
+    The studio has no videos. The script's names are kept, without values. No upstream issue found.
+    """
+    names = re.search(rb"export\{([^{}]*)\};?\s*$", content) if re.fullmatch(r"hls-[\w-]+\.js", name) else None
+    if names is None:
+        return content
+    exported = (one.split()[-1] for one in names[1].split(b","))
+    return b"let none;export{" + b",".join(b"none as " + one for one in exported) + b"};"
 
 
 # --- Endpoints for programs ---

@@ -1,10 +1,13 @@
 """ASGI middleware for what is between studio and visitor: proxies that rename and hold back, and slow lines."""
 
+import functools
 from urllib.parse import urlsplit, urlunsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cinn_app.studio.compression import compress, encoding_of
 
 __all__ = ["Proxies"]
 
@@ -19,15 +22,16 @@ class Proxies:
     * Addresses in the page and in answers begin where the browser says that the page is, so a proxy need not name the
       host and the path under which visitors see the studio.
     * A stream of answers asks to be passed on at once; nginx collects what it gets unless it is told not to.
-    * The page is compressed; gradio itself compresses its scripts.
+    * The page is compressed, and says first what it needs.
 
     Args:
         app: everything else.
         root_path: the path under which a proxy shows the studio, if that was named.
+        first, last: HTML for the beginning and the end of the page's HEAD.
     """
 
-    def __init__(self, app: ASGIApp, root_path: str = "") -> None:
-        self.app, self.page = app, GZipMiddleware(self._page)
+    def __init__(self, app: ASGIApp, root_path: str = "", first: str = "", last: str = "") -> None:
+        self.app, self._first, self._last = app, HERE + first.encode(), last.encode()
         self._paths = {"/", root_path, f"{root_path}/"}
         self._placeholder = (PLACEHOLDER + root_path.rstrip("/")).encode()
 
@@ -48,11 +52,13 @@ class Proxies:
             await send(message)
 
         is_page = scope["method"] == "GET" and scope["path"] in self._paths
-        await (self.page if is_page else self.app)(scope, receive, at_once)
+        await (self._page if is_page else self.app)(scope, receive, at_once)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the page, in which addresses are computed by the browser."""
-        _name_server(MutableHeaders(scope=scope), PLACEHOLDER)
+        headers = MutableHeaders(scope=scope)
+        _name_server(headers, PLACEHOLDER)
+        encoding = encoding_of(headers.get("accept-encoding", ""))
         start: Message = {}
         body = b""
 
@@ -64,12 +70,22 @@ class Proxies:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 whole = body.replace(self._placeholder, b'" + studioAddress + "')
-                whole = whole.replace(b"<head>", b"<head>" + HERE, 1)
-                MutableHeaders(raw=start["headers"])["content-length"] = str(len(whole))
+                whole = whole.replace(b"<head>", b"<head>" + self._first, 1)
+                whole = whole.replace(b"</head>", self._last + b"</head>", 1)
+                sent = await run_in_threadpool(_compressed, whole, encoding)
+                answer = MutableHeaders(raw=start["headers"])
+                answer.update({"content-length": str(len(sent)), "vary": "accept-encoding"})
+                if encoding:
+                    answer["content-encoding"] = encoding
                 await send(start)
-                await send({"type": "http.response.body", "body": whole})
+                await send({"type": "http.response.body", "body": sent})
 
         await self.app(scope, receive, rewriting)
+
+
+@functools.lru_cache(maxsize=8)  # the page is the same for all who speak one language
+def _compressed(page: bytes, encoding: str) -> bytes:
+    return compress(page, encoding)
 
 
 def _name_server(headers: MutableHeaders, address: str) -> None:

@@ -14,11 +14,18 @@ from starlette.routing import Route
 
 from cinn_app.errors import CinnError
 from cinn_app.extras import require_extra
+from cinn_app.studio.assets import Assets
 from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
 from cinn_app.studio.connections import Connection
 from cinn_app.studio.files import delete_old_results, delete_partial_uploads, private_folder
-from cinn_app.studio.gradio_workarounds import LAUNCH_OPTIONS, OpenStreams, fix_mcp_server, limit_connections
+from cinn_app.studio.gradio_workarounds import (
+    LAUNCH_OPTIONS,
+    OpenStreams,
+    fix_mcp_server,
+    limit_connections,
+    needed_assets,
+)
 from cinn_app.studio.guard import Guard
 from cinn_app.studio.guesses import Guesses
 from cinn_app.studio.language import Listener
@@ -79,9 +86,14 @@ def serve(
     with private_folder() as folder, contextlib.suppress(KeyboardInterrupt):
         page = build(models, next(iter(models)), model, has_login=login is not None)
         clients, launched = Clients(page), threading.Event()
-        guesses = Guesses(login) if login else None
+        guesses, assets = Guesses(login) if login else None, Assets(*needed_assets(page))
         middleware = [
-            Middleware(Proxies, root_path="" if "://" in root_path else root_path),
+            Middleware(
+                Proxies,
+                root_path="" if "://" in root_path else root_path,
+                first=assets.first,
+                last=assets.last,
+            ),
             Middleware(Listener),
             Middleware(Refusals),
             *([Middleware(Login, page=page, guesses=guesses, launched=launched)] if guesses else []),
@@ -110,6 +122,7 @@ def serve(
                 app_kwargs={
                     "middleware": middleware,
                     "routes": [
+                        assets.route,
                         Route("/health", health),
                         Route("/metrics", Metrics(clients).answer),
                         *(LoginPage(page, guesses).routes if guesses else []),
