@@ -2,9 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -26,8 +26,13 @@ __all__ = [
     "uncertainty",
 ]
 
+#: Sorts colourings, given all that were drawn of the photograph.
+Order: TypeAlias = Callable[[Sequence[Colouring], Sequence[Colouring]], list[Colouring]]
 #: Candidates that are drawn for each colouring that :func:`choose_diverse` keeps.
 CANDIDATES = 4
+#: What a Lab unit of chroma counts in favour of a colouring, in Lab units of its distance from others: the least with
+#: which the first of four is hardly paler than the four.
+VIVIDNESS_WEIGHT = 0.2
 #: The deviation that is white in a map, in Lab units: always the same, so that maps compare. At the defaults samples
 #: differ by 5 to 15.
 WHITE = 16.0
@@ -36,10 +41,15 @@ SIDE = 480
 
 
 def best_first(colourings: Sequence[Colouring], among: Sequence[Colouring] = ()) -> list[Colouring]:
-    """Sort colourings of one photograph: first those that are nearest to all others.
+    r"""Sort colourings of one photograph: first those that resemble most others, unless they owe it to being pale.
 
-    A colouring that many draws resemble is near the truth more often than a probable one: likelihood favours pale
-    colours. See docs/figures.md for how often each measure finds the best of four.
+    A colouring that many draws resemble is near the truth more often than a probable one. But pale colours are near to
+    all others, so vividness counts in favour. What is small comes first:
+
+    .. math:: \operatorname{mean}_{y,\,p} \lVert x_p - y_p \rVert - w \operatorname{mean}_p \lVert x_p \rVert
+
+    with the colours :math:`x_p` of a pixel, those of all others :math:`y_p`, and :data:`VIVIDNESS_WEIGHT`
+    :math:`w`. See docs/figures.md for how often each measure finds the nearest to the truth of four.
 
     Args:
         colourings: to be sorted.
@@ -48,11 +58,12 @@ def best_first(colourings: Sequence[Colouring], among: Sequence[Colouring] = ())
     if not colourings:
         return []
     ab, others = stack_chroma(colourings), stack_chroma(among or colourings)
-    distances = torch.cdist(ab.flatten(1), others.flatten(1)).mean(1)
-    return [colourings[number] for number in distances.argsort().tolist()]
+    distances = torch.stack([(one - others).norm(dim=1).mean() for one in ab])
+    order = (distances - VIVIDNESS_WEIGHT * ab.norm(dim=1).mean((1, 2))).argsort()
+    return [colourings[number] for number in order.tolist()]
 
 
-def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colouring]:
+def choose_diverse(candidates: Sequence[Colouring], count: int, order: Order = best_first) -> list[Colouring]:
     """Choose colourings that represent all candidates: the best one, and others so that each has one of them near.
 
     The quarter that is farthest from all others is left out if there are enough: these are often casts over the whole
@@ -62,9 +73,10 @@ def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colourin
     Args:
         candidates: colourings of one photograph.
         count: how many to choose; if there are no more, all of them are returned.
+        order: sorts the first of its arguments, which are taken from the second; the best first.
 
     Returns:
-        Colourings, the best first, that know their candidates, and whose settings name the number of these
+        Colourings in that order, that know their candidates, and whose settings name the number of these
         (``chosen_of``).
 
     Raises:
@@ -72,11 +84,12 @@ def choose_diverse(candidates: Sequence[Colouring], count: int) -> list[Colourin
     """
     if count < 1:
         raise CinnError("{count} colourings were asked for: ask for at least 1.", count=count)
-    ranked = best_first(candidates)[: max(count, math.ceil(0.75 * len(candidates)))]
-    if not ranked:
+    if not candidates:
         return []
-    ab = stack_chroma(ranked).flatten(1)
-    chosen = _medoids(torch.cdist(ab, ab), min(count, len(ranked)))
+    distances = _distances(candidates)
+    near = distances.mean(1).argsort()[: max(count, math.ceil(0.75 * len(candidates)))]
+    ranked = order([candidates[number] for number in near.tolist()], candidates)
+    chosen = _medoids(_distances(ranked), min(count, len(ranked)))
     return [
         dataclasses.replace(
             ranked[number],
@@ -162,6 +175,12 @@ def stack_chroma(colourings: Sequence[Colouring]) -> Tensor:
     if len({tuple(colouring.ab.shape) for colouring in colourings}) > 1:
         raise CinnError("These colourings are of different photographs: give those of one.")
     return torch.stack([colouring.ab for colouring in colourings])
+
+
+def _distances(colourings: Sequence[Colouring]) -> Tensor:
+    """Return the distance of each colouring from each, up to a factor."""
+    ab = stack_chroma(colourings).flatten(1)
+    return torch.cdist(ab, ab)
 
 
 def _medoids(distances: Tensor, count: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,22 @@ def test_the_nearest_to_all_others_comes_first() -> None:
     assert [id(c) for c in best_first([far, one, two, middle])] == [id(c) for c in (middle, two, one, far)]
     assert best_first([]) == []
     assert best_first([far]) == [far]
+
+
+def test_pale_colours_are_not_first_for_being_near_to_all() -> None:
+    """Colours all around gray: gray is the nearest to all, but hardly nearer than any of them is."""
+    gray, vivid = flat(0.5, 0), [flat(a, b) for a, b in ((10, 0), (9, 3), (8, -4))]
+    assert best_first([gray, *vivid], among=[flat(-1, 0), flat(5, 0), flat(6, 0), flat(7, 0)])[0] is vivid[0]
+    around = [flat(12 * math.cos(turn), 12 * math.sin(turn)) for turn in range(6)]
+    assert best_first([gray, *around])[0] is gray  # by far the nearest
+
+
+def test_single_pixels_do_not_decide() -> None:
+    """Distances count, not their squares: most of the picture like others is better than all of it nearly."""
+    alike, halved = flat(10, 0), torch.tensor([10.0, 0])[:, None, None].repeat(1, 4, 4)
+    halved[0, 0] = -30  # a quarter
+    mixed, shifted = dataclasses.replace(alike, ab=halved), flat(10, 16)
+    assert best_first([shifted, mixed], among=[alike])[0] is mixed
 
 
 def test_colourings_may_be_compared_with_others() -> None:
