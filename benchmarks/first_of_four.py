@@ -22,7 +22,7 @@ from cinn_app.evaluation import evenly_spread
 from cinn_app.imaging import read_photograph
 from cinn_app.systems.colorization.colouring import Colouring
 from cinn_app.systems.colorization.metrics import rmse
-from cinn_app.systems.colorization.selection import CANDIDATES, best_first, choose_diverse
+from cinn_app.systems.colorization.selection import CANDIDATES, Order, best_first, choose_diverse
 
 SHOWN = 4
 #: The columns of the table.
@@ -59,7 +59,7 @@ def judge(four: Sequence[Colouring], truth: Tensor) -> dict[str, tuple[float, fl
     vividness, true = chroma(ab), float(chroma(truth))
     errors = rmse(ab, truth)
     in_hue = rmse(ab * (true / vividness.clamp(min=1e-3))[:, None, None, None], truth)
-    pairs = (
+    pairs: tuple[tuple[Tensor | float, Tensor | float], ...] = (
         (errors.argmin() == 0, 1),
         (1 + (errors < errors[0]).sum(), 1),
         (errors[0], errors.mean()),
@@ -71,12 +71,17 @@ def judge(four: Sequence[Colouring], truth: Tensor) -> dict[str, tuple[float, fl
     return {name: (float(above), float(below)) for name, (above, below) in zip(COLUMNS, pairs, strict=True)}
 
 
+def order_by(measure: Callable[[Colouring], float]) -> Order:
+    """Return what puts the smallest first."""
+    return lambda some, _: sorted(some, key=measure)
+
+
 def compare(pictures: Sequence[Picture]) -> dict[str, dict[str, float]]:
     """Return the figures of each measure; parts are averaged over photographs before they are divided."""
     found: dict[str, list[dict[str, tuple[float, float]]]] = {}
     for picture in pictures:
         for name, measure in measures(picture).items():
-            four = choose_diverse(picture.candidates, SHOWN, lambda some, _, by=measure: sorted(some, key=by))
+            four = choose_diverse(picture.candidates, SHOWN, order_by(measure))
             found.setdefault(name, []).append(judge(four, picture.truth.ab))
         four = choose_diverse(picture.candidates, SHOWN, best_first)
         found.setdefault("best_first", []).append(judge(four, picture.truth.ab))

@@ -17,6 +17,7 @@ from cinn_app.systems.colorization.steering import Steering
 
 __all__ = [
     "CANDIDATES",
+    "Order",
     "best_first",
     "choose_diverse",
     "contact_sheet_of",
