@@ -31,9 +31,9 @@ FIVE = (
 #: Whether all pictures are there, the four others than those before; returns the four.
 COLOURED = """(before) => {
     const four = [...document.querySelectorAll("#colourings .thumbnail-item img")];
-    const large = [...document.querySelectorAll("#compare img, .board .picture")];
+    const large = [...document.querySelectorAll("#stage .picture")];
     const there = [...four, ...large].every((one) => one.complete && one.naturalWidth);
-    const whole = large.every((one) => !one.src.includes("-small")) && !document.querySelector("#download")?.disabled;
+    const whole = large.every((one) => one.src.includes("-large.")) && !document.querySelector("#download")?.disabled;
     return four.length === 4 && there && whole && !four.some((one) => before.includes(one.src))
         && four.map((one) => one.src);
 }"""
@@ -68,16 +68,15 @@ def _take_photographs(page: Page, output: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as folder:
         page.locator("#upload input[type=file]").set_input_files(photographs(Path(folder)))
         four = page.wait_for_function(COLOURED, arg=[]).json_value()
-    page.locator("#photographs button").nth(len(PHOTOGRAPHS) - 1).wait_for()
+    page.get_by_text(f"{len(PHOTOGRAPHS)} of {len(PHOTOGRAPHS)} coloured").wait_for()
     chosen = _shoot(page, output / "studio.jpg", ".gradio-container", HEIGHT)
-    page.locator("#steering > button").click()
     for colour, across, down in HINTS:
-        page.locator(".hex").fill(colour)
-        page.locator(".hex").press("Enter")
         box = page.locator(".board").bounding_box()
         page.locator(".board").click(position={"x": across * box["width"], "y": down * box["height"]})
+        page.locator(".hex").fill(colour)
+        page.locator(".hex").press("Enter")
         four = page.wait_for_function(COLOURED, arg=four).json_value()
-    return [chosen, _shoot(page, output / "studio-steering.jpg", "#steering")]
+    return [chosen, _shoot(page, output / "studio-steering.jpg", "#stage")]
 
 
 def _take_digits(page: Page, output: Path) -> list[Path]:

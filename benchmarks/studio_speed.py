@@ -48,11 +48,11 @@ MOVE = """async ([slider, value, kinds]) => {
     }
     return taken;
 }"""
-DIGITS, CHOSEN, COLOURINGS = "#grid img", "#hint-pad .picture", "#colourings img"
+DIGITS, CHOSEN, COLOURINGS = "#grid img", "#stage .picture", "#colourings img"
 COLOURED = """() => {
     const all = (selector) => [...document.querySelectorAll(`#colourings ${selector}`)];
     return all("img").length === 4 && all("img").every(one => one.complete && one.naturalWidth)
-        && all(".caption-label").every(one => one.textContent.includes("seed"));
+        && document.querySelector("#stage .picture").src.includes("-large.");
 }"""
 
 
@@ -83,10 +83,9 @@ def measure(moves: int) -> dict[str, list[float]]:
             path = photograph(Path(folder), number)
             begun = time.monotonic()
             page.locator("#upload input[type=file]").set_input_files(path)
-            page.get_by_text(f"photograph-{number}.jpg, 1,155").wait_for()
+            page.locator("#notice").get_by_text(f"photograph-{number}.jpg, 1,155").wait_for()
             page.wait_for_function(COLOURED)
             figures["first_colourings_s"].append(time.monotonic() - begun)
-        page.locator("#steering > button").click()
         page.wait_for_timeout(2000)
         turns = [(-1) ** turn * (0.5 + 0.1 * turn) for turn in range(moves + 1)]
         sliders = {
@@ -94,7 +93,7 @@ def measure(moves: int) -> dict[str, list[float]]:
                 move(page, "#vividness input[type=range]", 0, 1 + turn / 4, CHOSEN, COLOURINGS) for turn in turns
             ],
             "axis": [
-                move(page, "#axes-of-colour input[type=range]", number % 2, turn, CHOSEN, COLOURINGS)
+                move(page, "#tool-axes input[type=range]", number % 2, turn, CHOSEN, COLOURINGS)
                 for number, turn in enumerate(turns)
             ],
         }

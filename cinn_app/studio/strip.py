@@ -1,4 +1,4 @@
-"""A strip of small pictures to choose from with a click or the Enter key; one of them is the present one."""
+"""A strip of small pictures to choose from with a click or the Enter key, and to remove; one is the present one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,59 +13,109 @@ __all__ = ["Entry", "Strip"]
 MARKUP = '<div class="entries" role="group" aria-label="${label}"></div>'
 SCRIPT = """
 const list = element.querySelector(".entries");
-const fill = (button, entry) => {
-    const image = button.firstChild ?? button.appendChild(document.createElement("img"));
-    button.type = "button";
-    button.dataset.number = entry.number;
-    button.title = entry.title;
-    button.setAttribute("aria-label", entry.title);
-    button.setAttribute("aria-current", entry.present);
-    if (image.getAttribute("src") !== entry.picture.url) image.src = entry.picture.url;
-    image.alt = "";
+const make = () => {
+    const entry = document.createElement("div");
+    entry.className = "entry";
+    entry.innerHTML = '<button type="button" class="choose"><img alt=""><i></i></button>'
+        + '<button type="button" class="remove">&times;</button>';
+    return entry;
 };
+const fill = (place, entry) => {
+    const [choose, remove] = place.children, image = choose.firstChild;
+    choose.dataset.number = remove.dataset.number = entry.number;
+    choose.title = entry.title;
+    choose.setAttribute("aria-label", entry.ticked ? `${entry.title} (${props.ticked})` : entry.title);
+    choose.setAttribute("aria-current", entry.present);
+    choose.classList.toggle("ticked", entry.ticked);
+    remove.title = props.remove;
+    remove.setAttribute("aria-label", `${props.remove}: ${entry.title}`);
+    image.hidden = !entry.picture;
+    if (entry.picture && image.getAttribute("src") !== entry.picture.url) image.src = entry.picture.url;
+};
+let present = null;
 const show = () => {  // reuses the buttons: one that is pressed or has the focus must stay
     const entries = props.entries ?? [];
     while (list.children.length > entries.length) list.lastChild.remove();
-    while (list.children.length < entries.length) list.append(document.createElement("button"));
+    while (list.children.length < entries.length) list.append(make());
     entries.forEach((entry, index) => fill(list.children[index], entry));
-    const present = list.querySelector("[aria-current=true]");
-    if (present) list.scrollTop = present.offsetTop - (list.clientHeight - present.offsetHeight) / 2;
+    const now = list.querySelector("[aria-current=true]"), number = now?.dataset.number;
+    if (now && number !== present)
+        list.scrollLeft = now.parentElement.offsetLeft - (list.clientWidth - now.offsetWidth) / 2;
+    present = number;
 };
 list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
+    const entry = props.entries.find((one) => one.number === Number(button.dataset.number));
+    if (button.matches(".remove")) {
+        if (entry?.ticked && !window.confirm(props.question)) return;
+    } else {  // the server may take seconds to open it
+        for (const one of list.querySelectorAll(".choose")) one.setAttribute("aria-current", one === button);
+    }
     props.value = Number(button.dataset.number);  // of several events gradio handles the last with the first one's data
-    trigger("select");
+    if (button.matches(".remove")) list.querySelector("[aria-current=true]")?.focus();
+    trigger(button.matches(".remove") ? "delete" : "select");
 });
 watch(["entries"], show);
 show();
 """
 STYLE = """
-.entries { position: relative; display: flex; flex-wrap: wrap; gap: 8px; max-height: 212px; padding: 4px;
-    overflow-y: auto; scrollbar-width: thin; }
-button { flex: none; padding: 0; border: none; border-radius: 5px; background: none; cursor: pointer;
-    outline: 2px solid transparent; outline-offset: 2px; }
-button:is(:hover, :focus-visible) { outline-color: var(--neutral-400); }
-button[aria-current=true] { outline-color: var(--color-accent); }
-img { display: block; width: auto; height: 56px; max-width: 112px; margin: 0; border: 1px solid
-    var(--border-color-primary); border-radius: 5px; object-fit: cover;
+.entries { position: relative; display: flex; gap: 8px; padding: 4px; overflow-x: auto; scrollbar-width: thin; }
+.entry { position: relative; flex: none; }
+button { padding: 0; border: none; background: none; cursor: pointer; }
+.choose { display: block; min-width: 54px; min-height: 54px; border-radius: 5px;
+    background: var(--background-fill-secondary); outline: 2px solid transparent; outline-offset: 2px; }
+.choose:is(:hover, :focus-visible) { outline-color: var(--neutral-400); }
+.choose[aria-current=true] { outline-color: var(--color-accent); }
+.choose i { display: none; position: absolute; bottom: 3px; left: 3px; width: 18px; height: 18px; border-radius: 50%;
+    background: var(--button-primary-background-fill); color: white; font: 12px/18px sans-serif; text-align: center; }
+.choose.ticked i { display: block; }
+.choose i::before { content: "✓"; }
+.remove { position: absolute; top: -3px; right: -3px; width: 20px; height: 20px; border-radius: 50%; opacity: 0;
+    background: rgb(0 0 0 / 70%); color: white; font: 15px/20px sans-serif; }
+.remove::after { position: absolute; inset: -6px; content: ""; }
+.entry:is(:hover, :focus-within) .remove { opacity: 1; }
+@media (hover: none) {
+    .entry:has([aria-current=true]) .remove { opacity: 1; }
+    .entry:not(:has([aria-current=true])) .remove { display: none; }
+}
+img { display: block; width: auto; height: 54px; max-width: 100px; margin: 0; border-radius: 5px; object-fit: cover;
     background: var(--background-fill-secondary); }
 """
 
 
 class Entry(NamedTuple):
-    """A picture of the strip: its number, its file, its title, and whether it is the present one."""
+    """A picture of the strip.
+
+    Attributes:
+        number: the value of the strip when it is chosen.
+        picture: its file; None leaves its place empty.
+        title: its name.
+        present: whether it is the present one.
+        ticked: whether it has a tick.
+    """
 
     number: int
-    picture: Path
+    picture: Path | None
     title: str
     present: bool
+    ticked: bool = False
 
 
 class Strip:
-    """Lays the strip out in the page that is being built; its `box` has an event `select` and a number as its value."""
+    """Lays the strip out in the page that is being built.
 
-    def __init__(self, label: str, elem_id: str) -> None:
+    Its `box` has the events `select` and `delete`, and a number as its value.
+
+    Args:
+        label: of the strip, for screen readers.
+        remove: of the buttons that remove a picture.
+        ticked: what a tick means.
+        question: asked before a picture with a tick is removed.
+        elem_id: in the page.
+    """
+
+    def __init__(self, label: str, remove: str, ticked: str, question: str, elem_id: str) -> None:
         self.box = gr.HTML(
             None,
             label=label,
@@ -76,8 +126,13 @@ class Strip:
             padding=False,
             apply_default_css=False,
             entries=[],
+            remove=remove,
+            ticked=ticked,
+            question=question,
         )
 
     def show(self, entries: Sequence[Entry]) -> gr.HTML:
         """Replace the pictures."""
-        return gr.HTML(entries=[{**entry._asdict(), "picture": served(entry.picture)} for entry in entries])
+        return gr.HTML(
+            entries=[{**entry._asdict(), "picture": entry.picture and served(entry.picture)} for entry in entries]
+        )

@@ -11,6 +11,7 @@ from PIL import Image
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
 pytest.importorskip("axe_playwright_python", reason="axe-core is missing: pip install axe-playwright-python")
 from axe_playwright_python.base import AXE_SCRIPT  # after the checks that they are there
+from colour_page import coloured, draw, give, open_details
 from playwright.sync_api import Page, expect
 
 DAY, NIGHT = ({"width": 1280, "height": 900}, "light"), ({"width": 390, "height": 844}, "dark")
@@ -66,50 +67,43 @@ def photographs(photograph: Path, tmp_path: Path) -> list[Path]:
     return [photograph, tmp_path / "uncle.png"]
 
 
-def coloured(page: Page, before: list[str] = ()) -> list[str]:
-    """Wait until there are four pictures other than those before, and the large one."""
-    page.wait_for_function(
-        """(before) => {
-            const four = [...document.querySelectorAll("#colourings .thumbnail-item img")];
-            return four.length === 4 && four.every((one) => one.complete && !before.includes(one.src))
-                && !document.querySelector("#download").disabled;
-        }""",
-        arg=list(before),
-    )
-    return page.eval_on_selector_all("#colourings .thumbnail-item img", "four => four.map(one => one.src)")
-
-
-def album(page: Page, photographs: list[Path]) -> None:
-    """Give photographs and random_seed the dice, until both strips are there."""
-    page.locator("#upload input[type=file]").set_input_files(photographs)
-    four = coloured(page)
-    page.locator("#dice").click()
-    coloured(page, four)
-    expect(page.locator("#tried")).to_be_visible()
-    expect(page.locator("#photographs button")).to_have_count(2)
-
-
 def photograph_states(page: Page, photographs: list[Path], letter: Path) -> Iterator[tuple[str, str]]:
     """Go through the states of the first tab; give the name of each, and the part of the page that it changes."""
-    page.locator("#upload input[type=file]").set_input_files(letter)
+    give(page, letter)
     expect(page.locator("#notice.error")).to_be_visible()
     yield "nothing but an error", "body"
-    album(page, photographs)
-    page.locator("#help > button").click()
-    page.locator("#more summary").click()
-    yield "coloured, with a notice", "body"
-    page.locator("#steering > button").click()
+    give(page, *photographs)
+    four = coloured(page)
+    expect(page.locator("#count")).to_have_text("2 of 2 coloured")
+    open_details(page)
+    yield "coloured, with a notice and all details", "body"
     page.locator(".board").click(position={"x": 50, "y": 50})
+    expect(page.locator(".palette")).to_be_visible()
+    yield "pointing", "#results"
+    page.locator(".swatch").nth(3).click()
+    coloured(page, four)
     expect(page.locator(".marks button")).to_have_count(1)
     page.locator("[data-over=map]").click()
-    page.locator("#reference-picture input[type=file]").set_input_files(photographs[0])
-    expect(page.locator("#reference .error")).to_be_visible()
-    yield "steering, with an error", "#results"
+    page.locator("#take-reference").click()
+    expect(page.locator("#reference")).to_be_visible()
+    page.locator("#download-menu > button").click()
+    yield "a hint, a map, lent colours and a menu", "body"
+    page.keyboard.press("Escape")
+    page.locator("[data-over=map]").click()
+    page.locator("[data-over=split]").click()
+    yield "divided", "#results"
+    page.locator("[data-over=split]").click()
     page.locator(".clear").click()
-    page.locator("[data-mode=keep]").first.click()
+    page.locator(".keep").click()
+    draw(page, (0.2, 0.2), (0.4, 0.4))
     page.locator("#save-hints").click()
     expect(page.locator(".toast-body.warning")).to_be_visible()
     yield "a part to keep, and a warning", "body"
+    page.locator(".cancel").click()
+    page.locator("#compare").click()
+    page.locator(".pair img").first.wait_for()
+    yield "two side by side", "#results"
+    page.locator(".pair .back").click()
 
 
 def other_states(page: Page) -> Iterator[tuple[str, str]]:
@@ -175,15 +169,15 @@ def test_axe_finds_nothing_serious_by_day_on_a_desk_or_by_night_on_a_telephone(
             assert problems(page, part) == [], (state, scheme)
 
 
-@pytest.mark.parametrize("steering", [False, True])
 def test_the_keyboard_reaches_all_from_top_to_bottom_and_shows_where_it_is(
-    open_studio, photographs: list[Path], steering: bool
+    open_studio, photographs: list[Path]
 ) -> None:
     page = open_studio()
-    album(page, photographs)
-    if steering:
-        page.locator("#steering > button").click()
-        page.locator(".board .picture").wait_for()
+    give(page, *photographs)
+    coloured(page)
+    expect(page.locator("#count")).to_have_text("2 of 2 coloured")
+    open_details(page)
+    page.locator("#download-menu > button").click()
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     reached = []
     while True:
@@ -195,24 +189,9 @@ def test_the_keyboard_reaches_all_from_top_to_bottom_and_shows_where_it_is(
         reached.append(focused)
     assert [one["number"] for one in reached] == list(range(reached[-1]["count"]))
     texts = "\n".join(one["text"] for one in reached)
-    order = ["Colorize", "Drop or paste", "grandma", "Download all", "camera", "What do", "No. 1, ", "Vividness"]
-    order += ["Variety", "Seed", "Roll the dice", "No. 1, seed", "Steer"]
-    order += ["Reset", "Point at", "The photograph", "Save", "Load"] if steering else []
-    order += ["Download No. 1", *([] if steering else ["Before and after"]), "How it was made"]
+    order = ["Colorize", "The photograph", "Before", "Divide", "Unsure", "Keep a part", "Larger", "best", "Four more"]
+    order += ["Compare two", "Vivid", "Warm", "Green", "Another picture's", "Use these", "Download", "More", "as PNG"]
+    order += ["colours alone", "All photographs", "grandma", "Remove: grandma", "uncle", "Remove all", "Add", "Details"]
+    order += ["Variety", "Seed", "Reset", "Save", "Load"]
     places = list(itertools.accumulate(order, lambda place, text: texts.index(text, place), initial=0))
     assert places == sorted(places)
-
-
-def test_the_line_between_before_and_after_moves_by_arrow_keys(open_studio) -> None:
-    page = open_studio()
-    page.locator("#samples").get_by_role("button", name="coffee").click()  # wide enough to fill the room
-    coloured(page)
-    line = page.get_by_role("slider", name="Before and after")
-    expect(line).to_have_attribute("aria-valuenow", "50")
-    for _ in range(4):
-        line.press("ArrowLeft")
-    expect(line).to_have_attribute("aria-valuenow", "30")
-    hidden = page.locator("#compare img").nth(1).evaluate("after => after.style.clipPath.match(/([\\d.]+)%/)[1]")
-    assert float(hidden) == pytest.approx(30, abs=1)
-    line.press("End")
-    expect(line).to_have_attribute("aria-valuenow", "100")

@@ -13,7 +13,7 @@ from cinn_app import Colorizer, ColourReference, Hints, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, save_picture
 from cinn_app.systems.colorization.studio import texts
-from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, Snapshot, look_at
+from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, AlbumPhotograph, Snapshot, look_at
 from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.pictures import export, paint
 from cinn_app.systems.colorization.studio.session import Controls, Reference, Session
@@ -58,10 +58,8 @@ def scan(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def archive(
-    album: Album, colorizer: Colorizer, controls: Controls = CONTROLS, reference: Reference | None = None
-) -> Archive:
-    return Archive(album, colorizer, controls, reference, lambda session, _: Steering(reference=session.wanted_colours))
+def archive(album: Album, colorizer: Colorizer, controls: Controls = CONTROLS) -> Archive:
+    return Archive(album, colorizer, controls, lambda session, _: Steering(reference=session.wanted_colours))
 
 
 def test_a_snapshot_restores_photograph_colours_and_choice(session: Session, album: Album) -> None:
@@ -79,15 +77,90 @@ def test_a_snapshot_restores_photograph_colours_and_choice(session: Session, alb
     assert near.large is session.large and near.encoded is session.encoded  # nothing is read twice
 
 
-def test_vividness_and_choice_make_no_snapshot_of_their_own(
-    session: Session, album: Album, colorizer: Colorizer
+def test_every_other_state_can_be_returned_to(session: Session, album: Album, colorizer: Colorizer) -> None:
+    album = album.with_photographs((look_at(session.upload, album.folder),))
+    states = [
+        Snapshot.of(session, CONTROLS),
+        Snapshot.of(dataclasses.replace(session, chosen=3), CONTROLS),
+        Snapshot.of(session.draw(colorizer, 0.8, seed=1), CONTROLS._replace(seed=1)),
+        Snapshot.of(session, CONTROLS._replace(vividness=0.5)),
+        Snapshot.of(session, CONTROLS._replace(vividness=0.5)),
+    ]
+    numbers = []
+    for state in states:
+        album = album.with_snapshot(state)
+        numbers.append(album.photographs[0].snapshot.number)
+    assert numbers == [1, 2, 3, 4, 4]  # the last one is no other state
+    for number, state in zip(numbers, states, strict=True):
+        back = album.at_snapshot(number).turn_to(session.upload, session, CONTROLS, colorizer)
+        assert (back.session.chosen, back.controls) == (state.session.chosen, state.controls)
+    for gone in (99, None, "1"):
+        with pytest.raises(CinnError, match="too long ago"):
+            album.at_snapshot(gone)
+
+
+def test_a_drawing_waits_on_its_photograph(
+    session: Session, album: Album, colorizer: Colorizer, scan: Callable[..., Path]
 ) -> None:
+    files = [session.upload, scan("other.png")]
+    album = album.with_photographs(tuple(look_at(file, album.folder) for file in files))
     album = album.with_snapshot(Snapshot.of(session, CONTROLS))
-    other = session.draw(colorizer, 0.8, seed=1)
-    album = album.with_snapshot(Snapshot.of(other, CONTROLS._replace(seed=1)))
-    album = album.with_snapshot(Snapshot.of(dataclasses.replace(session, chosen=3), CONTROLS._replace(vividness=0.5)))
-    kept = [(one.session.chosen, one.controls.vividness, one.controls.seed) for one in album.snapshots]
-    assert kept == [(3, 0.5, 0), (0, 1.0, 1)]
+    drawn = {"hints": [{"colour": "#102030", "points": [[1, 2]], "radius": 1}], "keep": []}
+    for file in files:
+        edited = album.with_drawing(file, drawn)
+        assert edited.turn_to(file, None, CONTROLS, colorizer).controls.drawn == drawn
+        assert edited.with_drawing(file, None).turn_to(file, None, CONTROLS, colorizer).controls.drawn is None
+    assert album.with_drawing(session.upload, None) is album  # that is its state already
+
+
+def test_colours_lent_to_all_make_photographs_wait_for_them(
+    session: Session, album: Album, colorizer: Colorizer, scan: Callable[..., Path]
+) -> None:
+    album = album.with_photographs((look_at(session.upload, album.folder), look_at(scan("b.png"), album.folder)))
+    album = album.with_snapshot(Snapshot.of(session, CONTROLS))
+    assert [one.upload.name for one in album.waiting] == ["b.png"]
+    assert album.noting(album.photographs[1].upload, unreadable=True).waiting == []
+    reference = Reference(ColourReference.of(session.colourings[1]), "No. 2")
+    lent = album.with_reference(reference)
+    assert len(lent.waiting) == 2
+    opened = lent.turn_to(session.upload, None, CONTROLS, colorizer)
+    assert opened.session.reference is reference
+    assert [one.upload.name for one in lent.with_snapshot(Snapshot.of(opened.session, CONTROLS)).waiting] != ["b.png"]
+    drawn = opened.session.draw(colorizer, 0.8, 0, Steering(reference=opened.session.wanted_colours))
+    coloured = lent.with_snapshot(Snapshot.of(drawn, CONTROLS))
+    assert [one.upload.name for one in coloured.waiting] == ["b.png"]
+    off = coloured.with_reference(None)  # taken off for all: its colours are lent no more
+    assert len(off.waiting) == 2 and off.photographs[0].snapshot.session.reference is None
+    assert lent.with_reference(None).turn_to(session.upload, None, CONTROLS, colorizer).session.reference is None
+
+
+def test_many_photographs_are_looked_at_a_few_at_a_time(album: Album, scan: Callable[..., Path]) -> None:
+    letter = album.folder / "letter.jpg"
+    letter.write_text("Dear Grandma,")
+    album = album.with_photographs(
+        tuple(map(AlbumPhotograph, [scan("a.png", 90), letter, scan("b.png", 100), scan("c.png", 110)]))
+    )
+    album, problems = album.looked_at(3)
+    (problem,) = problems
+    assert str(problem).startswith("letter.jpg is not a picture")
+    assert [(one.upload.name, one.picture is None) for one in album.photographs] == [
+        ("a.png", False),
+        ("b.png", False),
+        ("c.png", True),
+    ]
+    album, problems = album.looked_at(3)
+    assert problems == [] and all(one.picture for one in album.photographs)
+    assert album.looked_at(3)[0] is album
+
+
+def test_removed_photographs_leave_no_files(session: Session, album: Album, scan: Callable[..., Path]) -> None:
+    files = [session.upload, scan("b.png", 90), scan("c.png", 100), session.upload]
+    album = album.with_photographs(tuple(look_at(file, album.folder) for file in files))
+    album = album.with_snapshot(Snapshot.of(session, CONTROLS))
+    fewer = album.without(0)
+    assert [one.upload for one in fewer.photographs] == files[1:3] and not fewer.snapshots  # a file twice is one
+    assert not session.folder.exists() and session.upload.exists()
+    assert fewer.cleared().photographs == ()
 
 
 def test_only_the_last_snapshots_are_kept_and_unused_files_deleted(
@@ -186,8 +259,8 @@ def test_settings_that_cannot_be_restored_are_named(
     opened = album.open(file, None, CONTROLS, colorizer)
     assert set(opened.missing) == {"reference", "weights", "kept", "axes", "thing", "hints", "range"}
     assert opened.controls.vividness == 1.5
-    present = dataclasses.replace(session, reference=Reference(colours, "No. 2"))
-    assert "reference" not in album.open(file, present, CONTROLS, colorizer).missing
+    lent = album.with_reference(Reference(colours, "No. 2"))
+    assert "reference" not in lent.open(file, None, CONTROLS, colorizer).missing
 
 
 @pytest.mark.parametrize(
@@ -230,13 +303,13 @@ def test_an_archive_has_all_photographs_under_different_names(
     }
 
 
-def test_an_archive_takes_the_present_reference_for_all_photographs(
+def test_an_archive_takes_colours_lent_to_all(
     session: Session, album: Album, colorizer: Colorizer, photograph: Path, scan: Callable[..., Path]
 ) -> None:
     reference = Reference(ColourReference.of(session.colourings[1]), "No. 2", session.folder)
     album = album.with_photographs((look_at(photograph, album.folder), look_at(scan("b.png"), album.folder)))
     album = album.with_snapshot(Snapshot.of(session, CONTROLS))
-    *_, last = archive(album, colorizer, reference=reference).write()
+    *_, last = archive(album.with_reference(reference), colorizer).write()
     with zipfile.ZipFile(last.path) as pictures:
         records = [read_provenance(pictures.read(name)) for name in pictures.namelist()]
     assert ["reference" in record for record in records] == [False, True]  # not for the photograph it is from
@@ -251,3 +324,20 @@ def test_an_archive_without_pictures_is_no_file(album: Album, colorizer: Coloriz
     album.delete_files()
     with pytest.raises(CinnError, match="cannot be written"):
         list(archive(album, colorizer).write())
+
+
+def test_photographs_that_are_coloured_meanwhile_push_no_state_out(
+    session: Session, album: Album, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinn_app.systems.colorization.studio.album.MAX_SNAPSHOTS", 2)
+    others = [dataclasses.replace(session, upload=session.upload.with_name(f"{number}.jpg")) for number in range(9)]
+    uploads = [session.upload, *(one.upload for one in others)]
+    album = album.with_photographs(tuple(AlbumPhotograph(upload, upload) for upload in uploads))
+    for chosen in (0, 1, 2):
+        album = album.with_snapshot(Snapshot.of(dataclasses.replace(session, chosen=chosen), CONTROLS))
+    for one in others:
+        album = album.with_snapshot(Snapshot.of(one, CONTROLS))
+    assert [one.session.chosen for one in album.snapshots if one.session.upload == session.upload] == [0, 1, 2]
+    album = album.with_snapshot(Snapshot.of(dataclasses.replace(session, chosen=3), CONTROLS))
+    assert [one.session.chosen for one in album.snapshots if one.session.upload == session.upload] == [1, 2, 3]
+    assert len(album.snapshots) == 2 + len(uploads)

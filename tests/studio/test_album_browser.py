@@ -1,6 +1,6 @@
-"""Several photographs in the page, what was tried, coloured files given back, and settings in the address."""
+"""Several photographs in the page, undo and redo, coloured files given back, and settings in the address."""
 
-import re
+import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,39 +10,48 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from playwright.sync_api import Page, expect  # after the check that it is there
+from colour_page import (  # after the check that it is there
+    choose,
+    coloured,
+    give,
+    large,
+    marks,
+    open_details,
+    pixels,
+    point,
+    saved,
+    saved_as,
+    set_slider,
+    shows,
+    want,
+)
+from playwright.sync_api import Page, expect
 
-THUMBNAILS = "#colourings .thumbnail-item img"
-
-
-def give(page: Page, *files: Path) -> None:
-    page.locator("#upload input[type=file]").set_input_files(files)
-
-
-def coloured(page: Page, before: list[str] = ()) -> list[str]:
-    """Wait until all four differ from those before, and the chosen one is large."""
-    page.wait_for_function(
-        """([selector, before]) => {
-            const four = [...document.querySelectorAll(selector)];
-            return four.length == 4 && !document.querySelector("#download")?.disabled
-                && four.every(one => one.complete && one.naturalWidth > 0 && !before.includes(one.src));
-        }""",
-        arg=[THUMBNAILS, list(before)],
-    )
-    return page.eval_on_selector_all(THUMBNAILS, "four => four.map(one => one.src)")
+ENTRIES = "#photographs .entry"
 
 
-def assert_shown(page: Page, addresses: list[str]) -> None:
-    for number, address in enumerate(addresses):
-        expect(page.locator(THUMBNAILS).nth(number)).to_have_attribute("src", address)
+def turn_to(page: Page, number: int) -> None:
+    """Turn to another photograph of the strip."""
+    page.locator(f"{ENTRIES} .choose").nth(number).click()
+    expect(page.locator(f"{ENTRIES} .choose").nth(number)).to_have_attribute("aria-current", "true")
 
 
-def saved(page: Page, button: str, folder: Path) -> Path:
-    with page.expect_download() as caught:
-        page.locator(button).click()
-    path = folder / caught.value.suggested_filename
-    caught.value.save_as(path)
-    return path
+def remove(page: Page, number: int) -> None:
+    """Remove a photograph from the strip."""
+    page.locator(ENTRIES).nth(number).hover()
+    page.locator(f"{ENTRIES} .remove").nth(number).click()
+
+
+def strip(page: Page) -> list[str]:
+    """The addresses of the strip's pictures."""
+    return page.eval_on_selector_all(f"{ENTRIES} img", "all => all.map((one) => one.src)")
+
+
+def unzipped(path: Path) -> dict[str, np.ndarray]:
+    """The pictures of an archive by their names."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: io.BytesIO(archive.read(name)) for name in archive.namelist()}
+    return {name: np.asarray(Image.open(file).convert("RGB"), np.int16) for name, file in files.items()}
 
 
 @pytest.fixture
@@ -60,83 +69,155 @@ def album(photograph: Path, tmp_path: Path) -> list[Path]:
     return [files[0], letter, *files[1:]]
 
 
-def test_what_was_tried_comes_back_whole(open_studio: Callable[..., Page], photograph: Path) -> None:
+def test_undo_and_redo_go_through_hints_choices_settings_and_draws_of_each_photograph(
+    open_studio: Callable[..., Page], album: list[Path]
+) -> None:
     page = open_studio()
-    give(page, photograph)
-    first = coloured(page)
-    expect(page.locator("#tried")).to_be_hidden()
-    page.locator(THUMBNAILS).nth(2).click()
-    expect(page.locator("#heading")).to_contain_text("No. 3")
-    page.locator("#steering > button").click()
-    page.locator(".board .picture").wait_for()
-    page.locator(".board").scroll_into_view_if_needed()
-    box = page.locator(".board").bounding_box()
-    page.mouse.click(box["x"] + 40, box["y"] + 40)
-    hinted = coloured(page, first)
-    expect(page.locator("#tries button")).to_have_count(2)
+    give(page, album[0], album[2])
+    states, seed, vividness = [], page.locator("#seed input"), page.locator("#vividness input[type=range]")
+
+    def note(*before: list[str]) -> None:
+        """Remember what is shown now: the four, the large one, the hints and the settings."""
+        four = coloured(page, *before)
+        states.append((four, large(page), marks(page), seed.input_value(), vividness.input_value()))
+
+    def assert_state(number: int) -> None:
+        four, picture, hints, seed_then, vividness_then = states[number]
+        shows(page, four, [one.replace("-small.", "-large.") for one in four].index(picture))
+        assert marks(page) == hints
+        expect(seed).to_have_value(seed_then)
+        expect(vividness).to_have_value(vividness_then)
+
+    coloured(page)
+    open_details(page)
+    expect(page.locator(".undo")).to_be_disabled()
+    note()
+    point(page, 0.2, 0.3)
+    want(page, "#a03020")
+    note(states[-1][0])
+    choose(page, 2)
+    note()
+    set_slider(page, "#vividness", 0.5)
+    note(states[-1][0])
     page.locator("#dice").click()
-    rolled = coloured(page, hinted)
-    expect(page.locator("#tries button")).to_have_count(3)
-    page.locator("#samples button").nth(1).click()
-    other = coloured(page, rolled)
-    expect(page.locator("#tries button")).to_have_count(4)
+    note(states[-1][0])
+    point(page, 0.8, 0.6)
+    page.locator(".swatch").first.click()
+    note(states[-1][0])
+    assert len(marks(page)) == 2 and states[2][1] != states[1][1] and states[4][3] != "0"
+
+    last = len(states) - 1
+    for number in reversed(range(last)):
+        page.locator(".undo").click()
+        assert_state(number)
+    expect(page.locator(".undo")).to_be_disabled()
+    for number in range(1, last):
+        page.locator(".redo").click()
+        assert_state(number)
+
+    turn_to(page, 1)  # which has steps of its own, while those of the first stay
+    other = coloured(page, states[last - 1][0])
     expect(page.locator(".marks button")).to_have_count(0)
-
-    expect(page.locator("#tries button").nth(3)).to_have_attribute("title", re.compile(r"seed 0, variety [\d.]+$"))
-    expect(page.locator("#tries button").nth(2)).to_have_attribute("title", re.compile(r"seed 0, .*, hints: 1$"))
-    page.locator("#tries button").nth(2).click()  # hinted, with the photograph, the marks, the seed and the choice
-    assert_shown(page, hinted)
-    expect(page.locator("#notice")).to_contain_text("grandma 1932.jpg")
-    expect(page.locator("#seed input")).to_have_value("0")
-    expect(page.locator("#heading")).to_contain_text("No. 3")
-    expect(page.locator(".marks button")).to_have_count(1)
-    expect(page.locator("#tries button").nth(2)).to_have_attribute("aria-current", "true")
-    page.locator("#tries button").nth(3).click()  # as it was before the hint
-    assert_shown(page, first)
+    expect(page.locator(".undo")).to_be_disabled()
+    expect(page.locator(".redo")).to_be_disabled()
+    turn_to(page, 0)
+    assert_state(last - 1)
+    page.locator(".redo").click()
+    assert_state(last)
+    point(page, 0.5, 0.5)  # a hint is there on return, with its colours, even if one leaves at once
+    want(page, "#2050a0")
+    page.locator(f"{ENTRIES} .choose").nth(1).click()
+    shows(page, other)
     expect(page.locator(".marks button")).to_have_count(0)
-    page.locator("#tries button").first.focus()
-    page.keyboard.press("Enter")
-    assert_shown(page, other)
-    expect(page.locator("#tries button")).to_have_count(4)
+    turn_to(page, 0)
+    coloured(page, states[last][0])
+    assert [colour for colour, *_ in marks(page)] == ["#a03020", "#e0b39a", "#2050a0"]
+    page.locator(".undo").click()
+    assert_state(last)
+    expect(page.locator(".toast-body")).to_have_count(0)
 
 
-def test_many_photographs_each_keep_their_state_and_go_into_one_file(
+def test_many_photographs_each_keep_their_state_and_go_into_one_file_as_the_strip_shows_them(
     open_studio: Callable[..., Page], album: list[Path], tmp_path: Path
 ) -> None:
     page = open_studio()
     expect(page.locator("#shelf")).to_be_hidden()
     give(page, *album)
     grandma = coloured(page)
+    open_details(page)
     expect(page.locator("#notice.error")).to_contain_text("letter.jpg is not a picture")
-    expect(page.locator("#photographs button")).to_have_count(3)
-    page.locator(THUMBNAILS).nth(1).click()
-    expect(page.locator("#heading")).to_contain_text("No. 2")
+    expect(page.locator(ENTRIES)).to_have_count(3)
+    choose(page, 1)
+    expect(page.locator(f"{ENTRIES} .ticked")).to_have_count(1)
 
-    page.locator("#photographs button").nth(1).click()
+    turn_to(page, 1)
     aunt = coloured(page, grandma)
     expect(page.locator("#notice")).to_contain_text("aunt.png, 80 x 60 pixels")
     page.locator("#dice").click()
     aunt = coloured(page, aunt)
     seed = page.locator("#seed input").input_value()
-    page.locator("#photographs button").first.click()
-    assert_shown(page, grandma)
-    expect(page.locator("#heading")).to_contain_text("No. 2")
+    turn_to(page, 0)
+    shows(page, grandma, 1)
     expect(page.locator("#seed input")).to_have_value("0")
 
-    path = saved(page, "#download-all", tmp_path)
-    with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == [
+    def assert_archived() -> dict[str, np.ndarray]:
+        """Check that the archive has what the strip shows, and return it."""
+        expect(page.locator("#count")).to_have_text("3 of 3 coloured")
+        expect(page.locator("#download")).to_be_enabled()
+        shown = [pixels(page, address) for address in strip(page)]
+        pictures = unzipped(saved_as(page, "all", tmp_path))
+        assert list(pictures) == [
             "grandma 1932-colourised-0-2.jpg",
             f"aunt-colourised-{seed}-1.png",
             "aunt-colourised-0-1.png",
         ]
-        with archive.open(archive.namelist()[0]) as file, Image.open(file) as picture:
-            assert picture.size == (330, 240)
-    expect(page.locator("#download-all")).to_be_enabled()
-    expect(page.locator("#download-all")).to_have_text("Download all")
+        for picture, seen in zip(pictures.values(), shown, strict=True):
+            assert picture.shape == seen.shape
+            assert np.abs(picture - seen).mean() < 2
+        expect(page.locator("#download-all")).to_be_enabled()
+        expect(page.locator("#download-all")).to_have_text("All photographs (ZIP)")
+        return pictures
+
+    as_drawn, before = assert_archived(), strip(page)
+    page.locator("#take-reference").click()
+    expect(page.locator("#reference")).to_contain_text("As in this colouring")
+    expect(page.locator("#reference input")).to_be_checked()
+    for number in (1, 2):
+        expect(page.locator(f"{ENTRIES} img").nth(number)).not_to_have_attribute("src", before[number])
+    borrowed = assert_archived()
+    for number, (old, new) in enumerate(zip(as_drawn.values(), borrowed.values(), strict=True)):
+        assert (np.abs(old - new).mean() < 0.1) == (number == 0)
+    turn_to(page, 1)
+    lent = coloured(page, [*grandma, *aunt])
+    page.locator("#reference .take-off").click()
+    shows(page, aunt)
+    expect(page.locator("#reference")).to_be_hidden()
+    assert lent != aunt
+    turn_to(page, 2)
+    coloured(page, aunt)
+    taken_off = list(assert_archived().values())
+    for old, new in zip(list(as_drawn.values())[:2], taken_off[:2], strict=True):
+        assert np.abs(old - new).mean() < 0.1
+
+    remove(page, 1)  # not the one in view
+    expect(page.locator(ENTRIES)).to_have_count(2)
+    expect(page.locator(f"{ENTRIES} .choose").nth(1)).to_have_attribute("aria-current", "true")
+    remove(page, 1)  # the one in view gives way to its neighbour
+    expect(page.locator(ENTRIES)).to_have_count(1)
+    shows(page, grandma, 1)
+    give(page, album[2])
+    coloured(page, grandma)
+    page.once("dialog", lambda dialog: dialog.dismiss())
     page.locator("#clear-photographs").click()
-    expect(page.locator("#shelf")).to_be_hidden()
-    assert_shown(page, grandma)
+    expect(page.locator(ENTRIES)).to_have_count(2)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator("#clear-photographs").click()
+    expect(page.locator("#samples")).to_be_visible()
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.locator(ENTRIES)).to_have_count(0)
+    give(page, album[0])
+    again = coloured(page, grandma)
+    assert np.abs(pixels(page, again[0]) - pixels(page, large(page))).mean() < 0.1
 
 
 def test_a_download_dropped_back_restores_the_session(
@@ -148,23 +229,25 @@ def test_a_download_dropped_back_restores_the_session(
     page.wait_for_function("window.addressRead")
     give(page, photograph)
     first = coloured(page)
-    page.locator("#vividness input[type=range]").fill("0.75")
-    page.locator("#vividness input[type=range]").press("ArrowRight")
+    set_slider(page, "#vividness", 0.75)
     coloured(page, first)
-    page.locator(THUMBNAILS).nth(3).click()
-    expect(page.locator("#heading")).to_contain_text("No. 4")
+    choose(page, 3)
     kept = saved(page, "#download", tmp_path)
     assert kept.name == "grandma 1932-colourised-71-4.jpg"
 
     page = open_studio()
     give(page, kept)
-    coloured(page)
+    shown = coloured(page)
+    open_details(page)
     expect(page.locator("#notice")).to_contain_text("It was coloured here; its settings are restored.")
     expect(page.locator("#notice")).not_to_contain_text("in colour already")
-    expect(page.locator("#heading")).to_contain_text("No. 4")
+    shows(page, shown, 3)
+    with Image.open(kept) as picture:
+        there = np.asarray(picture.convert("RGB"), np.int16)
+    assert np.abs(pixels(page, large(page)) - there).mean() < 2
     expect(page.locator("#seed input")).to_have_value("71")
     expect(page.locator("#variety input[type=number]")).to_have_value("0.5")
-    expect(page.locator("#vividness input[type=number]")).to_have_value("0.8")
+    expect(page.locator("#vividness input[type=range]")).to_have_value("0.8")
     page.wait_for_function("location.search.includes('seed=71')")
 
 
@@ -175,6 +258,7 @@ def test_a_link_brings_settings_along_and_follows_them(open_studio: Callable[...
     page.wait_for_function("window.addressRead")
     give(page, photograph)
     coloured(page)
+    open_details(page)
     expect(page.locator("#seed input")).to_have_value("12")
     expect(page.locator("#variety input[type=number]")).to_have_value("1.5")
     page.locator("#seed input").fill("0")
@@ -201,18 +285,8 @@ def test_the_browser_asks_before_colourings_are_gone(open_studio: Callable[..., 
     page.reload()  # with nothing to lose
     give(page, photograph)
     coloured(page)
-    page.locator("#heading").click()  # browsers ask nobody who has not touched the page
+    page.locator("#notice").click()  # browsers ask nobody who has not touched the page
     page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.reload()
     assert asked == ["beforeunload"]
     expect(page.locator("#results")).to_be_hidden()
-
-
-def test_strips_fit_a_telephone(open_studio: Callable[..., Page], album: list[Path]) -> None:
-    page = open_studio(390, 844, has_touch=True, is_mobile=True)
-    give(page, *(file for file in album if file.name != "letter.jpg"))
-    before = coloured(page)
-    page.locator("#dice").click()
-    coloured(page, before)
-    expect(page.locator("#tried")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0

@@ -1,6 +1,5 @@
 """The studio as a visitor meets it, in headless Chromium."""
 
-import io
 import itertools
 from pathlib import Path
 
@@ -9,102 +8,183 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from playwright.sync_api import Page, expect  # after the check that it is there
+from colour_page import (  # after the check that it is there
+    PICTURE,
+    THUMBNAILS,
+    choose,
+    coloured,
+    draw,
+    give,
+    large,
+    marks,
+    open_details,
+    pixels,
+    point,
+    saved,
+    saved_as,
+    set_slider,
+    shows,
+)
+from playwright.sync_api import expect
 
-THUMBNAILS = "#colourings .thumbnail-item img"
+from cinn_app.imaging import rgb_to_lab
 
-
-def give(page: Page, file: Path) -> None:
-    page.locator("#upload input[type=file]").set_input_files(file)
-
-
-def coloured(page: Page, before: list[str] = ()) -> list[str]:
-    """Wait until four pictures other than those before are there, and the chosen one large; return their addresses."""
-    page.wait_for_function(
-        """([selector, before]) => {
-            const pictures = [...document.querySelectorAll(selector)];
-            const loaded = pictures.every(picture => picture.complete && picture.naturalWidth > 0);
-            const idle = !document.querySelector("#download")?.disabled;
-            return pictures.length == 4 && loaded && idle && !pictures.some(picture => before.includes(picture.src));
-        }""",
-        arg=[THUMBNAILS, list(before)],
-    )
-    return page.eval_on_selector_all(THUMBNAILS, "pictures => pictures.map(picture => picture.src)")
-
-
-def large(page: Page, which: int = 1) -> str:
-    """The address of the large picture: 0 for before, 1 for after."""
-    return page.locator("#compare img").nth(which).get_attribute("src")
-
-
-def pixels(page: Page, address: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(page.request.get(address).body())).convert("RGB"), np.int16)
+#: Each is one that :func:`cinn_app.systems.colorization.differences.name_differences` gives.
+WORDS = {"best", "warmer", "cooler", "greener", "pinker", "bolder", "paler", "alike"}
+#: The lower ends of all elements, and how far one has scrolled.
+LOWER_ENDS = "(all) => all.map((one) => one.getBoundingClientRect().bottom + scrollY)"
+#: Adds up how far things move by themselves from now on.
+WATCH_SHIFTS = """() => {
+    window.shifts = [];
+    new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map(
+        (entry) => [entry.value, entry.sources.map(({ node }) => node?.parentElement?.outerHTML.slice(0, 100))])))
+        .observe({ type: "layout-shift" });
+}"""
 
 
 def colourfulness(picture: np.ndarray) -> float:
     return float(np.ptp(picture, axis=-1).mean())
 
 
-def set_slider(page: Page, name: str, value: float) -> None:
-    """Move a slider as a keyboard does, since a script cannot drag."""
-    slider = page.locator(f"#{name} input[type=range]")
-    slider.fill(str(value))
-    slider.press("ArrowRight")
+def ab(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the lightness and the colours of a picture."""
+    import torch
 
-
-def download(page: Page, folder: Path) -> Path:
-    with page.expect_download() as caught:
-        page.locator("#download").click()
-    path = folder / caught.value.suggested_filename
-    caught.value.save_as(path)
-    return path
+    with Image.open(path) as picture:
+        rgb = torch.from_numpy(np.array(picture.convert("RGB"))).movedim(-1, 0) / 255
+    lab = rgb_to_lab(rgb).numpy()
+    return lab[0], lab[1:]
 
 
 def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:
-    page = open_studio()
+    page = open_studio(1280, 720)
     expect(page.locator("#empty")).to_contain_text("four plausible answers")
     expect(page.locator("#results")).to_be_hidden()
 
     give(page, photograph)
     first = coloured(page)
+    expect(page.locator("#empty")).to_be_hidden()
+    expect(page.locator("#samples")).to_be_hidden()
+    for parts in (PICTURE, THUMBNAILS):  # all in the first screen
+        assert max(page.eval_on_selector_all(parts, LOWER_ENDS)) <= 720
+    box = page.locator(PICTURE).bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(330 / 240, rel=0.01) and box["height"] > 0.6 * 720
+
     pictures = [pixels(page, address) for address in first]
     for one, other in itertools.combinations(pictures, 2):
         assert np.abs(one - other).mean() > 1
     captions = page.locator("#colourings .caption-label").all_inner_texts()
-    assert [caption.split(",")[0] for caption in captions] == [f"No. {number}" for number in (1, 2, 3, 4)]
-    assert all("bits/dim" in caption for caption in captions)
+    assert captions[0] == "best" and set(captions) <= WORDS
     expect(page.locator("#notice")).to_contain_text("grandma 1932.jpg, 330 x 240 pixels")
-    assert colourfulness(pixels(page, large(page, 0))) == 0
     full = colourfulness(pixels(page, large(page)))
     assert full > 3
 
-    set_slider(page, "vividness", 0.2)
+    set_slider(page, "#vividness", 0.2)
     paler = coloured(page, first)
     assert 0 < colourfulness(pixels(page, large(page))) < full / 2
     assert colourfulness(pixels(page, paler[0])) < colourfulness(pictures[0]) / 2
 
     page.locator("#dice").click()
     rolled = coloured(page, paler)
+    open_details(page)
     seed = page.locator("#seed input").input_value()
     assert seed != "0"
 
     before = large(page)
-    page.locator("#colourings .thumbnail-item").nth(2).click()
-    expect(page.locator("#heading")).to_contain_text("No. 3")
-    expect(page.locator("#download")).to_have_text("Download No. 3 at full size")
+    choose(page, 2)
+    shows(page, rolled, 2)
     assert large(page) != before
-    assert page.eval_on_selector_all(THUMBNAILS, "pictures => pictures.map(picture => picture.src)") == rolled
 
-    path = download(page, tmp_path)
+    path = saved(page, "#download", tmp_path)
     assert path.name == f"grandma 1932-colourised-{seed}-3.jpg"
     with Image.open(path) as kept:
         assert (kept.format, kept.size, kept.mode) == ("JPEG", (330, 240), "RGB")
         assert kept.info["dpi"] == (300, 300)
         assert kept.getexif()[0x010E] == "Grandma in the garden"
-        shown = Image.open(io.BytesIO(page.request.get(large(page)).body()))
-        assert np.abs(np.asarray(kept, np.int16) - np.asarray(shown, np.int16)).mean() < 2
+        shown = pixels(page, large(page))
+        assert np.abs(np.asarray(kept, np.int16) - shown).mean() < 2
+
+    png = saved_as(page, "png", tmp_path)
+    assert png.name == f"grandma 1932-colourised-{seed}-3.png"
+    with Image.open(png) as kept:
+        assert (kept.format, kept.size) == ("PNG", (330, 240))
+        assert np.abs(np.asarray(kept, np.int16) - shown).mean() < 2
+    expect(page.locator("#download-png")).to_be_hidden()  # the menu has closed
+    lightness, layer = ab(saved_as(page, "colours", tmp_path))
+    assert np.abs(layer - ab(png)[1]).mean() < 1
+    assert np.ptp(lightness) < 2
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def test_the_picture_is_compared_with_the_original_and_with_another_one_and_enlarged(
+    open_studio, photograph: Path
+) -> None:
+    page = open_studio()
+    give(page, photograph)
+    four = coloured(page)
+    gray, box = page.locator(".over.gray"), page.locator(".board").bounding_box()
+    assert colourfulness(pixels(page, gray.get_attribute("src"))) == 0
+    assert pixels(page, gray.get_attribute("src")).shape == pixels(page, large(page)).shape
+
+    def assert_original_while(press, release) -> None:
+        expect(gray).to_be_hidden()
+        press()
+        expect(gray).to_be_visible()
+        expect(page.locator(".badge")).to_have_text("Before")
+        release()
+        expect(gray).to_be_hidden()
+
+    page.mouse.move(box["x"] + 80, box["y"] + 80)
+    assert_original_while(page.mouse.down, page.mouse.up)
+    expect(page.locator(".palette")).to_be_hidden()  # a hold is no click
+    page.locator(".board").focus()
+    assert_original_while(lambda: page.keyboard.down(" "), lambda: page.keyboard.up(" "))
+    page.locator(".hold").hover()
+    assert_original_while(page.mouse.down, page.mouse.up)
+
+    page.locator("[data-over=split]").click()
+    line = page.get_by_role("slider", name="Before and after")
+    expect(line).to_have_attribute("aria-valuenow", "50")
+    for _ in range(4):
+        line.press("ArrowLeft")
+    expect(line).to_have_attribute("aria-valuenow", "30")
+    hidden = gray.evaluate("gray => gray.style.clipPath.match(/([\\d.]+)%/)[1]")
+    assert float(hidden) == pytest.approx(70, abs=1)
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    expect(line).to_have_attribute("aria-valuenow", "60")
+    line.press("End")
+    expect(line).to_have_attribute("aria-valuenow", "100")
+    page.locator("[data-over=split]").click()
+    expect(gray).to_be_hidden()
+
+    page.locator(".zoom-in").click()
+    page.locator(".zoom-in").click()
+    near = page.locator(PICTURE).bounding_box()
+    assert near["width"] == pytest.approx(2.25 * box["width"], rel=0.01)
+    draw(page, (0.5, 0.5), (0.6, 0.5))  # moves the picture, and draws nothing
+    assert page.locator(PICTURE).bounding_box()["x"] > near["x"] + 10
+    expect(page.locator(".palette")).to_be_hidden()
+    page.locator(".fit").click()
+    assert page.locator(PICTURE).bounding_box() == pytest.approx(box, abs=1)
+    assert marks(page) == []
+
+    page.locator("#compare").click()
+    sides = page.locator(".pair img")
+    expect(sides.first).to_be_visible()
+    names = page.locator("#colourings .caption-label").all_inner_texts()
+    expect(page.locator(".pair .name")).to_have_text(names[:2])
+    for side, address in zip(sides.all(), four, strict=False):
+        assert side.get_attribute("src") == address.replace("-small.", "-large.")
+    page.locator(".pair .other").nth(1).click()
+    expect(sides.nth(1)).to_have_attribute("src", four[2].replace("-small.", "-large."))
+    page.locator(".pair .take").nth(1).click()
+    expect(page.locator(".pair")).to_be_hidden()
+    shows(page, four, 2)
 
 
 def test_what_is_no_picture_gets_one_sentence_and_the_next_one_is_coloured(
@@ -115,8 +195,7 @@ def test_what_is_no_picture_gets_one_sentence_and_the_next_one_is_coloured(
     page = open_studio()
     give(page, fake)
     expect(page.locator("#notice.error")).to_contain_text("letter.jpg is not a picture")
-    text = page.locator("#notice").inner_text()
-    assert "/" not in text.replace("bits/dim", "") and "Traceback" not in page.content()
+    assert "/" not in page.locator("#notice").inner_text() and "Traceback" not in page.content()
     expect(page.locator("#results")).to_be_hidden()
 
     give(page, photograph)
@@ -125,9 +204,8 @@ def test_what_is_no_picture_gets_one_sentence_and_the_next_one_is_coloured(
 
     give(page, fake)  # what has been coloured stays
     expect(page.locator("#notice.error")).to_contain_text("letter.jpg")
-    assert coloured(page) == first
-    page.locator("#colourings .thumbnail-item").nth(1).click()
-    expect(page.locator("#heading")).to_contain_text("No. 2")
+    shows(page, first)
+    choose(page, 1)
 
 
 def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(open_studio, tmp_path: Path) -> None:
@@ -136,7 +214,7 @@ def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(
     page = open_studio()
     give(page, tmp_path / "scan.tif")
     first = coloured(page)
-    with Image.open(download(page, tmp_path)) as kept:
+    with Image.open(saved(page, "#download", tmp_path)) as kept:
         assert (kept.filename.endswith("scan-colourised-0-1.tif"), kept.format, kept.size) == (True, "TIFF", (90, 60))
         assert kept.info["dpi"] == (600, 600)
 
@@ -145,17 +223,18 @@ def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(
     give(page, tmp_path / "confetti.bmp")
     coloured(page, first)
     expect(page.locator("#notice")).to_contain_text("It is in colour already; only its lightness is used.")
-    with Image.open(download(page, tmp_path)) as kept:
+    with Image.open(saved(page, "#download", tmp_path)) as kept:
         assert (kept.format, kept.size) == ("PNG", (50, 40))
 
 
 def test_variety_and_seed_draw_anew_and_the_same_ones_give_the_same(open_studio) -> None:
     page = open_studio()
-    page.locator("#samples button").nth(1).click()
+    page.locator("#samples .gallery-item").nth(1).click()
     first = coloured(page)
+    open_details(page)
     original = pixels(page, first[3])
 
-    set_slider(page, "variety", 0.3)
+    set_slider(page, "#variety", 0.3)
     tamer = coloured(page, first)
     assert np.abs(pixels(page, tamer[3]) - original).mean() > 0.5
 
@@ -174,74 +253,117 @@ def test_variety_and_seed_draw_anew_and_the_same_ones_give_the_same(open_studio)
 
 def test_numbers_typed_out_of_range_are_brought_into_it_and_an_emptied_box_means_the_usual_one(open_studio) -> None:
     page = open_studio()
-    page.locator("#samples button").nth(1).click()
+    page.locator("#samples .gallery-item").nth(1).click()
     usual = coloured(page)
-    vividness, variety = (page.locator(f"#{name} input[type=number]") for name in ("vividness", "variety"))
+    open_details(page)
+    variety, seed = page.locator("#variety input[type=number]"), page.locator("#seed input")
     at_first = variety.input_value()
-
     seen = usual
     for box, typed, meant in (
         (variety, "99", "1.5"),
         (variety, "", at_first),
-        (vividness, "-4", "0"),
-        (vividness, "", "1"),
+        (seed, "99999999999", "4294967295"),
+        (seed, "", "0"),
     ):
         box.fill(typed)
         box.press("Enter")
         expect(box).to_have_value(meant)
         seen = coloured(page, seen)
-    assert np.abs(pixels(page, seen[3]) - pixels(page, usual[3])).mean() < 0.05
-
-    seed = page.locator("#seed input")
-    for typed, meant in (("99999999999", "4294967295"), ("", "0")):
-        seed.fill(typed)
-        seed.press("Enter")
-        expect(seed).to_have_value(meant)
-        seen = coloured(page, seen)
-    assert np.abs(pixels(page, seen[3]) - pixels(page, usual[3])).mean() < 0.05
+    assert seen == usual
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
-@pytest.mark.parametrize("way", ["paste", "drop"])
-def test_a_photograph_may_be_pasted_or_dropped_anywhere(open_studio, photograph: Path, way: str) -> None:
-    page = open_studio()
-    page.evaluate(
-        """async ([way, bytes]) => {
-            const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "aunt.jpg", { type: "image/jpeg" }));
-            const event = way === "paste" ? new ClipboardEvent(way, { clipboardData: data, bubbles: true })
-                : new DragEvent(way, { dataTransfer: data, bubbles: true, cancelable: true });
-            document.querySelector("#header").dispatchEvent(event);
-        }""",
-        [way, list(photograph.read_bytes())],
-    )
-    coloured(page)
-    expect(page.locator("#notice")).to_contain_text("aunt.jpg, 330 x 240 pixels")
+def test_photographs_may_be_pasted_and_dropped_anywhere(open_studio, photograph: Path) -> None:
+    page, before = open_studio(), []
+    for way in ("paste", "drop"):
+        page.evaluate(
+            """async ([way, bytes]) => {
+                const data = new DataTransfer();
+                data.items.add(new File([new Uint8Array(bytes)], `${way}.jpg`, { type: "image/jpeg" }));
+                const event = way === "paste" ? new ClipboardEvent(way, { clipboardData: data, bubbles: true })
+                    : new DragEvent(way, { dataTransfer: data, bubbles: true, cancelable: true });
+                document.querySelector("#header").dispatchEvent(event);
+            }""",
+            [way, list(photograph.read_bytes())],
+        )
+        expect(page.locator("#notice")).to_contain_text(f"{way}.jpg, 330 x 240 pixels")
+        before = coloured(page, before)
+    expect(page.locator("#photographs .entry")).to_have_count(2)
 
 
 def test_visitors_keep_their_own_photographs(open_studio, photograph: Path) -> None:
     hers, his = open_studio(), open_studio()
     give(hers, photograph)
-    his.locator("#samples button").nth(4).click()
-    coloured(hers), coloured(his)
+    his.locator("#samples .gallery-item").nth(4).click()
+    four = coloured(hers)
+    coloured(his)
     assert pixels(hers, large(hers)).shape == (240, 330, 3)
-    his.locator("#colourings .thumbnail-item").nth(1).click()
-    expect(his.locator("#heading")).to_contain_text("No. 2")
-    expect(hers.locator("#heading")).to_contain_text("No. 1")
+    choose(his, 1)
+    shows(hers, four)
+
+
+def test_nothing_moves_while_one_points(open_studio, photograph: Path) -> None:
+    page = open_studio(1280, 720)
+    give(page, photograph)
+    seen = coloured(page)
+    page.wait_for_timeout(1000)
+    top = page.locator(PICTURE).bounding_box()
+    page.evaluate(WATCH_SHIFTS)
+    for number, (across, down) in enumerate([(0.3, 0.3), (0.7, 0.6), (0.2, 0.8)]):
+        point(page, across, down)
+        page.locator(".swatch").nth(4 * number).click()
+        seen = coloured(page, seen)
+    page.locator(".undo").click()
+    coloured(page, seen)
+    shifts = page.evaluate("window.shifts")
+    assert sum(value for value, _ in shifts) < 0.02, shifts
+    assert page.locator(PICTURE).bounding_box() == top
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_telephone_shows_all_without_scrolling_sideways(open_studio, photograph: Path, scheme: str) -> None:
-    page = open_studio(390, 844, color_scheme=scheme, has_touch=True, is_mobile=True)
+def test_a_telephone_shows_all_without_scrolling_sideways_and_a_swipe_scrolls(
+    open_studio, photograph: Path, tmp_path: Path, scheme: str
+) -> None:
+    page = open_studio(390, 667, color_scheme=scheme, has_touch=True, is_mobile=True)
 
     def overflow() -> int:
         return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
+    def touch(*steps: list[tuple[float, float]]) -> None:
+        """Put fingers down, move and lift them: for each step, where they are, in shares of the picture."""
+        box = page.locator(".board").bounding_box()
+        for number, fingers in enumerate((*steps, [])):
+            at = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in fingers]
+            known = len(steps[number - 1]) if number else 0
+            kind = "touchEnd" if not at else "touchMove" if known == len(at) else "touchStart"
+            devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+            page.wait_for_timeout(30)
+
+    def assert_hints(count: int) -> None:
+        expect(page.locator(".palette")).to_be_hidden()
+        assert len(marks(page)) == count
+
     assert overflow() == 0
-    give(page, photograph)
-    coloured(page)
+    Image.radial_gradient("L").resize((300, 200)).save(tmp_path / "uncle.png")
+    give(page, photograph, *[tmp_path / "uncle.png"])
+    four = coloured(page)
     assert overflow() == 0
-    page.wait_for_function("document.querySelector('#results').getBoundingClientRect().top < 0.7 * innerHeight")
+    page.wait_for_function("document.querySelector('#stage .picture').getBoundingClientRect().top < 0.2 * innerHeight")
+
+    devices = page.context.new_cdp_session(page)
+    touch(*([(0.5, 0.9 - 0.1 * step)] for step in range(9)))
+    page.wait_for_function("scrollY > 50")
+    assert_hints(0)
+    page.evaluate("scrollTo(0, 0)")
+    page.locator(".board").tap(position={"x": 60, "y": 60})
+    expect(page.locator(".palette")).to_be_visible()
+    page.locator(".swatch").nth(6).tap()
+    coloured(page, four)
+    assert_hints(1)
+    assert overflow() == 0
+    apart = [[(0.5 - 0.05 * step, 0.5), (0.5 + 0.05 * step, 0.5)] for step in range(1, 6)]
+    touch([(0.45, 0.5)], *apart)  # two fingers, one after the other
+    assert_hints(1)
 
 
 def test_the_server_turns_to_nobody(studio: str, contacted: Path) -> None:

@@ -101,10 +101,10 @@ def test_texts_without_translation_are_english() -> None:
 
 def test_messages_and_errors_among_the_values_are_translated_and_other_values_are_not() -> None:
     inner = CinnError("{name}, {width:,} x {height:,} pixels.", name="Clear", width=3000, height=20)
-    outer = Message("No. {number} of {name}", number=Message("Clear"), name=inner)
-    assert outer == "No. Clear of Clear, 3,000 x 20 pixels."
+    outer = Message("{coloured} of {count} coloured", coloured=Message("Clear"), count=inner)
+    assert outer == "Clear of Clear, 3,000 x 20 pixels. coloured"
     with speaking("zh"):
-        assert tr(outer) == "Clear，3,000 × 20 像素。 的 清除 号"
+        assert tr(outer) == "已上色 清除 / Clear，3,000 × 20 像素。"
 
 
 def test_values_with_braces_stay_as_they_are() -> None:
@@ -127,10 +127,10 @@ def test_an_enumeration_has_the_languages_comma() -> None:
 
 def test_a_visitors_file_is_named_without_its_folder(tmp_path: Path) -> None:
     file = tmp_path / "grandma.jpg"
-    with pytest.raises(ImageError, match=r"^No\. 1 of grandma\.jpg$") as caught, naming(file):
-        raise ImageError("No. {number} of {name}", number=1, name=str(file))
+    with pytest.raises(ImageError, match=r"^grandma\.jpg has been deleted") as caught, naming(file):
+        raise ImageError("{name} has been deleted in the meantime: upload the photograph again.", name=str(file))
     with speaking("zh"):
-        assert tr(caught.value) == "grandma.jpg 的 1 号"
+        assert tr(caught.value) == "时间过久，grandma.jpg 已不在此处：请重新提供照片。"
 
 
 @pytest.fixture

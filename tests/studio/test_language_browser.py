@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from playwright.sync_api import Page, expect  # after the check that it is there
+from colour_page import coloured, give, open_details, point  # after the check that it is there
+from playwright.sync_api import Page, expect
 
 from cinn_app.imaging import sample_photographs
 
@@ -48,12 +49,6 @@ def chinese(page: Page) -> set[str]:
     return {text for text in page.evaluate(TEXTS) if re.search("[\u3000-\u9fff\uff00-\uffef]", text)}
 
 
-def colour(page: Page, photograph: Path) -> None:
-    page.locator("#upload input[type=file]").set_input_files(photograph)
-    expect(page.locator("#colourings .thumbnail-item img")).to_have_count(4)
-    expect(page.locator("#download")).to_be_enabled()
-
-
 def test_a_chinese_browser_gets_the_colorize_tab_in_chinese(open_studio, photograph: Path, tmp_path: Path) -> None:
     page = open_studio(390, 800, locale="zh-CN")
     assert page.evaluate("document.documentElement.lang") == "zh"
@@ -66,19 +61,27 @@ def test_a_chinese_browser_gets_the_colorize_tab_in_chinese(open_studio, photogr
     page.locator("#upload input[type=file]").set_input_files(fake)
     expect(page.locator("#notice.error")).to_contain_text("letter.jpg 不是可读取格式的图片")
 
-    colour(page, photograph)
+    give(page, photograph)
+    coloured(page)
     expect(page.locator("#notice")).to_have_text("grandma 1932.jpg，330 × 240 像素。")
-    expect(page.locator("#colourings .caption-label").first).to_contain_text("比特/维，种子 0，多样性")
-    expect(page.locator("#download")).to_have_text("下载 1 号（原始尺寸）")
-    page.locator("#help button").first.click()
-    page.locator("#steering button").first.click()
-    page.locator("#hint-pad [data-over=map]").click()
-    assert english(page) - {"grandma 1932.jpg，330 × 240 像素。"} == set()
+    expect(page.locator("#colourings .caption-label").first).to_have_text("最佳")
+    expect(page.locator("#download")).to_have_text("下载")
+    open_details(page)
+    page.locator("[data-over=map]").click()
+    page.locator("#download-menu > button").click()
+    page.locator("#photographs .choose").hover()
+    assert english(page) == set()
+    page.keyboard.press("Escape")
+    point(page, 0.3, 0.3)
+    expect(page.locator(".palette")).to_be_visible()
+    assert english(page) == set()
+    page.keyboard.press("Escape")
 
     page.locator("#save-hints").click()
     expect(page.locator(".toast-body")).to_contain_text("还没有可保存的颜色提示")
     page.locator("#take-reference").click()
-    expect(page.locator("#reference")).to_contain_text("用于接下来的照片")
+    expect(page.locator("#reference input")).to_be_checked()
+    assert english(page) == set()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -107,7 +110,8 @@ def test_a_chinese_browser_gets_digits_and_models_in_chinese(open_studio) -> Non
 def test_any_other_browser_gets_english(open_studio, photograph: Path) -> None:
     page = open_studio(locale="de-DE")
     assert page.evaluate("document.documentElement.lang") == "en"
-    colour(page, photograph)
+    give(page, photograph)
+    coloured(page)
     for tab in ("Colorize", "Digits", "Models"):
         page.get_by_role("tab", name=tab).click()
         assert chinese(page) == {"中文"}
@@ -122,9 +126,11 @@ def test_the_header_changes_the_language_and_the_address_keeps_it(open_studio, p
     expect(page.get_by_role("tab", name="照片上色")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "zh"
 
-    colour(page, photograph)
-    assert page.locator("#seed input").input_value() == "7"
-    expect(page.locator("#download")).to_have_text("下载 1 号（原始尺寸）")
+    give(page, photograph)
+    coloured(page)
+    open_details(page)
+    expect(page.locator("#seed input")).to_have_value("7")
+    expect(page.locator("#download")).to_have_text("下载")
     page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     page.get_by_role("link", name="English").click()
     assert asked == ["beforeunload"]

@@ -6,7 +6,10 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from playwright.sync_api import Page, expect  # after the check that it is there
+from colour_page import coloured, give, open_details, shows  # after the check that it is there
+from playwright.sync_api import Page, expect
+
+from cinn_app.imaging import sample_photographs
 
 CLICKS = """async ([selector, numbers]) => {
     const all = document.querySelectorAll(selector);
@@ -17,9 +20,9 @@ CLICKS = """async ([selector, numbers]) => {
 }"""
 
 
-def click_quickly(page: Page, other: Page, sample: int, selector: str, *numbers: int) -> None:
+def click_quickly(page: Page, other: Page, sample: str, selector: str, *numbers: int) -> None:
     """Let another visitor give a sample, and click meanwhile."""
-    other.locator("#samples button").nth(sample).click()
+    give(other, sample_photographs()[sample])
     page.wait_for_timeout(150)
     page.evaluate(CLICKS, [selector, numbers])
 
@@ -32,16 +35,17 @@ def test_of_four_colourings_and_of_photographs_the_last_clicked_is_shown(
         photographs.append(tmp_path / f"uncle {number}.png")
         Image.radial_gradient("L").resize((100 + number, 80)).save(photographs[-1])
     page, other = open_studio(), open_studio()
-    page.locator("#upload input[type=file]").set_input_files(photographs)
-    expect(page.locator("#photographs button")).to_have_count(4)
-    expect(page.locator("#download")).to_have_text("Download No. 1 at full size")
+    give(page, *photographs)
+    expect(page.locator("#photographs .entry")).to_have_count(4)
+    four = coloured(page)
 
-    click_quickly(page, other, 0, "#colourings .thumbnail-item", 1, 2, 3)
-    expect(page.locator("#download")).to_have_text("Download No. 4 at full size")
+    click_quickly(page, other, "astronaut", "#colourings .thumbnail-item", 1, 2, 3)
+    shows(page, four, 3)
 
-    click_quickly(page, other, 1, "#photographs button", 1, 2, 3)
+    click_quickly(page, other, "camera", "#photographs .choose", 1, 2, 3)
     expect(page.locator("#notice")).to_contain_text("uncle 2.png, 102 x 80 pixels")
-    expect(page.locator("#photographs button").nth(3)).to_have_attribute("aria-current", "true")
+    expect(page.locator("#photographs .choose").nth(3)).to_have_attribute("aria-current", "true")
+    coloured(page, four)
 
 
 def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
@@ -50,13 +54,13 @@ def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
     uncle = tmp_path / "uncle.png"
     Image.radial_gradient("L").resize((100, 80)).save(uncle)
     page = open_studio()
-    page.locator("#upload input[type=file]").set_input_files([photograph, uncle])
-    strip = page.locator("#photographs button")
+    give(page, photograph, uncle)
+    strip = page.locator("#photographs .choose")
     expect(strip).to_have_count(2)
-    expect(page.locator("#download")).to_have_text("Download No. 1 at full size")
+    coloured(page)
     strip.nth(0).hover()
     page.mouse.down()
-    page.evaluate(CLICKS, ["#photographs button", [1]])
+    page.evaluate(CLICKS, ["#photographs .choose", [1]])
     expect(strip.nth(1)).to_have_attribute("aria-current", "true")
     expect(page.locator("#notice")).to_contain_text("uncle.png, 100 x 80 pixels")
     page.mouse.up()
@@ -64,27 +68,30 @@ def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
     expect(strip.nth(0)).to_have_attribute("aria-current", "true")
 
 
-def test_what_was_clicked_comes_back_even_if_something_newer_comes_before_it(open_studio, photograph: Path) -> None:
+def test_what_was_undone_comes_back_even_if_something_newer_comes_before_it(open_studio, photograph: Path) -> None:
     page = open_studio()
-    page.locator("#upload input[type=file]").set_input_files(photograph)
-    expect(page.locator("#download")).to_have_text("Download No. 1 at full size")
-    seed, tries = page.locator("#seed input"), page.locator("#tries button")
+    give(page, photograph)
+    first = coloured(page)
+    open_details(page)
+    seed = page.locator("#seed input")
     seed.fill("1")
     seed.press("Enter")
-    expect(tries).to_have_count(2)
+    second = coloured(page, first)
     seed.fill("2")
     with page.expect_request("**/queue/join*"):  # the page waits with it until the last answer is complete
         seed.press("Enter")
-    page.evaluate(CLICKS, ["#tries button", [1]])
-    expect(tries).to_have_count(3)
-    expect(tries.nth(2)).to_have_attribute("aria-current", "true")
+    page.locator(".undo").click()
+    shows(page, first)
     expect(seed).to_have_value("0")
+    page.locator(".redo").click()
+    shows(page, second)
+    expect(seed).to_have_value("1")
 
 
 def test_of_many_clicked_digits_the_last_two_are_chosen(open_digits, open_studio) -> None:
     page, other = open_digits(), open_studio()
     chosen = page.locator("#grid [data-mark]")
-    click_quickly(page, other, 2, "#grid button", 5, 20, 41, 33)
+    click_quickly(page, other, "chelsea", "#grid button", 5, 20, 41, 33)
     expect(page.locator("#grid [data-cell='33']")).to_have_attribute("data-mark", "B")
     expect(page.locator("#grid [data-cell='41']")).to_have_attribute("data-mark", "A")
     expect(chosen).to_have_count(2)

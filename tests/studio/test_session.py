@@ -12,11 +12,11 @@ from PIL import Image
 from cinn_app import Colorizer, ColourReference, Hints, Steering
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, rgb_to_lab
-from cinn_app.systems.colorization.selection import best_first
-from cinn_app.systems.colorization.studio.hint_pad import HintPad, to_payload
-from cinn_app.systems.colorization.studio.pictures import export, gray, paint, uncertainty_map
+from cinn_app.systems.colorization.selection import best_first, uncertainty
+from cinn_app.systems.colorization.studio.pictures import export, export_colours, gray, paint, uncertainty_map
 from cinn_app.systems.colorization.studio.session import ControlRanges, Reference, Session
-from cinn_app.systems.colorization.studio.texts import caption, constraints, details
+from cinn_app.systems.colorization.studio.stage import Stage, drawn_on, to_payload
+from cinn_app.systems.colorization.studio.texts import details, words
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def session(photograph: Path, tmp_path_factory: pytest.TempPathFactory, colorize
 
 
 @pytest.fixture
-def pad() -> HintPad:
+def stage() -> Stage:
     with gr.Blocks():
-        return HintPad()
+        return Stage()
 
 
 def test_previews_are_reduced_and_a_download_has_full_resolution(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -144,15 +144,27 @@ def test_a_reference_from_a_colouring_is_for_other_photographs_only(
     assert len(swatches) == 6 and all(len(swatch) == 7 for swatch in swatches)
 
 
-def test_the_map_is_white_where_colourings_differ_most(session: Session) -> None:
+def test_the_map_is_bright_where_colourings_differ_most(session: Session) -> None:
     with Image.open(uncertainty_map(session)) as shown:
-        assert shown.mode == "L" and np.asarray(shown).max() == 255
+        rgb = np.asarray(shown).reshape(-1, 3).astype(int)
+    deviation = uncertainty([colouring.on(session.small) for colouring in session.colourings]).flatten()
+    assert rgb[deviation.argmin()].tolist() == [0, 0, 4] and rgb[deviation.argmax()].tolist() == [252, 255, 164]
+    places = deviation.sort().indices[:: len(deviation) // 20]
+    assert (np.diff(rgb[places] @ (0.2126, 0.7152, 0.0722)) > -1).all()  # brighter and brighter
 
 
-def test_each_caption_says_how_likely_the_colouring_is(session: Session) -> None:
-    for index, colouring in enumerate(session.colourings):
-        bits = f"{colouring.bits_per_dim:.2f}\xa0bits/dim"
-        assert caption(session, index) == f"No. {index + 1}, {bits}, seed\xa00, variety\xa00.8"
+def test_the_first_colouring_is_the_best_and_the_others_say_how_they_differ(session: Session) -> None:
+    first, *others = words(session)
+    assert first == "best" and len(others) == 3 and "best" not in others
+
+
+def test_colours_alone_have_the_chroma_of_the_picture_at_one_lightness(session: Session) -> None:
+    lab, whole = (
+        rgb_to_lab(torch.from_numpy(np.asarray(Image.open(path).convert("RGB"))).movedim(-1, 0) / 255)
+        for path in (export_colours(session, 0.5), export(session, 0.5, ".png"))
+    )
+    assert float((lab[0] - 60).abs().max()) < 1
+    assert float((lab[1:] - whole[1:]).abs().mean()) < 1 < float(whole[1:].norm(dim=0).mean())
 
 
 def test_the_best_is_shown_first_and_constraints_change_no_order(session: Session, colorizer: Colorizer) -> None:
@@ -197,23 +209,30 @@ def test_fading_is_removed_without_encoding_again(colorizer: Colorizer, tmp_path
     with Image.open(paint(faded, 0, 1.0)) as before, Image.open(paint(restored, 0, 1.0)) as after:
         assert np.ptp(np.asarray(before.convert("L"))) < 120 < 200 < np.ptp(np.asarray(after.convert("L")))
     assert "<th>Fading</th><td>removed</td>" in details(restored) and "Fading" not in details(faded)
-    assert constraints(restored) == ["fading removed"]
     with Image.open(gray(restored)) as original:
         assert np.ptp(np.asarray(original)) < 120  # the comparison begins with the photograph as it is
 
 
-def test_what_the_page_sends_becomes_hints_and_strokes(pad: HintPad) -> None:
+def test_what_the_page_sends_becomes_hints_and_strokes(stage: Stage) -> None:
     payload = {
         "hints": [{"colour": "#102030", "points": [[1, 2], [3, 4]], "radius": 1}],
         "keep": [{"points": [[5, 6]], "radius": 2}],
     }
-    hints, (stroke,) = pad.read(payload, (10, 20))
+    hints, (stroke,) = stage.read(payload, (10, 20))
     assert hints is not None and (hints.width, hints.height) == (20, 10)
     shown = to_payload(hints, payload)
     assert shown["hints"] == [{"colour": "#102030", "points": [[1.0, 2.0], [3.0, 4.0]], "radius": 1.0}]
     assert shown["keep"] == payload["keep"]
     assert (stroke.points, stroke.radius) == (((5.0, 6.0),), 2.0)
-    assert pad.read(None, (10, 20)) == (None, ()) == pad.read({"hints": [], "keep": []}, (10, 20))
+    assert stage.read(None, (10, 20)) == (None, ()) == stage.read({"hints": [], "keep": []}, (10, 20))
+
+
+def test_a_drawing_counts_for_its_own_photograph_only(session: Session) -> None:
+    hints = [{"colour": "#102030", "points": [[1, 2]], "radius": 1}]
+    ours = {"photograph": session.folder.name, "hints": hints, "snapshot": 7}
+    assert drawn_on(session, ours) == {"hints": hints, "keep": []} == drawn_on(session, {"hints": hints})
+    assert drawn_on(session, {**ours, "photograph": "another"}) is None
+    assert drawn_on(session, {"hints": [], "keep": []}) is None is drawn_on(None, ours) is drawn_on(session, "text")
 
 
 @pytest.mark.parametrize(
@@ -227,6 +246,6 @@ def test_what_the_page_sends_becomes_hints_and_strokes(pad: HintPad) -> None:
         ({"keep": [{"points": [[1, -1]], "radius": 1}]}, "no place"),
     ],
 )
-def test_a_damaged_drawing_is_refused_with_a_sentence(pad: HintPad, payload: object, sentence: str) -> None:
+def test_a_damaged_drawing_is_refused_with_a_sentence(stage: Stage, payload: object, sentence: str) -> None:
     with pytest.raises(CinnError, match=sentence):
-        pad.read(payload, (10, 20))
+        stage.read(payload, (10, 20))

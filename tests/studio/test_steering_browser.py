@@ -10,72 +10,40 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from playwright.sync_api import Locator, Page, expect  # after the check that it is there
+from colour_page import (  # after the check that it is there
+    PICTURE,
+    choose,
+    coloured,
+    draw,
+    give,
+    large,
+    marks,
+    open_details,
+    pixels,
+    point,
+    saved,
+    set_slider,
+    shows,
+    want,
+)
+from playwright.sync_api import Page, expect
 
 from cinn_app import Hints
 from cinn_app.imaging import read_provenance, rgb_to_lab
 
-THUMBNAILS = "#colourings .thumbnail-item img"
+#: Collects all that is said beside the page, which goes by itself.
+NOTE_TOASTS = """() => {
+    window.toasts = new Set();
+    new MutationObserver(() => document.querySelectorAll(".toast-body").forEach((one) => window.toasts.add(one)))
+        .observe(document.body, { childList: true, subtree: true });
+}"""
 
 
-def steer(page: Page, file: Path) -> None:
-    """Give a photograph, wait for its colourings, and open the panel."""
-    page.locator("#upload input[type=file]").set_input_files(file)
-    pictures(page)
-    page.locator("#steering > button").click()
-    page.locator(".board .picture").wait_for()
-
-
-def pictures(page: Page, before: list[str] = ()) -> list[str]:
-    """Wait until all four differ from those before, and the chosen one is on the pad at its large size."""
-    page.wait_for_function(
-        """([selector, before]) => {
-            const four = [...document.querySelectorAll(selector)], shown = document.querySelector(".board .picture");
-            const whole = !shown || shown.src.includes("-large");
-            return four.length == 4 && whole && !document.querySelector("#download")?.disabled
-                && four.every(one => one.complete && one.naturalWidth > 0 && !before.includes(one.src));
-        }""",
-        arg=[THUMBNAILS, list(before)],
-    )
-    return page.eval_on_selector_all(THUMBNAILS, "four => four.map(one => one.src)")
-
-
-def marks(page: Page) -> list[tuple[str, int, int]]:
-    """Colour, x and y of each mark, in pixels of the photograph."""
-    labels = page.eval_on_selector_all(".marks button", "all => all.map(one => one.ariaLabel)")
-    parts = [label.split(": ")[1].split(", ") for label in labels]
-    return [(colour, int(x), int(y)) for colour, x, y in parts]
-
-
-def click(page: Page, across: float, down: float) -> None:
-    """Click on the pad, at shares of its width and height."""
-    board = page.locator(".board")
-    board.scroll_into_view_if_needed()
-    box = board.bounding_box()
-    page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
-
-
-def want(page: Page, colour: str) -> None:
-    page.locator(".hex").fill(colour)
-    page.locator(".hex").press("Enter")
-
-
-def saved(page: Page, button: Locator, folder: Path) -> Path:
-    with page.expect_download() as caught:
-        button.click()
-    path = folder / caught.value.suggested_filename
-    caught.value.save_as(path)
-    return path
-
-
-def load(page: Page, file: Path) -> None:
+def load(page: Page, button: str, file: Path) -> None:
+    """Click on a button, and choose a file."""
     with page.expect_file_chooser() as chooser:
-        page.locator("#load-hints").click()
+        page.locator(button).click()
     chooser.value.set_files(file)
-
-
-def pixels(page: Page, address: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(page.request.get(address).body())).convert("RGB"), np.int16)
 
 
 def ab_at(picture: Path, x: int, y: int) -> np.ndarray:
@@ -115,14 +83,16 @@ def test_a_click_lands_on_what_is_seen_there(
         photograph, exif[0x0112] = photograph.transpose(Image.Transpose.ROTATE_90), 6
     photograph.save(tmp_path / "square.png", exif=exif)
     page = open_studio(**screen)
-    steer(page, tmp_path / "square.png")
+    give(page, tmp_path / "square.png")
+    coloured(page)
     page.locator(".board").scroll_into_view_if_needed()
     seen = np.asarray(Image.open(io.BytesIO(page.locator(".board").screenshot(scale="css"))).convert("RGB"), np.int16)
-    inner = np.pad(seen.min(-1)[9:-9, 9:-9], 9)  # its corners are round, and the page behind them is white
+    inner = np.pad(seen.min(-1)[9:-9, 9:-9], 9)  # the picture's frame has round corners, and the page behind is white
     down, across = (places.mean() + 0.5 for places in (inner > 240).nonzero())
     box = page.locator(".board").bounding_box()
     press = page.touchscreen.tap if screen.get("has_touch") else page.mouse.click
     press(box["x"] + across, box["y"] + down)
+    want(page, "#a03020")
     ((_, x, y),) = marks(page)
     finest = max(1.0, width / box["width"])
     assert abs(x - landmark[0]) <= 1.5 * finest
@@ -135,13 +105,13 @@ def test_a_hint_colours_the_download_where_it_was_put(open_studio: Callable[...,
         tmp_path / "large.png"
     )
     page = open_studio()
-    steer(page, tmp_path / "large.png")
-    first = pictures(page)
+    give(page, tmp_path / "large.png")
+    first = coloured(page)
+    point(page, 350.5 / 1400, 675.5 / 900)
     want(page, "#2F6F9F")
-    click(page, 350.5 / 1400, 675.5 / 900)
-    pictures(page, first)
+    coloured(page, first)
     assert marks(page) == [("#2f6f9f", 350, 675)]
-    kept = saved(page, page.locator("#download"), tmp_path)
+    kept = saved(page, "#download", tmp_path)
     with Image.open(kept) as picture:
         assert picture.size == (1400, 900)
     wanted = Hints.parse(["0,0=#2f6f9f"]).ab[0].numpy()
@@ -152,35 +122,35 @@ def test_a_hint_colours_the_download_where_it_was_put(open_studio: Callable[...,
 def test_a_hint_that_can_hardly_be_seen_is_reported_once(open_studio: Callable[..., Page], tmp_path: Path) -> None:
     Image.fromarray(np.repeat(np.array([[4, 128]], np.uint8).repeat(300, 0), 150, 1)).save(tmp_path / "dark.png")
     page = open_studio()
-    steer(page, tmp_path / "dark.png")
-    first = pictures(page)
+    page.evaluate(NOTE_TOASTS)
+    give(page, tmp_path / "dark.png")
+    first = coloured(page)
+    point(page, 0.25, 0.5)
     want(page, "#c02020")
-    click(page, 0.25, 0.5)
-    toasts = page.locator(".toast-body", has_text="so dark where #c02020 was wanted")
-    expect(toasts).to_have_count(1)
-    second = pictures(page, first)
+    page.wait_for_function("window.toasts.size === 1")
+    second = coloured(page, first)
+    point(page, 0.75, 0.5)
     want(page, "#20a040")
-    click(page, 0.75, 0.5)
-    pictures(page, second)
-    expect(toasts).to_have_count(1)
+    coloured(page, second)
+    (toast,) = page.evaluate("[...window.toasts].map((one) => one.textContent)")
+    assert "so dark where #c02020 was wanted" in toast
 
 
 def test_marks_are_moved_recoloured_removed_undone_and_redone(
     open_studio: Callable[..., Page], photograph: Path
 ) -> None:
     page = open_studio()
-    steer(page, photograph)
-    unsteered = pictures(page)
+    give(page, photograph)
+    unsteered = coloured(page)
+    point(page, 66.5 / 330, 120.5 / 240)
     want(page, "#a03020")
-    click(page, 66.5 / 330, 120.5 / 240)
-    hinted = pictures(page, unsteered)
+    hinted = coloured(page, unsteered)
+    point(page, 264.5 / 330, 120.5 / 240)
     want(page, "#20a040")
-    click(page, 264.5 / 330, 120.5 / 240)
     red, green = ("#a03020", 66, 120), ("#20a040", 264, 120)
     assert marks(page) == [red, green]
 
-    page.wait_for_function("() => document.querySelector('.marks button')?.getBoundingClientRect().width > 0")
-    mark = page.locator(".marks button").first.bounding_box()
+    mark = page.locator(".marks button").first.bounding_box()  # from here on, all while the server is at work
     page.mouse.move(mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2)
     page.mouse.down()
     page.mouse.move(mark["x"] + mark["width"] / 2, mark["y"] + 60, steps=5)
@@ -189,6 +159,7 @@ def test_marks_are_moved_recoloured_removed_undone_and_redone(
     assert moved[0][1] == pytest.approx(66, abs=1) and moved[0][2] > 125 and moved[1] == green
 
     page.locator(".marks button").nth(1).click()
+    expect(page.locator(".hex")).to_have_value("#20a040")
     want(page, "#4050c0")
     assert marks(page)[1] == ("#4050c0", 264, 120)
     page.locator(".marks button").nth(1).press("ArrowLeft")
@@ -200,172 +171,180 @@ def test_marks_are_moved_recoloured_removed_undone_and_redone(
         page.locator(".board").press("Control+z")
         assert len(marks(page)) == expected
     assert marks(page) == [red]
-    assert_shown(page, hinted)
+    shows(page, hinted)
     page.locator(".board").press("Control+Shift+z")
     assert marks(page) == [red, green]
     page.locator(".undo").click()
+    page.locator(".marks button").first.click()
+    page.locator(".palette .remove").click()
+    assert marks(page) == []
+    shows(page, unsteered)
+    page.locator(".undo").click()
     page.locator(".clear").click()
     assert marks(page) == []
-    assert_shown(page, unsteered)
-
-
-def assert_shown(page: Page, addresses: list[str]) -> None:
-    for number, address in enumerate(addresses):
-        expect(page.locator(THUMBNAILS).nth(number)).to_have_attribute("src", address)
+    shows(page, unsteered)
 
 
 def test_hints_are_saved_loaded_and_refused_where_they_do_not_fit(
     open_studio: Callable[..., Page], photograph: Path, tmp_path: Path
 ) -> None:
     page = open_studio()
-    steer(page, photograph)
-    before = pictures(page)
+    give(page, photograph)
+    before = coloured(page)
+    open_details(page)
     page.locator("#save-hints").click()
     expect(page.locator(".toast-body").first).to_contain_text("no hints to save")
-    page.locator(".board").scroll_into_view_if_needed()
-    box = page.locator(".board").bounding_box()
-    page.mouse.move(box["x"] + 30, box["y"] + 30)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 60, steps=8)
-    page.mouse.up()
-    hinted = pictures(page, before)
-    file = saved(page, page.locator("#save-hints"), tmp_path)
+    draw(page, (0.1, 0.1), (0.6, 0.3))
+    page.locator(".swatch").nth(8).click()
+    hinted = coloured(page, before)
+    file = saved(page, "#save-hints", tmp_path)
     (hint,) = Hints.load(file).on((240, 330)).hints
     assert file.name == "grandma 1932-hints.json"
     assert len(hint.points) > 2 and hint.radius > 0
     page.locator(".clear").click()
-    pictures(page, hinted)
-    load(page, file)
+    coloured(page, hinted)
+    load(page, "#load-hints", file)
     expect(page.locator(".marks button")).to_have_count(1)
-    assert_shown(page, hinted)
+    shows(page, hinted)
 
     other = json.loads(file.read_text()) | {"width": 99, "height": 77}
     (tmp_path / "other.json").write_text(json.dumps(other))
-    load(page, tmp_path / "other.json")
+    load(page, "#load-hints", tmp_path / "other.json")
     expect(page.locator(".toast-body", has_text="belong to a picture of 99 x 77 pixels")).to_be_visible()
     assert len(marks(page)) == 1
+    page.locator(".undo").click()  # what a file brings can be undone, too
+    shows(page, before)
+    assert marks(page) == []
 
 
 def test_axes_move_all_four_and_reset_brings_them_back(
     open_studio: Callable[..., Page], photograph: Path, tmp_path: Path
 ) -> None:
     page = open_studio()
-    steer(page, photograph)
-    page.locator(THUMBNAILS).nth(2).click()
-    expect(page.locator("#heading")).to_contain_text("No. 3")
-    before = pictures(page)
-    slider = page.locator("#axes-of-colour input[type=range]").first
-    slider.fill("1.9")
-    slider.press("ArrowRight")
-    steered = pictures(page, before)
-    expect(page.locator("#heading")).to_contain_text("No. 3")
+    give(page, photograph)
+    before = coloured(page)
+    choose(page, 2)
+    set_slider(page, "#tool-axes", 1.9)
+    steered = coloured(page, before)
+    shows(page, steered, 2)
     assert np.abs(pixels(page, steered[2]) - pixels(page, before[2])).mean() > 1
-    mark = read_provenance(saved(page, page.locator("#download"), tmp_path))
+    mark = read_provenance(saved(page, "#download", tmp_path))
     assert mark["axes"] == {"warmer": 2.0} and mark["seed"] == 0
-    page.locator("#more summary").click()
+    open_details(page)
     expect(page.locator("#more table")).to_contain_text("+2")
     page.locator("#reset-axes").click()
-    assert_shown(page, before)
+    shows(page, before, 2)
     expect(page.locator("#more table")).not_to_contain_text("+2")
     expect(page.locator("#more table")).to_be_visible()  # what was unfolded stays so
-    page.locator("#more summary").click()
-    expect(page.locator("#more table")).to_be_hidden()
+    set_slider(page, "#further-axes", -1.1)
+    coloured(page, before)
+    assert read_provenance(saved(page, "#download", tmp_path))["axes"] == {"more vivid": -1.0}
 
 
-def test_colours_are_taken_from_another_picture_and_from_a_chosen_colouring(
+def test_colours_are_taken_from_another_picture_for_one_photograph_or_for_all(
     open_studio: Callable[..., Page], photograph: Path, tmp_path: Path
 ) -> None:
     blue = np.random.default_rng(0).integers(0, 256, (40, 60, 1)) * np.array([0.4, 0.6, 1.0])
     Image.fromarray(blue.astype(np.uint8)).save(tmp_path / "lagoon.png")
+    Image.radial_gradient("L").resize((100, 80)).save(tmp_path / "uncle.png")
     page = open_studio()
-    steer(page, photograph)
-    before, reference = pictures(page), page.locator("#reference-picture input[type=file]")
-    reference.set_input_files(photograph)
-    expect(page.locator("#reference .error")).to_contain_text("no colours to take")
-    reference.set_input_files(tmp_path / "lagoon.png")
-    expect(page.locator("#reference")).to_contain_text("From lagoon.png")
-    bluer = pictures(page, before)
+    give(page, photograph, tmp_path / "uncle.png")
+    before = coloured(page)
+    expect(page.locator("#count")).to_have_text("2 of 2 coloured")
+    chip, uncle = page.locator("#reference"), page.locator("#photographs img").nth(1)
+    as_drawn = uncle.get_attribute("src")
+    load(page, "#reference-picture", photograph)
+    expect(page.locator(".toast-body")).to_contain_text("no colours to take")
+    expect(chip).to_be_hidden()
+    load(page, "#reference-picture", tmp_path / "lagoon.png")
+    expect(chip).to_contain_text("As in lagoon.png")
+    expect(chip.locator("input")).not_to_be_checked()
+    bluer = coloured(page, before)
     assert np.diff([pixels(page, four[0])[..., 2].mean() for four in (before, bluer)]) > 5
-    page.locator("#leave-reference").click()
-    assert_shown(page, before)
-
-    page.locator("#take-reference").click()
-    expect(page.locator("#reference")).to_contain_text("For the next photographs: No. 1 of grandma 1932.jpg")
-    assert_shown(page, before)
-    page.locator("#samples button").nth(1).click()
-    pictures(page, before)
-    assert "reference" in read_provenance(saved(page, page.locator("#download"), tmp_path))
+    assert "reference" in read_provenance(saved(page, "#download", tmp_path))
+    assert uncle.get_attribute("src") == as_drawn
+    chip.locator("input").check()
+    expect(uncle).not_to_have_attribute("src", as_drawn)
+    shows(page, bluer)
+    chip.locator(".take-off").click()
+    shows(page, before)
+    expect(chip).to_be_hidden()
+    assert "reference" not in read_provenance(saved(page, "#download", tmp_path))
 
 
 def test_a_part_is_kept_while_the_rest_is_drawn_anew(
     open_studio: Callable[..., Page], photograph: Path, tmp_path: Path
 ) -> None:
     page = open_studio()
-    steer(page, photograph)
-    before = pictures(page)
-    page.locator("[data-mode=keep]").first.click()
+    give(page, photograph)
+    before = coloured(page)
+    open_details(page)
+    page.locator(".keep").click()
     expect(page.locator(".redraw")).to_be_disabled()
     page.locator(".brush").fill("20")
-    click(page, 0.2, 0.5)
+    point(page, 0.2, 0.5)
+    outline = page.locator(".board svg g")
+    expect(outline).to_have_count(1)
+    shown = pixels(page, before[0])
     page.locator(".redraw").click()
-    one = pixels(page, before[0])
-    for _ in range(60):  # the region is there before the new seed: then the picture is shown as it was
-        other = pixels(page, pictures(page, before)[0])
-        gone = np.abs(one - other).mean(-1)
-        if gone.any():
-            break
-        page.wait_for_timeout(250)
+    after = coloured(page, before)
+    expect(outline).to_have_count(0)  # it is gone, and hides nothing
+    gone = np.abs(shown - pixels(page, after[0])).mean(-1)
     assert gone[100:140, 46:86].mean() < 4
     assert gone[:, 220:].mean() > 3 * gone[100:140, 46:86].mean()
-    mark = read_provenance(saved(page, page.locator("#download"), tmp_path))
+    mark = read_provenance(saved(page, "#download", tmp_path))
     assert mark["kept"] and mark["seed"] == int(page.locator("#seed input").input_value())
 
+    page.locator(".release").click()
+    freed = coloured(page, after)
+    assert "kept" not in read_provenance(saved(page, "#download", tmp_path))
+    page.locator(".keep").click()
+    draw(page, (0.5, 0.5), (0.6, 0.6))
+    expect(outline).to_have_count(1)
+    page.locator(".cancel").click()
+    expect(outline).to_have_count(0)
+    shows(page, freed)
 
-def test_the_pad_is_worked_by_keyboard_and_takes_colours_from_the_picture(
+
+def test_the_picture_is_worked_by_keyboard_and_colours_are_taken_from_it(
     open_studio: Callable[..., Page], photograph: Path
 ) -> None:
     page = open_studio()
-    page.add_init_script("delete window.EyeDropper")
-    page.reload()
-    page.locator("#upload input[type=file]").wait_for(state="attached")
-    steer(page, photograph)
-    board, shown = page.locator(".board"), pixels(page, page.locator(".board .picture").get_attribute("src"))
-    page.locator(".dropper").click()
-    click(page, 0.5, 0.5)
-    assert marks(page) == []
-    colour = page.locator(".hex").input_value()
-    assert np.abs(np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) - shown[120, 165]).max() <= 2
+    give(page, photograph)
+    before = coloured(page)
+    board, shown = page.locator(".board"), pixels(page, large(page))
+    point(page, 0.25, 0.25)
     want(page, "no colour")
     expect(page.locator(".hex")).to_have_attribute("aria-invalid", "true")
+    page.locator(".dropper").click()
+    assert marks(page) == []
+    point(page, 165.5 / 330, 120.5 / 240)
+    ((colour, x, y),) = marks(page)
+    assert (x, y) == (82, 60)
+    assert np.abs(np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) - shown[120, 165]).max() <= 2
+    coloured(page, before)
+    page.locator(".undo").click()
+    assert marks(page) == []
+    shows(page, before)
 
     board.press("ArrowRight")
     board.press("Shift+ArrowDown")
     board.press("Enter")
-    assert marks(page) == [(colour, 168, 136)]
+    expect(page.locator(".swatch").first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    khaki = page.get_by_role("button", name="khaki").get_attribute("data-colour")
+    assert marks(page) == [(khaki, 85, 76)]  # from where one has pointed last
     page.locator("[data-over=map]").click()
     expect(page.locator(".board .map")).to_be_visible()
+    expect(page.locator(".legend")).to_be_visible()
     assert np.ptp(pixels(page, page.locator(".board .map").get_attribute("src"))) > 100
-    page.locator("[data-over=gray]").click()
-    expect(page.locator(".board .gray")).to_be_visible()
+    page.locator("[data-over=map]").click()
     expect(page.locator(".board .map")).to_be_hidden()
-    gray = pixels(page, page.locator(".board .gray").get_attribute("src"))
-    assert gray.shape == shown.shape
-    assert np.ptp(gray, axis=-1).max() == 0
-    page.locator("[data-over=gray]").click()
-    expect(page.locator(".board .gray")).to_be_hidden()
-
-
-def test_another_photograph_has_no_marks_of_the_last_one(open_studio: Callable[..., Page], photograph: Path) -> None:
-    page = open_studio()
-    steer(page, photograph)
-    before = pictures(page)
-    click(page, 0.9, 0.9)
-    hinted = pictures(page, before)
-    page.locator("#samples button").nth(2).click()
-    pictures(page, hinted)
-    expect(page.locator(".marks button")).to_have_count(0)
-    expect(page.locator(".undo")).to_be_disabled()
-    expect(page.locator(".toast-body")).to_have_count(0)
+    board.press("+")
+    assert page.locator(PICTURE).bounding_box()["width"] > 1.4 * page.locator(".view").bounding_box()["height"]
+    board.press("0")
 
 
 def test_fading_is_removed_where_there_is_some(open_studio: Callable[..., Page], tmp_path: Path) -> None:
@@ -375,15 +354,15 @@ def test_fading_is_removed_where_there_is_some(open_studio: Callable[..., Page],
         Image.fromarray((127 + 28 * (name == "faded") + amplitude * waves).astype(np.uint8)).save(
             tmp_path / f"{name}.png"
         )
-    page, upload = open_studio(), "#upload input[type=file]"
-    page.locator(upload).set_input_files(tmp_path / "fresh.png")
-    fresh = pictures(page)
+    page = open_studio()
+    give(page, tmp_path / "fresh.png")
+    fresh = coloured(page)
     expect(page.locator("#unfade")).to_be_hidden()
-    page.locator(upload).set_input_files(tmp_path / "faded.png")
-    faded = pictures(page, fresh)
+    give(page, tmp_path / "faded.png")
+    faded = coloured(page, fresh)
     expect(page.get_by_label("Remove fading")).not_to_be_checked()
     page.get_by_label("Remove fading").check()
-    pictures(page, faded)
-    file = saved(page, page.locator("#download"), tmp_path)
+    coloured(page, faded)
+    file = saved(page, "#download", tmp_path)
     assert read_provenance(file)["restore_levels"] is True
     assert np.ptp(np.asarray(Image.open(file)).mean(-1)) > 200

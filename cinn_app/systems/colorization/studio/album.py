@@ -13,18 +13,19 @@ from typing import Any, NamedTuple
 
 import torch
 
+from cinn_app.errors import CinnError
 from cinn_app.imaging import lightness_and_ab_to_rgb8, read_preview, read_provenance
 from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.provenance import Provenance
-from cinn_app.systems.colorization.studio.hint_pad import to_payload
 from cinn_app.systems.colorization.studio.pictures import paint, save_preview
-from cinn_app.systems.colorization.studio.session import ControlRanges, Controls, Session
+from cinn_app.systems.colorization.studio.session import ControlRanges, Controls, Reference, Session
+from cinn_app.systems.colorization.studio.stage import to_payload
 
-__all__ = ["MAX_PHOTOGRAPHS", "MAX_SNAPSHOTS", "Album", "AlbumPhotograph", "Opened", "Snapshot", "look_at"]
+__all__ = ["MAX_PHOTOGRAPHS", "MAX_SNAPSHOTS", "Album", "AlbumPhotograph", "Opened", "Snapshot", "look_at", "save_gray"]
 
-#: How many draws are kept, and how many photographs.
+#: How many states are kept to go back to, beside the present one of each photograph, and how many photographs.
 MAX_SNAPSHOTS, MAX_PHOTOGRAPHS = 30, 100
 #: Longer side in pixels of the pictures of photographs, for sharp screens.
 PREVIEW = 224
@@ -38,11 +39,13 @@ class Snapshot:
         session: the photograph and its colourings, suspended.
         controls: their settings.
         picture: file of the small picture of the chosen colouring.
+        number: of the state among all of the album.
     """
 
     session: Session
     controls: Controls
     picture: Path
+    number: int = 0
 
     @classmethod
     def of(cls, session: Session, controls: Controls) -> "Snapshot":
@@ -50,17 +53,44 @@ class Snapshot:
         return cls(session.suspend(), controls, paint(session, session.chosen, controls.vividness))
 
     @property
-    def draw(self) -> Any:
-        """What distinguishes draws: neither the vividness nor the choice."""
-        return self.session.folder, [dict(colouring.settings) for colouring in self.session.colourings]
+    def state(self) -> Any:
+        """What distinguishes states."""
+        settings = [dict(colouring.settings) for colouring in self.session.colourings]
+        return self.session.folder, settings, self.session.chosen, self.controls, _digest(self.session.reference)
 
 
 class AlbumPhotograph(NamedTuple):
-    """A photograph in the album: its file, a small gray picture of it, and the last state of its session."""
+    """A photograph in the album.
+
+    Attributes:
+        upload: its file.
+        picture: a small gray picture of it; None until it has been looked at.
+        snapshot: its present state, once it is coloured.
+        drawn: what the visitor has drawn on it since.
+        picked: whether the visitor has chosen one of its colourings.
+        unreadable: whether it could not be opened when its turn came.
+    """
 
     upload: Path
-    picture: Path
+    picture: Path | None = None
     snapshot: Snapshot | None = None
+    drawn: dict[str, Any] | None = None
+    picked: bool = False
+    unreadable: bool = False
+
+    @property
+    def decided(self) -> bool:
+        """Whether the visitor has chosen a colouring, or drawn on it."""
+        return self.picked or bool(self.drawn or (self.snapshot and self.snapshot.controls.drawn))
+
+    def waits(self, of_all: Reference | None) -> bool:
+        """Return whether it has no colours yet, or not as they are lent to it, given the picture that lends to all."""
+        if self.unreadable or self.snapshot is None:
+            return not self.unreadable
+        session = self.snapshot.session
+        reference = of_all or session.reference
+        wanted = reference.colours.digest if reference and reference.origin != session.folder else None
+        return session.colourings[0].settings.get("reference") != wanted
 
 
 class Opened(NamedTuple):
@@ -84,12 +114,16 @@ class Album:
     Attributes:
         folder: for all its files.
         photographs: in the order of their uploads.
-        snapshots: one for each of the latest draws, the last one last.
+        snapshots: the latest states, the last one last.
+        count: of all states so far.
+        reference: whose colours all photographs take on.
     """
 
     folder: Path
     photographs: tuple[AlbumPhotograph, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
+    count: int = 0
+    reference: Reference | None = None
 
     @classmethod
     def new(cls, cache: Path) -> "Album":
@@ -103,63 +137,139 @@ class Album:
 
     def with_photographs(self, photographs: tuple[AlbumPhotograph, ...]) -> "Album":
         """Add new photographs; beyond :data:`MAX_PHOTOGRAPHS` the first ones are removed."""
-        known = {photograph.upload for photograph in self.photographs}
-        new = tuple(photograph for photograph in photographs if photograph.upload not in known)
-        return self._replace(photographs=(*self.photographs, *new)[-MAX_PHOTOGRAPHS:])
+        by_upload = {one.upload: one for one in self.photographs}
+        for one in photographs:
+            by_upload.setdefault(one.upload, one)
+        return self._replace(photographs=tuple(by_upload.values())[-MAX_PHOTOGRAPHS:])
 
-    def with_only(self, upload: Path | None) -> "Album":
-        """Remove all photographs but one."""
-        return self._replace(photographs=tuple(one for one in self.photographs if one.upload == upload))
+    def with_reference(self, reference: Reference | None) -> "Album":
+        """Let all photographs take on the colours of a picture, or no more of those that were lent to all."""
+        before, photographs = _digest(self.reference), list[AlbumPhotograph]()
+        for one in self.photographs:
+            snapshot = one.snapshot
+            if before and snapshot and _digest(snapshot.session.reference) == before:
+                session = dataclasses.replace(snapshot.session, reference=None)
+                one = one._replace(snapshot=dataclasses.replace(snapshot, session=session))
+            photographs.append(one)
+        return self._replace(reference=reference, photographs=tuple(photographs))
+
+    def cleared(self) -> "Album":
+        """Remove all photographs."""
+        return self._replace(photographs=(), snapshots=(), reference=None)
+
+    def without(self, number: int) -> "Album":
+        """Remove a photograph."""
+        upload = self.photographs[number].upload
+        snapshots = tuple(one for one in self.snapshots if one.session.upload != upload)
+        return self._replace(
+            photographs=self.photographs[:number] + self.photographs[number + 1 :], snapshots=snapshots
+        )
 
     def with_snapshot(self, snapshot: Snapshot) -> "Album":
-        """Add a snapshot, in place of an earlier one of the same draw."""
-        upload = snapshot.session.upload
-        photographs = tuple(
-            one._replace(snapshot=snapshot) if one.upload == upload else one for one in self.photographs
-        )
-        draws = [one.draw for one in self.snapshots]
-        if snapshot.draw in draws:
-            index = draws.index(snapshot.draw)
-            snapshots = (*self.snapshots[:index], snapshot, *self.snapshots[index + 1 :])
-        else:
-            snapshots = (*self.snapshots, snapshot)[-MAX_SNAPSHOTS:]
-        return self._replace(photographs=photographs, snapshots=snapshots)
+        """Make a snapshot the present state of its photograph, with a number of its own unless it is so already."""
+        one = self.find(snapshot.session.upload)
+        if one and one.snapshot and one.snapshot.state == snapshot.state:
+            return self._replace(photographs=self._changed(one, drawn=None))
+        count = self.count + 1
+        snapshot = dataclasses.replace(snapshot, number=count)
+        photographs = self._changed(one, snapshot=snapshot, drawn=None) if one else self.photographs
+        # Else the photographs that are coloured in the background would push out the states of the one in view.
+        present = {one.snapshot.number for one in photographs if one.snapshot}
+        snapshots = (*self.snapshots, snapshot)
+        past = [one.number for one in snapshots if one.number not in present][-MAX_SNAPSHOTS:]
+        kept = tuple(one for one in snapshots if one.number in present or one.number in past)
+        return self._replace(photographs=photographs, snapshots=kept, count=count)
+
+    def at_snapshot(self, number: Any) -> "Album":
+        """Return to an earlier state of a photograph.
+
+        Raises:
+            CinnError: if it is not kept any more.
+        """
+        snapshot = next((one for one in self.snapshots if one.number == number), None)
+        one = self.find(snapshot.session.upload) if snapshot else None
+        if snapshot is None or one is None:
+            raise CinnError("This step is too long ago to be undone.")
+        return self._replace(photographs=self._changed(one, snapshot=snapshot, drawn=None))
+
+    def with_drawing(self, upload: Path, drawn: dict[str, Any] | None) -> "Album":
+        """Keep what was drawn on a photograph, if it is not in its present state yet."""
+        one = self.find(upload)
+        if one is None:
+            return self
+        known = one.drawn if one.drawn is not None or not one.snapshot else one.snapshot.controls.drawn
+        if (known or None) == drawn:
+            return self
+        return self._replace(photographs=self._changed(one, drawn=drawn or {}))
+
+    def noting(self, upload: Path, **facts: bool) -> "Album":
+        """Note that a photograph is ``picked`` or ``unreadable``."""
+        one = self.find(upload)
+        return self._replace(photographs=self._changed(one, **facts)) if one else self
+
+    @property
+    def waiting(self) -> list[AlbumPhotograph]:
+        """The photographs that have no colours yet, or not those of the picture that lends them to all."""
+        return [one for one in self.photographs if one.waits(self.reference)]
+
+    def looked_at(self, count: int) -> tuple["Album", list[CinnError]]:
+        """Make pictures of the next photographs that have none; remove those that cannot be read, and say why."""
+        album, problems = self, list[CinnError]()
+        for one in [one for one in self.photographs if one.picture is None][:count]:
+            try:
+                picture = look_at(one.upload, self.folder).picture
+            except CinnError as error:
+                problems.append(error)
+                album = album._replace(photographs=tuple(each for each in album.photographs if each is not one))
+            else:
+                album = album._replace(photographs=album._changed(one, picture=picture))
+        return album, problems
+
+    def find(self, upload: Path) -> AlbumPhotograph | None:
+        """Return the photograph with this file, if the album has it."""
+        return next((one for one in self.photographs if one.upload == upload), None)
+
+    def _changed(self, one: AlbumPhotograph, **changes: Any) -> tuple[AlbumPhotograph, ...]:
+        return tuple(each._replace(**changes) if each is one else each for each in self.photographs)
 
     def open(self, upload: Path, present: Session | None, controls: Controls, colorizer: Colorizer) -> Opened:
         """Open a photograph; a coloured picture of ours gets the settings that its metadata record.
 
         Args:
             upload: the photograph's file; if the album has it already, its session keeps its folder.
-            present: the session in view, whose reference stays.
+            present: the session in view.
             controls: their present settings.
             colorizer: that may have made the picture.
 
         Raises:
             ImageError: if it cannot be read; the message names the file without its folder.
         """
-        reference = present.reference if present else None
         known = self._latest(upload)
         if known:
-            session = known.session.restart(reference).resume(present)
+            session = known.session.restart(self.reference).resume(present)
         else:
-            session = Session.open(upload, self.folder, colorizer, reference)
+            session = Session.open(upload, self.folder, colorizer, self.reference)
         provenance = Provenance.of(read_provenance(upload), colorizer, session.size)
         if provenance is None:
             return Opened(session, controls._replace(drawn=None))
         return _restore(session, provenance, ControlRanges(colorizer))
 
     def turn_to(self, upload: Path, present: Session | None, controls: Controls, colorizer: Colorizer) -> Opened:
-        """Return to the last state of a photograph, or open it. The present reference stays.
+        """Return to the last state of a photograph, or open it.
 
         Raises:
             ImageError: if it cannot be read.
         """
-        snapshot = next((one.snapshot for one in self.photographs if one.upload == upload), None)
-        if snapshot is None:
-            return self.open(upload, present, controls, colorizer)
-        session = snapshot.session.resume(present)
-        reference = present.reference if present else None
-        return Opened(dataclasses.replace(session, reference=reference), snapshot.controls)
+        one = self.find(upload)
+        if one is None or one.snapshot is None:
+            opened = self.open(upload, present, controls, colorizer)
+            drawn = one and one.drawn
+            return opened._replace(controls=opened.controls._replace(drawn=drawn)) if drawn else opened
+        session = one.snapshot.session.resume(present)
+        if self.reference:
+            session = dataclasses.replace(session, reference=self.reference)
+        controls = one.snapshot.controls
+        return Opened(session, controls if one.drawn is None else controls._replace(drawn=one.drawn or None))
 
     def _latest(self, upload: Path) -> Snapshot | None:
         """Return the last state of a photograph, if it has been coloured and that is kept."""
@@ -181,12 +291,25 @@ def look_at(upload: Path, folder: Path) -> AlbumPhotograph:
     Raises:
         ImageError: if it cannot be read; the message names the file without its folder.
     """
+    picture = folder / f"preview-{hashlib.sha256(str(upload).encode()).hexdigest()[:16]}.jpg"
+    save_gray(upload, picture)
+    return AlbumPhotograph(upload, picture)
+
+
+def save_gray(upload: Path, picture: Path) -> None:
+    """Write a small gray picture of a photograph.
+
+    Raises:
+        ImageError: if the photograph cannot be read; the message names the file without its folder.
+    """
     with naming(upload):
         preview = read_preview(upload, PREVIEW)
-    picture = folder / f"preview-{hashlib.sha256(str(upload).encode()).hexdigest()[:16]}.jpg"
     rgb = lightness_and_ab_to_rgb8(preview.lightness, torch.zeros(2, *preview.size))
     save_preview(picture, rgb.numpy(), preview.alpha)
-    return AlbumPhotograph(upload, picture)
+
+
+def _digest(reference: Reference | None) -> str | None:
+    return reference.colours.digest if reference else None
 
 
 def _sessions(album: Album) -> dict[Path, Session]:

@@ -12,7 +12,7 @@ from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.studio.album import Album, AlbumPhotograph
 from cinn_app.systems.colorization.studio.pictures import save_whole
-from cinn_app.systems.colorization.studio.session import Controls, Reference, Session
+from cinn_app.systems.colorization.studio.session import Controls, Session
 
 __all__ = ["Archive", "Progress"]
 
@@ -41,14 +41,12 @@ class Archive:
         album: photographs that were coloured keep their last state, the others get the present settings.
         colorizer: draws what has not been drawn yet, or with another reference.
         controls: their present settings.
-        reference: whose colours all photographs take on.
         constraints: reads the constraints of a session from the settings of its controls.
     """
 
     album: Album
     colorizer: Colorizer
     controls: Controls
-    reference: Reference | None
     constraints: Callable[[Session, Controls], Steering]
 
     def __post_init__(self) -> None:
@@ -86,8 +84,11 @@ class Archive:
     def _add(self, file: zipfile.ZipFile, photograph: AlbumPhotograph) -> None:
         folder, snapshot = self.album.folder, photograph.snapshot
         controls = snapshot.controls if snapshot else self.controls._replace(drawn=None)
+        if photograph.drawn is not None:
+            controls = controls._replace(drawn=photograph.drawn or None)
         session = snapshot.session if snapshot else Session.open(photograph.upload, folder, self.colorizer)
-        session = dataclasses.replace(session, reference=self.reference)
+        if self.album.reference:
+            session = dataclasses.replace(session, reference=self.album.reference)
         picture = None
         try:
             colouring = self._colouring(session, controls)

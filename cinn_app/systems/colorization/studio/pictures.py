@@ -9,12 +9,17 @@ import numpy as np
 import torch
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import lightness_and_ab_to_rgb8, save_picture
+from cinn_app.imaging import Photograph, lightness_and_ab_to_rgb8, rgb_to_lab, save_picture
 from cinn_app.systems.colorization.colorizer import Colouring
 from cinn_app.systems.colorization.selection import uncertainty
 from cinn_app.systems.colorization.studio.session import Session, read_upload
 
-__all__ = ["export", "gray", "paint", "save_preview", "save_whole", "uncertainty_map"]
+__all__ = ["export", "export_colours", "gray", "paint", "save_preview", "save_whole", "uncertainty_map"]
+
+#: The colour scale of maps, RGB: even in lightness, and legible without a sense of red and green (inferno).
+SCALE = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
+#: L* of colours without the photograph.
+EVEN = 60.0
 
 
 def gray(session: Session) -> Path:
@@ -41,7 +46,7 @@ def paint(session: Session, index: int, strength: float, large: bool = False) ->
 
 
 def uncertainty_map(session: Session) -> Path:
-    """Write the map of where the colourings differ, unless it is there: black where least, white where most.
+    """Write the map of where the colourings differ, unless it is there: dark where least, bright where most.
 
     Raises:
         ImageError: if it cannot be written.
@@ -50,13 +55,17 @@ def uncertainty_map(session: Session) -> Path:
     if not path.exists():
         deviation = uncertainty([colouring.on(session.small) for colouring in session.colourings])
         least, most = float(deviation.min()), float(deviation.max())
-        gray8 = ((deviation - least) * (255 / max(most - least, 1e-6))).round().byte().numpy()
-        save_preview(path, gray8)
+        share = ((deviation - least) / max(most - least, 1e-6)).numpy()
+        places = np.linspace(0, 1, len(SCALE))
+        rgb = np.stack([np.interp(share, places, channel) for channel in np.transpose(SCALE)], -1)
+        save_preview(path, rgb.round().astype(np.uint8))
     return path
 
 
-def export(session: Session, strength: float) -> Path:
+def export(session: Session, strength: float, suffix: str | None = None) -> Path:
     """Write the chosen colouring at full resolution, with the photograph's metadata.
+
+    The suffix chooses the format, by default that of the photograph.
 
     Raises:
         CinnError: if the photograph's file has been deleted, or the picture cannot be written.
@@ -65,7 +74,24 @@ def export(session: Session, strength: float) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     colouring = session.colourings[session.chosen]
     path = folder / session.download_name(colouring)
+    path = path.with_suffix(suffix) if suffix else path
     save_whole(session.upload, colouring, path, strength)
+    return path
+
+
+def export_colours(session: Session, strength: float) -> Path:
+    """Write the colours of the chosen colouring at full resolution, at an even lightness, as PNG.
+
+    As a layer of the kind "colour" over the photograph, an image editor shows the colouring.
+
+    Raises:
+        CinnError: as :func:`export`.
+    """
+    colouring = session.colourings[session.chosen]
+    path = session.folder / f"{Path(session.download_name(colouring)).stem}-colours-{strength:g}.png"
+    rgb = colouring.on(_whole(session.upload)).render(strength)
+    ab = rgb_to_lab(torch.from_numpy(rgb).movedim(-1, 0) / 255)[1:]
+    save_picture(path, lightness_and_ab_to_rgb8(torch.full_like(ab[:1], EVEN), ab).numpy())
     return path
 
 
@@ -75,9 +101,13 @@ def save_whole(upload: Path, colouring: Colouring, path: Path, strength: float) 
     Raises:
         CinnError: as :func:`export`.
     """
+    colouring.on(_whole(upload)).save(path, strength, source=upload)
+
+
+def _whole(upload: Path) -> Photograph:
     if not upload.exists():
         raise CinnError("{name} has been deleted in the meantime: upload the photograph again.", name=upload.name)
-    colouring.on(read_upload(upload)).save(path, strength, source=upload)
+    return read_upload(upload)
 
 
 def save_preview(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None = None) -> None:

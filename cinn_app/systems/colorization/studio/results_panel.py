@@ -1,17 +1,18 @@
-"""The pictures in the tab: four colourings side by side, and the chosen one large and to download."""
+"""Four colourings to choose from, side by side, and the chosen one to download."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from cinn_app.errors import CinnError
 from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, warn
-from cinn_app.studio.language import tr
-from cinn_app.systems.colorization.studio.hint_pad import HintPad
-from cinn_app.systems.colorization.studio.pictures import export, gray, paint, uncertainty_map
+from cinn_app.studio.language import later, tr
+from cinn_app.systems.colorization.studio.pictures import export, export_colours, gray, paint, uncertainty_map
 from cinn_app.systems.colorization.studio.session import SAMPLES, Controls, Session
-from cinn_app.systems.colorization.studio.texts import UNFOLD, caption, details
+from cinn_app.systems.colorization.studio.stage import Pictures, Stage
+from cinn_app.systems.colorization.studio.texts import details, words
 
 __all__ = ["PICKED", "ResultsPanel"]
 
@@ -22,17 +23,27 @@ PICKED = """async (_, ...rest) => {
     const four = [...document.querySelectorAll("#colourings .thumbnail-item")];
     return [four.findIndex((one) => one.matches(".selected")), ...rest];
 }"""
+#: What is downloaded: the picture in the format of the photograph, as PNG, or its colours alone.
+AS_UPLOADED, AS_PNG, COLOURS = "as uploaded", "png", "colours"
+MENU = {
+    AS_PNG: later("This one as PNG"),
+    COLOURS: later("Its colours alone (a layer of the mode Colour)"),
+}
 
 
 class ResultsPanel:
-    """Lays the four pictures out in the page that is being built, and the large one with :meth:`lay_out_chosen`."""
+    """Lays out, in the page that is being built, the four pictures, and with :meth:`lay_out_download` the buttons.
 
-    def __init__(self) -> None:
-        gr.HTML(tr("<h2>Four colourings <small>the best first; choose the one you like</small></h2>"))
+    Args:
+        stage: shows the chosen one.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
         self.gallery = gr.Gallery(
             label=tr("Four colourings"),
             show_label=False,
-            columns=SAMPLES,
+            columns=2,
             height="auto",
             object_fit="contain",
             allow_preview=False,
@@ -41,88 +52,105 @@ class ResultsPanel:
             elem_id="colourings",
         )
         self.picked = gr.Number(visible=False)
+        with gr.Row(elem_id="more-colourings"):
+            self.dice = gr.Button(tr("Four more"), min_width=100, elem_id="dice")
+            self.compare = gr.Button(tr("Compare two"), min_width=100, elem_id="compare")
 
-    def lay_out_chosen(self, pad: HintPad) -> None:
-        """Lay out the large picture, which the pad shows, too."""
-        self.pad = pad
-        with gr.Row(elem_id="chosen"):
-            self.heading = gr.HTML(elem_id="heading")
-            self.download = gr.Button(tr("Download"), variant="primary", min_width=240, scale=0, elem_id="download")
-        self.compare = gr.ImageSlider(
-            label=tr("Before and after"),
-            show_label=False,
-            interactive=False,
-            buttons=["fullscreen"],
-            max_height=640,
-            elem_id="compare",
-        )
-        self.more = gr.HTML(js_on_load=UNFOLD, elem_id="more")
+    def lay_out_download(self) -> None:
+        """Lay out the button, and a menu of other files."""
+        with gr.Row(elem_id="downloads"):
+            self.download = gr.Button(tr("Download"), variant="primary", min_width=140, elem_id="download")
+            with gr.Accordion(tr("More"), open=False, elem_id="download-menu"):
+                self.others = {
+                    kind: gr.Button(tr(text), size="sm", elem_id=f"download-{kind}") for kind, text in MENU.items()
+                }
+                self.all = gr.Button(tr("All photographs (ZIP)"), size="sm", elem_id="download-all")
         self.file = gr.File(visible="hidden", label=tr("Download"), elem_id="file")
+
+    def lay_out_details(self) -> None:
+        """Lay out how the chosen colouring was made."""
+        self.more = gr.HTML(elem_id="more")
 
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`large` and :meth:`before` set."""
-        return [self.heading, self.download, self.compare, self.more, self.pad.board]
+        return [self.download, self.more, self.stage.board]
 
     def connect(self, as_set: Callable[..., tuple[Session, Controls]], state: Sequence[Any]) -> None:
-        """Let the button download.
+        """Let the buttons download and compare.
 
         Args:
             as_set: from the state, draws what the controls say if that is still to be done.
             state: the session, the album and the controls.
         """
         self.as_set = as_set
-        outputs = [self.download, self.file]
-        exported = self.download.click(self._export, state, outputs, show_progress="hidden", **COMPUTING)
-        exported.then(None, self.file, js=SAVE_FILE)
+        quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
+        for kind, button in {AS_UPLOADED: self.download, **self.others}.items():
+            exported = button.click(self._exporting(kind), list(state), [self.download, self.file], **quiet)
+            exported.then(None, self.file, js=SAVE_FILE)
+        self.compare.click(self._compare, list(state), self.stage.board, **quiet)
 
     def before(self, session: Session, drawn: dict[str, Any] | None) -> dict[Any, Any]:
         """Show a photograph that has no colours yet, with what is already drawn on it."""
-        picture = gray(session)
         return {
             self.gallery: None,
-            self.heading: f"<h2>{tr('Before and after')}</h2>",
-            self.download: gr.Button(tr("Download"), interactive=False),
-            self.compare: (str(picture), str(picture)),
+            self.download: gr.Button(interactive=False),
             self.more: "",
-            self.pad.board: self.pad.show(session, picture, value=drawn),
+            self.stage.board: self.stage.show(session, Pictures(gray(session), drawn=drawn), value=drawn),
         }
 
     def four(self, session: Session, strength: float) -> dict[Any, Any]:
         """Show the four colourings, small."""
-        pictures = [(paint(session, index, strength), caption(session, index)) for index in range(SAMPLES)]
+        names = words(session)
+        pictures = [(paint(session, index, strength), names[index]) for index in range(SAMPLES)]
         return {self.gallery: gr.Gallery(pictures, selected_index=session.chosen)}
 
     def preview(self, session: Session, strength: float) -> dict[Any, Any]:
         """Show the chosen colouring in place of the large picture, painted small to be quick."""
-        picture = paint(session, session.chosen, strength)
-        return {self.compare: (str(gray(session)), str(picture)), self.pad.board: self.pad.show(session, picture)}
+        return {self.stage.board: self.stage.show(session, Pictures(paint(session, session.chosen, strength)))}
 
-    def large(self, session: Session, strength: float, **value: Any) -> dict[Any, Any]:
-        """Show the chosen colouring large and on the pad; `value` is as for :meth:`HintPad.show`."""
-        picture, number = paint(session, session.chosen, strength, large=True), session.chosen + 1
+    def large(self, session: Session, controls: Controls, snapshot: int | None, **value: Any) -> dict[Any, Any]:
+        """Show the chosen colouring large; `snapshot` is its number, `value` is as for :meth:`Stage.show`."""
+        picture = paint(session, session.chosen, controls.vividness, large=True)
+        pictures = Pictures(picture, uncertainty_map(session), snapshot, controls.drawn)
         return {
-            self.heading: tr("<h2>No. {number} <small>before and after</small></h2>", number=number),
-            self.download: _button(session),
-            self.compare: (str(gray(session)), str(picture)),
+            self.download: gr.Button(tr("Download"), interactive=True),
             self.more: details(session),
-            self.pad.board: self.pad.show(session, picture, uncertainty_map(session), **value),
+            self.stage.board: self.stage.show(session, pictures, **value),
         }
 
-    def _export(self, session: Session | None, *state: Any) -> Iterator[dict[Any, Any]]:
-        """Paint at full resolution, which takes a while for a large photograph."""
+    def _compare(self, session: Session | None, album: Any, *state: Any) -> Any:
+        """Show the chosen colouring beside another one."""
         if session is None or not session.colourings:
-            yield {self.file: None}
-            return
-        yield {self.download: gr.Button(tr("Painting at full size …"), interactive=False), self.file: None}
-        file = None
+            return gr.skip()
         try:
-            session, controls = self.as_set(session, *state)
-            file = str(export(session, controls.vividness))
+            session, controls = self.as_set(session, album, *state)
+            four = [paint(session, index, controls.vividness, large=True) for index in range(SAMPLES)]
         except CinnError as error:
             warn(error)
-        yield {self.download: _button(session), self.file: file}
+            return gr.skip()
+        names = dict(zip(words(session), four, strict=True))
+        return self.stage.show(session, Pictures(four[session.chosen], four=names))
 
+    def _exporting(self, kind: str) -> Callable[..., Iterator[dict[Any, Any]]]:
+        def export_one(session: Session | None, *state: Any) -> Iterator[dict[Any, Any]]:
+            """Paint at full resolution, which takes a while for a large photograph."""
+            if session is None or not session.colourings:
+                yield {self.file: None}
+                return
+            yield {self.download: gr.Button(tr("Painting at full size …"), interactive=False), self.file: None}
+            file: Path | None = None
+            try:
+                session, controls = self.as_set(session, *state)
+                if kind == COLOURS:
+                    file = export_colours(session, controls.vividness)
+                else:
+                    file = export(session, controls.vividness, ".png" if kind == AS_PNG else None)
+            except CinnError as error:
+                warn(error)
+            yield {
+                self.download: gr.Button(tr("Download"), interactive=True),
+                self.file: None if file is None else str(file),
+            }
 
-def _button(session: Session) -> gr.Button:
-    return gr.Button(tr("Download No. {number} at full size", number=session.chosen + 1), interactive=True)
+        return export_one

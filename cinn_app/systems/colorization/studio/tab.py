@@ -1,7 +1,8 @@
 """The tab that colours photographs: one in, four colourings side by side, the chosen one large and to download."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +17,30 @@ from cinn_app.studio.handlers import COMPUTING, QUIET, SAVE_FILE, inform, random
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
-from cinn_app.systems.colorization.studio.album import MAX_PHOTOGRAPHS, Album, Opened, Snapshot, look_at
-from cinn_app.systems.colorization.studio.album_panel import AlbumPanel
+from cinn_app.systems.colorization.studio.album import (
+    MAX_PHOTOGRAPHS,
+    Album,
+    AlbumPhotograph,
+    Opened,
+    Snapshot,
+    look_at,
+    save_gray,
+)
+from cinn_app.systems.colorization.studio.album_panel import ASK, REALLY, AlbumPanel
 from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPanel
 from cinn_app.systems.colorization.studio.session import SAMPLES, STEPS, VIVIDNESS, ControlRanges, Controls, Session
+from cinn_app.systems.colorization.studio.stage import Stage, drawn_on
 from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
-from cinn_app.systems.colorization.studio.texts import EMPTY, HELP, failed, opened
+from cinn_app.systems.colorization.studio.texts import HELP, empty, failed, opened
 
 __all__ = ["ColorizeTab"]
 
-UPLOAD = later("Drop or paste photographs\nor click to choose")
+CHOOSE, ADD = later("Choose photographs"), later("Add")
+#: How many photographs of an album are looked at before they are shown.
+AT_ONCE = 8
 TOO_MANY = later("Only the first {taken} of {given} files were added.")
-# On a phone the results are below the fold.
-SCROLL_TO_RESULTS = """() => {
-    const results = document.querySelector("#results");
-    const failed = document.querySelector("#notice.error");
-    if (results && !failed && results.getBoundingClientRect().top > 0.7 * window.innerHeight)
-        results.scrollIntoView({ behavior: "smooth" });
-}"""
 
 
 class ColorizeTab:
@@ -52,54 +57,58 @@ class ColorizeTab:
     def __init__(self, colorizer: Colorizer) -> None:
         self.colorizer = colorizer
         self.ranges = ControlRanges(colorizer)
-        self.albums = AlbumPanel()
         self.samples = list(sample_photographs().values())
         self.session = gr.State(None)
+        self.timer = gr.Timer(1, active=False)
         self.album = gr.State(None, delete_callback=lambda album: album and album.delete_files())
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=1, min_width=280):
-                self._lay_out_input()
-            with gr.Column(scale=3, min_width=620):
-                self.empty = gr.HTML(tr(EMPTY), elem_id="empty")
-                with gr.Column(visible=False, elem_id="results") as self.results:
-                    self._lay_out_results()
+        with gr.Column(elem_id="colorize"):
+            self.empty = gr.HTML(empty(), elem_id="empty")
+            with (
+                gr.Column(visible=False, elem_id="results") as self.results,
+                gr.Row(equal_height=False, elem_id="desk"),
+            ):
+                self._lay_out_desk()
+            with gr.Row(elem_id="filmstrip"):
+                self.albums = AlbumPanel()
+                with gr.Column(scale=0, min_width=150, elem_id="upload"):
+                    self.upload = gr.UploadButton(tr(CHOOSE), file_count="multiple", elem_id="upload-button")
+            self.notice = gr.HTML(visible=False, elem_id="notice")
+            with gr.Column(elem_id="try-samples") as self.try_samples:
+                self.sample = gr.Dataset(
+                    components=[gr.Image(type="filepath", render=False)],
+                    samples=[[str(path)] for path in _small(sample_photographs())],
+                    label=tr("Or try one of these"),
+                    type="index",
+                    elem_id="samples",
+                )
+            with gr.Accordion(tr("Details"), open=False, elem_id="details"):
+                self._lay_out_details()
         self._connect()
 
-    def _lay_out_input(self) -> None:
-        with gr.Column(elem_id="upload"):  # the page's script also brings what is dropped or pasted elsewhere
-            self.upload = gr.UploadButton(tr(UPLOAD), file_count="multiple", elem_id="upload-button")
-        self.notice = gr.HTML(visible=False, elem_id="notice")
-        self.albums.lay_out_photographs()
-        self.sample = gr.Dataset(
-            components=[gr.Image(type="filepath", render=False)],
-            samples=[[str(path)] for path in self.samples],
-            label=tr("Or try one of these"),
-            type="index",
-            elem_id="samples",
-        )
-        with gr.Accordion(tr("What do the words mean?"), open=False, elem_id="help"):
-            gr.Markdown(tr(HELP))
+    def _lay_out_desk(self) -> None:
+        with gr.Column(scale=7, min_width=320, elem_id="stage-side"):
+            self.stage = Stage()
+        with gr.Column(scale=3, min_width=290, elem_id="choice"):
+            self.pictures = ResultsPanel(self.stage)
+            with gr.Column(elem_id="tools"):
+                self.vividness = VIVIDNESS.slider(step=0.05, label=tr("Vivid"), buttons=[], elem_id="vividness")
+                self.steering = SteeringPanel(self.stage)
+            self.pictures.lay_out_download()
 
-    def _lay_out_results(self) -> None:
-        self.pictures = ResultsPanel()
-        with gr.Row(elem_id="controls"):
-            self.vividness = VIVIDNESS.slider(
-                step=0.05, label=tr("Vividness"), info=tr("0 is gray, 1 as drawn"), elem_id="vividness"
-            )
+    def _lay_out_details(self) -> None:
+        with gr.Row(elem_id="draw"):
             usually = tr("usually {usual:g}", usual=self.ranges.variety.default)
             self.variety = self.ranges.variety.slider(step=0.05, label=tr("Variety"), info=usually, elem_id="variety")
-            with gr.Row(elem_id="draw"):
-                self.seed = SEEDS.box(label=tr("Seed"), min_width=100, elem_id="seed")
-                self.dice = gr.Button(tr("⚄ Roll the dice"), scale=0, min_width=130, elem_id="dice")
-        self.albums.lay_out_history()
-        self.steering = SteeringPanel()
-        self.pictures.lay_out_chosen(self.steering.pad)
+            self.seed = SEEDS.box(label=tr("Seed"), min_width=100, elem_id="seed")
+        self.steering.lay_out_details()
+        self.pictures.lay_out_details()
+        gr.Markdown(tr(HELP), elem_id="help")
 
     def _connect(self) -> None:
         gallery, large = self.pictures.gallery, self.pictures.outputs
         settings = [self.variety, self.vividness, self.seed]
         state = [self.session, self.album, *settings, *self.steering.inputs]
-        album = [self.album, *self.albums.outputs]
+        album = [self.album, self.timer, *self.albums.outputs]
         drawing: dict[str, Any] = {
             "fn": self._draw,
             "inputs": state,
@@ -107,30 +116,40 @@ class ColorizeTab:
             "show_progress_on": gallery,
             **COMPUTING,
         }
-        page = [self.session, self.upload, self.notice, self.empty, self.results, gallery, *settings]
+        page = [self.session, self.upload, self.notice, self.empty, self.results, self.try_samples, gallery, *settings]
         opening: dict[str, Any] = {"outputs": [*page, *self.steering.outputs, *large, *album], **COMPUTING}
         hidden: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
+        photographs, board = self.albums.photographs.box, self.stage.board
         for event in (
             self.upload.upload(
                 self._open_uploads, [self.upload, *state], show_progress_on=[self.empty, gallery], **opening
             ),
             self.sample.click(self._open_sample, [self.sample, *state], show_progress_on=self.sample, **opening),
+            photographs.select(self._turn_to, [photographs, *state], show_progress_on=gallery, **opening),
+            photographs.delete(self._remove, [photographs, *state], show_progress_on=gallery, **opening),
+            self.albums.clear.click(
+                self._clear,
+                [self.albums.sure, *state],
+                js=ASK.format(question=json.dumps(tr(REALLY))),
+                show_progress_on=gallery,
+                **opening,
+            ),
+            board.restore(self._return_to, [board, *state], show_progress_on=gallery, **opening),
         ):
-            event.then(None, js=SCROLL_TO_RESULTS).then(**drawing)
-        for strip, handler in ((self.albums.photographs, self._turn_to), (self.albums.history, self._return_to)):
-            strip.box.select(handler, [strip.box, *state], show_progress_on=gallery, **opening).then(**drawing)
-        self.albums.clear.click(self._clear, [self.session, self.album], album, **hidden)
-        self.dice.click(random_seed, None, self.seed, **QUIET).then(**drawing)
+            event.then(**drawing)
+        self.pictures.dice.click(random_seed, None, self.seed, **QUIET).then(**drawing)
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
         choosing = [self.pictures.picked, *state]
         gallery.select(self._choose, choosing, [self.session, *large, *album], js=PICKED, **hidden)
         self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden)
-        self.steering.connect(self.session, self.seed, drawing)
+        self.steering.connect(self.session, self.album, self.timer, self.seed, drawing)
         self.pictures.connect(self._as_set, state)
         # In a queue of its own: an album takes minutes, for which other visitors should not wait.
         archiving = {**hidden, "concurrency_id": "archives", "trigger_mode": "once"}
-        outputs = [self.albums.all, self.albums.file, self.notice]
-        self.albums.all.click(self._archive, state, outputs, **archiving).then(None, self.albums.file, js=SAVE_FILE)
+        outputs = [self.pictures.download, self.albums.file, self.notice]
+        self.pictures.all.click(self._archive, state, outputs, **archiving).then(None, self.albums.file, js=SAVE_FILE)
+        # One photograph at a time, so that a visitor who turns to another one waits for no more.
+        self.timer.tick(self._colour_next, state, [self.notice, *album], **{**hidden, "trigger_mode": "once"})
         keep_in_address(
             {
                 "seed": (self.seed, SEEDS),
@@ -140,86 +159,133 @@ class ColorizeTab:
             }
         )
 
+    def _read(self, session: Session | None, settings: Sequence[Any]) -> Controls:
+        """Read the controls; what was drawn counts for the photograph that it was drawn on."""
+        variety, vividness, seed, drawn, *rest = settings
+        return self.ranges.read(variety, vividness, seed, drawn_on(session, drawn), *rest)
+
     def _open_uploads(
         self, payload: list[dict[str, Any]] | None, present: Session | None, album: Album | None, *settings: Any
     ) -> Any:
         """Add uploads to the album, and show the first one that can be read."""
         files = [Path(file["path"]) for file in payload or []]
-        if not files:
-            return gr.skip()
-        album = album or Album.new(upload_folder())
-        photographs, problems = [], list[str]()
-        for file in files[:MAX_PHOTOGRAPHS]:
-            try:
-                photographs.append(look_at(file, album.folder))
-            except CinnError as error:
-                problems.append(error.message)
-        if len(files) > MAX_PHOTOGRAPHS:
-            problems.append(tr(TOO_MANY, given=len(files), taken=MAX_PHOTOGRAPHS))
-        if not photographs:
-            return {self.album: album, self.upload: None, self.notice: failed(problems)}
-        album = album.with_photographs(tuple(photographs))
-        return self._open(photographs[0].upload, present, album, settings, problems)
+        return self._add(files, present, album, settings) if files else gr.skip()
 
     def _open_sample(self, index: int, present: Session | None, album: Album | None, *settings: Any) -> Any:
-        return self._open(self.samples[index], present, album or Album.new(upload_folder()), settings, [])
+        return self._add([self.samples[index]], present, album, settings)
 
-    def _open(
-        self, file: Path, present: Session | None, album: Album, settings: Sequence[Any], problems: list[str]
+    def _add(
+        self, files: Sequence[Path], present: Session | None, album: Album | None, settings: Sequence[Any]
     ) -> dict[Any, Any]:
-        """Open a photograph; if it cannot be read, say why and leave the rest."""
-        try:
-            return self._show(album.open(file, present, self.ranges.read(*settings), self.colorizer), album, problems)
-        except CinnError as error:
-            return {self.album: album, self.upload: None, self.notice: failed([*problems, error.message])}
+        album = self._with_drawing(album or Album.new(upload_folder()), present, settings)
+        problems: list[str | CinnError] = []
+        if len(files) > MAX_PHOTOGRAPHS:
+            problems.append(tr(TOO_MANY, given=len(files), taken=MAX_PHOTOGRAPHS))
+        controls = self._read(present, settings)
+        for number, file in enumerate(files[:MAX_PHOTOGRAPHS]):
+            try:
+                first = look_at(file, album.folder)
+                others = map(AlbumPhotograph, files[number + 1 : MAX_PHOTOGRAPHS])  # looked at in the background
+                with_all = album.with_photographs((first, *others))
+                return self._show(with_all.open(file, present, controls, self.colorizer), with_all, problems)
+            except CinnError as error:
+                problems.append(error)
+        return {self.album: album, self.upload: None, self.notice: failed(problems)}
 
-    def _turn_to(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> dict[Any, Any]:
+    def _turn_to(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
         """Show another photograph of the album."""
         if album is None or number not in range(len(album.photographs)):
             return gr.skip()
+        album, controls = self._with_drawing(album, present, settings), self._read(present, settings)
         try:
-            file, controls = album.photographs[number].upload, self.ranges.read(*settings)
-            return self._show(album.turn_to(file, present, controls, self.colorizer), album)
+            one = album.turn_to(album.photographs[number].upload, present, controls, self.colorizer)
+            return self._show(one, album)
         except CinnError as error:
-            return {self.notice: failed([error.message])}
+            return {self.album: album, self.notice: failed([error.message])}
 
-    def _return_to(self, number: Any, present: Session | None, album: Album | None, *_settings: Any) -> dict[Any, Any]:
-        """Show an earlier draw."""
-        if album is None or number not in range(len(album.snapshots)):
+    def _with_drawing(self, album: Album, session: Session | None, settings: Sequence[Any]) -> Album:
+        """Keep what is drawn with the photograph that it was drawn on: another one may have been opened since."""
+        drawn = settings[3]
+        sessions = [session, *(one.snapshot.session for one in album.photographs if one.snapshot)]
+        for one in sessions:
+            if one and isinstance(drawn, dict) and drawn.get("photograph") == one.folder.name:
+                return album.with_drawing(one.upload, drawn_on(one, drawn))
+        return album
+
+    def _remove(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
+        """Remove a photograph; the one in view gives way to its neighbour."""
+        if album is None or number not in range(len(album.photographs)):
             return gr.skip()
-        snapshot = album.snapshots[number]
-        try:
-            return self._show(Opened(snapshot.session.resume(present), snapshot.controls), album)
-        except CinnError as error:
-            return {self.notice: failed([error.message])}
+        shown = present is not None and album.photographs[number].upload == present.upload
+        album = album.without(number)
+        if not album.photographs:
+            return self._show_nothing(album)
+        if shown:
+            return self._turn_to(min(number, len(album.photographs) - 1), None, album, *settings)
+        return {self.album: album, **self.albums.show(album, present)}
 
-    def _show(self, one: Opened, album: Album, problems: Sequence[str] = ()) -> dict[Any, Any]:
+    def _clear(self, sure: Any, _present: Session | None, album: Album | None, *_settings: Any) -> Any:
+        """Remove all photographs."""
+        return self._show_nothing(album.cleared()) if sure and album else gr.skip()
+
+    def _show_nothing(self, album: Album) -> dict[Any, Any]:
+        return {
+            self.session: None,
+            self.album: album,
+            self.upload: gr.UploadButton(tr(CHOOSE), value=None),
+            self.notice: gr.HTML(visible=False),
+            self.empty: gr.HTML(visible=True),
+            self.results: gr.Column(visible=False),
+            self.try_samples: gr.Column(visible=True),
+            **self.albums.show(album, None),
+        }
+
+    def _return_to(self, board: Any, present: Session | None, album: Album | None, *_settings: Any) -> Any:
+        """Show an earlier state of the photograph in view."""
+        if album is None or present is None or not isinstance(board, dict):
+            return gr.skip()
+        try:
+            album = album.at_snapshot(board.get("snapshot"))
+            controls = self._read(present, _settings)
+            return self._show(album.turn_to(present.upload, present, controls, self.colorizer), album)
+        except CinnError as error:
+            warn(error)
+            return gr.skip()
+
+    def _show(self, one: Opened, album: Album, problems: Sequence[str | CinnError] = ()) -> dict[Any, Any]:
         """Show a photograph with its colourings, or gray without any, and set the controls."""
         session, controls, _ = one
         update = {
             self.session: session,
-            self.album: album,
-            self.upload: None,  # ready for the next one
+            self.upload: gr.UploadButton(tr(ADD), value=None),  # ready for the next one
             self.notice: failed(problems) if problems else opened(one),
             self.empty: gr.HTML(visible=False),
             self.results: gr.Column(visible=True),
+            self.try_samples: gr.Column(visible=False),
             self.variety: controls.variety,
             self.vividness: controls.vividness,
             self.seed: controls.seed,
-            **self.steering.show(session, controls),
+            **self.steering.show(session, album, controls),
+            self.timer: gr.Timer(active=bool(album.waiting)),
         }
-        if session.colourings:
-            kept = self._keep(session, album, controls)
-            large = self.pictures.large(session, controls.vividness, value=controls.drawn)
-            return {**update, **self.pictures.four(session, controls.vividness), **large, **kept}
-        return {**update, **self.albums.show(album, session), **self.pictures.before(session, controls.drawn)}
+        kept, drawn = album.find(session.upload), controls.drawn
+        if session.colourings and not (kept and kept.drawn is not None):
+            four = self.pictures.four(session, controls.vividness)
+            return {**update, **four, **self._large(session, album, controls, value=drawn)}
+        update |= {self.album: album, **self.albums.show(album, session)}
+        if not session.colourings:
+            return {**update, **self.pictures.before(session, drawn)}
+        # Something was drawn since, so this is no state to return to.
+        four = self.pictures.four(session, controls.vividness)
+        return {**update, **four, **self.pictures.large(session, controls, None, value=drawn)}
 
-    def _clear(self, session: Session | None, album: Album | None) -> Any:
-        """Remove all photographs but the present one from the album."""
-        if album is None:
-            return gr.skip()
-        album = album.with_only(session.upload if session else None)
-        return {self.album: album, self.albums.shelf: gr.Column(visible=False)}
+    def _large(self, session: Session, album: Album, controls: Controls, **value: Any) -> dict[Any, Any]:
+        """Show the chosen colouring large, and keep the present state in the album."""
+        album = album.with_snapshot(Snapshot.of(session, controls))
+        one = album.find(session.upload)
+        number = one.snapshot.number if one and one.snapshot else 0
+        large = self.pictures.large(session, controls, number, **value)
+        return {self.album: album, **large, **self.albums.show(album, session)}
 
     @cumulative
     def _draw(
@@ -238,7 +304,9 @@ class ColorizeTab:
         yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
         if session is None or album is None:
             return
-        controls = self.ranges.read(variety, vividness, seed, drawn, restore_levels, *steps)
+        album = self._with_drawing(album, session, (variety, vividness, seed, drawn))
+        yield {self.album: album}
+        controls = self._read(session, (variety, vividness, seed, drawn, restore_levels, *steps))
         try:
             steering = self.steering.constraints(session, controls)
             draw = self.colorizer, controls.variety, controls.seed
@@ -258,24 +326,23 @@ class ColorizeTab:
                     paint(complete, index, controls.vividness)
             # Shown even if it was there: a page handles answers side by side, so an older one may have replaced it.
             yield {self.session: complete, **self.pictures.four(complete, controls.vividness)}
-            large = self.pictures.large(complete, controls.vividness)
-            yield {**large, **self._keep(complete, album, controls)}
+            yield self._large(complete, album, controls)
         except CinnError as error:
             warn(error)
 
     def _as_set(self, session: Session, _album: Album | None, *settings: Any) -> tuple[Session, Controls]:
         """Draw what the controls say if that is still to be done, so that a download is what was asked for."""
-        controls = self.ranges.read(*settings)
+        controls = self._read(session, settings)
         steering = self.steering.constraints(session, controls)
         return session.draw(self.colorizer, controls.variety, controls.seed, steering), controls
 
     def _choose(self, index: Any, session: Session | None, album: Album | None, *settings: Any) -> Any:
         if session is None or album is None or index not in range(len(session.colourings)):
             return gr.skip()
-        session, controls = dataclasses.replace(session, chosen=int(index)), self.ranges.read(*settings)
+        session, controls = dataclasses.replace(session, chosen=int(index)), self._read(session, settings)
         try:
-            large = self.pictures.large(session, controls.vividness)
-            return {self.session: session, **large, **self._keep(session, album, controls)}
+            album = album.noting(session.upload, picked=True)
+            return {self.session: session, **self._large(session, album, controls)}
         except CinnError as error:
             warn(error)
             return gr.skip()
@@ -286,21 +353,33 @@ class ColorizeTab:
         if session is None or album is None or not session.colourings:
             yield {self.album: gr.skip()}
             return
-        controls = self.ranges.read(*settings)
+        controls = self._read(session, settings)
         try:
             yield self.pictures.preview(session, controls.vividness)
             yield self.pictures.four(session, controls.vividness)
-            large = self.pictures.large(session, controls.vividness)
-            yield {**large, **self._keep(session, album, controls)}
+            yield self._large(session, album, controls)
         except CinnError as error:
             warn(error)
             yield {self.album: gr.skip()}
 
-    def _keep(self, session: Session, album: Album, controls: Controls) -> dict[Any, Any]:
-        """Keep the present state in the album, to return to."""
-        snapshot = Snapshot.of(session, controls)
-        album = album.with_snapshot(snapshot)
-        return {self.album: album, **self.albums.show(album, session, snapshot)}
+    def _colour_next(self, session: Session | None, album: Album | None, *settings: Any) -> Any:
+        """Look at new photographs of the album, or colour the next one that has no colours yet."""
+        looked_at, problems = album.looked_at(AT_ONCE) if album else (None, [])
+        if looked_at is not None and looked_at is not album:
+            notice = {self.notice: failed(problems)} if problems else {}
+            return {self.album: looked_at, **self.albums.show(looked_at, session), **notice}
+        present = session.upload if session else None
+        one = next((one for one in album.waiting if one.upload != present), None) if album else None
+        if album is None or one is None:
+            return {self.timer: gr.Timer(active=False)}
+        try:
+            opened, controls, _ = album.turn_to(one.upload, None, self._read(None, settings), self.colorizer)
+            steering = self.steering.constraints(opened, controls)
+            opened = opened.draw(self.colorizer, controls.variety, controls.seed, steering)
+            album = album.with_snapshot(Snapshot.of(opened, controls))
+        except CinnError:  # said when the visitor turns to it
+            album = album.noting(one.upload, unreadable=True)
+        return {self.album: album, **self.albums.show(album, session)}
 
     def _archive(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[Any]:
         if album is None:
@@ -308,6 +387,16 @@ class ColorizeTab:
             return
         if session is not None and session.colourings:
             album = album.with_snapshot(Snapshot.of(*self._as_set(session, album, *settings)))
-        reference = session.reference if session else None
-        controls = self.ranges.read(*settings)
-        yield from self.albums.write(Archive(album, self.colorizer, controls, reference, self.steering.constraints))
+        controls = self._read(session, settings)
+        yield from self.albums.write(Archive(album, self.colorizer, controls, self.steering.constraints))
+
+
+def _small(photographs: Mapping[str, Path]) -> list[Path]:
+    """Write small gray pictures of photographs, which load at once, and return their files."""
+    folder = upload_folder() / "samples"
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {name: folder / f"{name}.jpg" for name in photographs}
+    for name, path in pictures.items():
+        if not path.exists():
+            save_gray(photographs[name], path)
+    return list(pictures.values())

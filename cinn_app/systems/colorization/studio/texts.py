@@ -1,7 +1,9 @@
 """Longer texts of the tab, and what it says of a session."""
 
+import base64
 import html
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,39 +11,29 @@ import gradio as gr
 from cinn_app.errors import CinnError
 from cinn_app.imaging import IN_COLOUR
 from cinn_app.studio.language import joined, later, listed, tr
+from cinn_app.systems.colorization.differences import BEST, name_differences
 from cinn_app.systems.colorization.studio.album import Opened
 from cinn_app.systems.colorization.studio.session import Session
 
-__all__ = ["EMPTY", "HELP", "UNFOLD", "caption", "constraints", "details", "failed", "opened"]
+__all__ = ["HELP", "details", "empty", "failed", "opened", "words"]
 
 EMPTY = later("""
-<h2>See it in colour</h2>
-<p>A gray photograph does not say which colours were there. You get <b>four plausible answers</b> and choose.</p>
-<ol>
-  <li><b>Upload a photograph</b> of any size and shape, or try one of the samples.</li>
-  <li><b>Pick the colouring</b> that you like best. None of them? Roll the dice.</li>
-  <li><b>Compare and download it</b> at full size, as vivid as you want it.</li>
-</ol>
+<h2>Your old photographs, in colour</h2>
+<p>A gray photograph does not say which colours were there. You get <b>four plausible answers</b>, choose one, and
+change what you know better. Nothing leaves the computer that runs this page.</p>
 """)
+HERO = later("A photograph of the Farm Security Administration, before and after")
 HELP = later("""
-**The first** of the four is the one that the others resemble most. More often than any other, it is the nearest to the
-true colours.
-
-**Bits/dim** say how likely the model finds a colouring. Fewer are more likely, but likely colours are the pale ones.
-
-**Vividness** makes the same colours weaker or stronger. Light and shade are always those of your photograph.
+**The first** of the four is the one that most of sixteen draws resemble, without being pale. The words say how the others
+differ from it.
 
 **Variety** says how far the four depart from the model's best guess: it is the temperature of sampling. At 1 they
-differ as much as true colours may; more looks garish.
+differ as much as true colours may; more looks garish. The same **seed** with the same variety gives the same colours
+again.
 
-**Steering** gives you control: sliders shift all colours, clicks set the colour of a thing, another picture lends its
-colours to like things, and a painted region stays while the rest is redrawn.
-
-**Where the four differ**, the photograph alone does not determine the colours. A tint of the whole picture does not
-count.
-
-The same **seed** with the same variety gives the same colours again.
+**Bits/dim** say how likely the model finds a colouring. Fewer are more likely, but likely colours are the pale ones.
 """)
+HERE = Path(__file__).parent
 RESTORED = later("It was coloured here; its settings are restored.")
 PARTLY_RESTORED = later("It was coloured here; its settings are restored, except for {missing}.")
 #: What cannot be restored.
@@ -68,21 +60,24 @@ ROWS = {
     "model": later("Model"),
     "weights": later("Weights"),
 }
-#: Constraints that need no more words.
-NAMED = {
-    "reference": later("colours of another picture"),
-    "kept": later("a region kept"),
-    "restore_levels": later("fading removed"),
+#: Names of colourings, by what tells each from the others.
+WORDS = {
+    BEST: later("best"),
+    "warmer": later("warmer"),
+    "cooler": later("cooler"),
+    "greener": later("greener"),
+    "pinker": later("pinker"),
+    "bolder": later("bolder"),
+    "paler": later("paler"),
+    "": later("alike"),
 }
-#: A script: the details stay open when they are replaced.
-UNFOLD = """
-let open = false;
-element.addEventListener("click", (event) => {
-    const folded = event.target.closest("summary")?.parentElement;
-    if (folded) open = !folded.open;
-});
-watch("value", () => element.querySelector("details")?.toggleAttribute("open", open));
-"""
+
+
+def empty() -> str:
+    """Show, while there is no photograph, an old one that the model has coloured: gray and in colour by turns."""
+    address = f"data:image/webp;base64,{base64.b64encode((HERE / 'hero.webp').read_bytes()).decode()}"
+    layers = f'<img src="{address}" alt="{tr(HERO)}"><img src="{address}" alt="" class="before"><i></i>'
+    return f'<div class="hero">{layers}</div>{tr(EMPTY)}'
 
 
 def opened(one: Opened) -> gr.HTML:
@@ -107,21 +102,13 @@ def _notice(text: str, kind: str) -> gr.HTML:
     return gr.HTML(text, visible=True, elem_classes=[kind])
 
 
-def caption(session: Session, index: int) -> str:
-    """Say which a colouring is, how likely, and what drew it: ``No. 1, 2.31 bits/dim, seed 0, variety 0.9``."""
-    colouring = session.colourings[index]
-    return tr(
-        "No. {number}, {bits:.2f}\N{NO-BREAK SPACE}bits/dim, "
-        "seed\N{NO-BREAK SPACE}{seed}, variety\N{NO-BREAK SPACE}{variety:g}",
-        number=index + 1,
-        bits=colouring.bits_per_dim,
-        seed=colouring.seed,
-        variety=colouring.temperature[-1],
-    )
+def words(session: Session) -> list[str]:
+    """Say by a word each how the colourings differ."""
+    return [tr(WORDS[word]) for word in name_differences(session.colourings)]
 
 
 def details(session: Session) -> str:
-    """List all settings that made the chosen colouring, folded away."""
+    """List all settings that made the chosen colouring."""
     colouring = session.colourings[session.chosen]
     likelihood = tr(
         "{nats:,.0f} nats for {values:,} values, {bits:.3f} bits/dim",
@@ -132,16 +119,7 @@ def details(session: Session) -> str:
     rows = [(tr("Log-likelihood"), likelihood)]
     rows += [(tr(label), _plain(colouring.settings[key])) for key, label in ROWS.items() if key in colouring.settings]
     table = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
-    return f"<details><summary>{tr('How it was made')}</summary><table>{table}</table></details>"
-
-
-def constraints(session: Session) -> list[str]:
-    """Summarise the constraints on the chosen colouring."""
-    settings = session.colourings[session.chosen].settings
-    texts = [_plain(settings["axes"])] if settings.get("axes") else []
-    if hints := settings.get("hints"):
-        texts.append(tr("hints: {count}", count=len(hints)))
-    return texts + [tr(text) for key, text in NAMED.items() if key in settings]
+    return f"<table>{table}</table>"
 
 
 def _plain(value: Any) -> str:

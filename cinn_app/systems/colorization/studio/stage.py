@@ -1,0 +1,229 @@
+"""The large picture: to compare with the original, to zoom, and to draw on: hints, and strokes over a region to keep.
+
+The page sends ``{"photograph", "hints": [{"colour", "points", "radius"}], "keep": [{"points", "radius"}]}``, in pixels
+of the upright photograph, at any size on the screen, and for undo and redo also ``"snapshot"``: the number of the
+state to return to.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import gradio as gr
+from pydantic import TypeAdapter, ValidationError
+
+from cinn_app.errors import CinnError
+from cinn_app.studio.handlers import served
+from cinn_app.studio.language import later, tr
+from cinn_app.systems.colorization.hints import Hint, Hints
+from cinn_app.systems.colorization.region import Stroke
+from cinn_app.systems.colorization.studio.pictures import gray
+from cinn_app.systems.colorization.studio.session import Session
+
+__all__ = ["Drawn", "Pictures", "Stage", "drawn_on", "to_payload"]
+
+BOARD = later(
+    "The photograph. Arrow keys move a cursor, Enter sets a colour there. Tab goes to the hints; arrow keys move a "
+    "hint, Delete removes it. The space bar shows the original, plus and minus zoom."
+)
+#: Colours of things that people know best, as they look in photographs.
+SWATCHES = {
+    later("fair skin"): "#e0b39a",
+    later("tan skin"): "#b98263",
+    later("dark skin"): "#74493a",
+    later("blond"): "#c8a468",
+    later("brown"): "#5c3d2a",
+    later("denim"): "#4b6690",
+    later("khaki"): "#a8976c",
+    later("wood"): "#8c5f3a",
+    later("brick"): "#9b4f3f",
+    later("leaf"): "#46703c",
+    later("grass"): "#7f9b4b",
+    later("sky"): "#86aedb",
+    later("red"): "#b3262c",
+    later("gold"): "#d8a722",
+    later("white"): "#f3f1ec",
+}
+#: A sign that few fonts have.
+ENLARGE = """<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.8"
+  aria-hidden="true"><path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg>"""
+HERE = Path(__file__).parent
+DAMAGED = later("The drawing on the picture cannot be read: clear it, and draw again.")
+
+
+class Drawn(NamedTuple):
+    """What a visitor has drawn on a photograph.
+
+    Attributes:
+        hints: on the photograph, if any.
+        strokes: over the region to keep.
+    """
+
+    hints: Hints | None = None
+    strokes: tuple[Stroke, ...] = ()
+
+
+class Pictures(NamedTuple):
+    """What the stage shows of a session.
+
+    Attributes:
+        picture: the large one.
+        uncertainty: the map that is shown on demand; without one the last one stays.
+        snapshot: number of the state in the album, for undo; None for a preview.
+        drawn: on the photograph in that state, as the page sends it.
+        four: files of all colourings by their names, to compare two of them side by side.
+    """
+
+    picture: Path
+    uncertainty: Path | None = None
+    snapshot: int | None = None
+    drawn: dict[str, Any] | None = None
+    four: Mapping[str, Path] = MappingProxyType({})
+
+
+class _Payload(NamedTuple):
+    hints: tuple[Hint, ...] = ()
+    keep: tuple[Stroke, ...] = ()
+
+
+class Stage:
+    """Lays the picture out in the page that is being built."""
+
+    def __init__(self) -> None:
+        self.board = gr.HTML(
+            None,
+            html_template=_markup(),
+            css_template=(HERE / "stage.css").read_text("utf-8"),
+            js_on_load=(HERE / "stage.js").read_text("utf-8"),
+            elem_id="stage",
+            padding=False,
+            apply_default_css=False,
+            scene=None,
+        )
+
+    def read(self, payload: Any, size: tuple[int, int]) -> Drawn:
+        """Parse what the page has sent for a photograph of height and width `size`.
+
+        Raises:
+            CinnError: if it cannot be parsed, or lies outside the photograph.
+        """
+        if not payload:
+            return Drawn()
+        try:
+            hints, strokes = TypeAdapter(_Payload).validate_python(payload)
+        except (ValidationError, TypeError) as error:
+            raise CinnError(DAMAGED) from error
+        return Drawn(Hints(hints).on(size) if hints else None, strokes)
+
+    def show(self, session: Session, pictures: Pictures, **value: Any) -> gr.HTML:
+        """Show a picture of a session. What is drawn stays, unless the photograph is another one or opened anew.
+
+        Args:
+            session: its folder identifies the photograph.
+            pictures: to show.
+            value: ``value=...`` replaces what the server has been sent last, which the page does not know yet.
+        """
+        height, width = session.size
+        scene = {
+            "photograph": session.folder.name,
+            "width": width,
+            "height": height,
+            "picture": served(pictures.picture),
+            "gray": served(gray(session)),
+            "map": pictures.uncertainty and served(pictures.uncertainty),
+            "four": [{"name": name, "file": served(path)} for name, path in pictures.four.items()],
+            "chosen": session.chosen,
+            "snapshot": pictures.snapshot,
+            "drawn": pictures.drawn,
+        }
+        return gr.HTML(scene=scene, **value)
+
+
+def drawn_on(session: Session | None, payload: Any) -> dict[str, Any] | None:
+    """Return what the page has sent if it was drawn on the photograph of a session, without marks of the page."""
+    if session is None or not isinstance(payload, dict):
+        return None
+    if payload.get("photograph", session.folder.name) != session.folder.name:
+        return None
+    drawn = {name: payload.get(name) or [] for name in ("hints", "keep")}
+    return drawn if any(drawn.values()) else None
+
+
+def to_payload(hints: Hints, drawn: Any = None) -> dict[str, Any]:
+    """Return the value of the pad that shows hints, with the strokes over the region to keep that are there."""
+    dumped = TypeAdapter(Hints).dump_python(hints, mode="json", exclude_defaults=True)
+    return {"hints": dumped["hints"], "keep": (drawn or {}).get("keep", [])}
+
+
+def _markup() -> str:
+    swatches = "".join(
+        f'<button type="button" class="swatch" data-colour="{colour}" style="--colour: {colour}">{tr(name)}</button>'
+        for name, colour in SWATCHES.items()
+    )
+    side = f"""<figure><img alt=""><figcaption><span class="name"></span>
+      <button type="button" class="take">{tr("Keep this one")}</button>
+      <button type="button" class="other">{tr("Another")}</button></figcaption></figure>"""
+    return f"""
+<div class="view">
+  <div class="board" tabindex="0" role="application" aria-label="{tr(BOARD)}">
+    <img class="picture" alt="{tr("The chosen colouring")}" draggable="false">
+    <img class="over gray" alt="{tr("The original photograph")}" draggable="false" hidden>
+    <img class="over map" alt="{tr("Where the colours are unsure")}" draggable="false" hidden>
+    <svg aria-hidden="true"></svg>
+    <div class="marks"></div>
+    <div class="cursor" hidden></div>
+    <div class="line" role="slider" tabindex="0" aria-label="{tr("Before and after")}" aria-valuemin="0"
+      aria-valuemax="100" aria-valuenow="50" hidden></div>
+  </div>
+  <div class="badge" hidden>{tr("Before")}</div>
+  <div class="legend" hidden>{tr("sure")} <i></i> {tr("unsure")}</div>
+  <div class="busy" role="status" aria-label="{tr("Working")}"></div>
+  <div class="pair" hidden>{side}{side}<button type="button" class="back">{tr("Back")}</button></div>
+  <div class="palette" role="dialog" aria-label="{tr("Colour of this place")}" hidden>
+    <button type="button" class="close" aria-label="{tr("Close")}">&times;</button>
+    <div class="swatches">{swatches}</div>
+    <div class="further">
+      <button type="button" class="dropper" title="{tr("Take the colour of another place in the picture")}">
+        {tr("Like …")}</button>
+      <label class="more">{tr("More")}<input type="color" tabindex="-1" aria-label="{tr("Any colour")}"></label>
+      <input type="text" class="hex" maxlength="7" spellcheck="false" placeholder="#rrggbb"
+        aria-label="{tr("Wanted colour as #RRGGBB")}">
+      <button type="button" class="remove" hidden>{tr("Remove")}</button>
+    </div>
+  </div>
+  <div class="shade"></div>
+</div>
+<div class="tools" role="toolbar" aria-label="{tr("Tools")}">
+  <div data-for="hint">
+    <button type="button" class="hold" aria-pressed="false"
+      title="{tr("Hold to see the photograph as it was; so does the space bar")}">{tr("Before")}</button>
+    <button type="button" data-over="split" aria-pressed="false">{tr("Divide")}</button>
+    <button type="button" data-over="map" aria-pressed="false"
+      title="{tr("Where the photograph leaves the colour open: there a hint helps")}">{tr("Unsure")}</button>
+    <button type="button" class="keep"
+      title="{tr("Paint over what is right, and let the rest be drawn again")}">{tr("Keep a part")}</button>
+    <button type="button" class="clear" hidden>{tr("Clear hints")}</button>
+    <button type="button" class="release" hidden
+      title="{tr("Let the kept part change again")}">{tr("Let go")}</button>
+  </div>
+  <div data-for="keep" hidden>
+    <p>{tr("Paint over what is right.")}</p>
+    <label>{tr("Brush")}
+      <input type="range" class="brush" min="1" max="20" value="6" aria-label="{tr("Size of the brush")}"></label>
+    <button type="button" class="redraw" disabled>{tr("Redraw the rest")}</button>
+    <button type="button" class="cancel">{tr("Cancel")}</button>
+  </div>
+  <div class="zoom">
+    <button type="button" class="undo sign" title="{tr("Undo (Ctrl+Z)")}" aria-label="{tr("Undo")}"
+      disabled>&#8630;</button>
+    <button type="button" class="redo sign" title="{tr("Redo (Ctrl+Shift+Z)")}" aria-label="{tr("Redo")}"
+      disabled>&#8631;</button>
+    <button type="button" class="zoom-out sign" aria-label="{tr("Smaller")}" disabled>&minus;</button>
+    <button type="button" class="fit" title="{tr("The whole picture")}" disabled>{tr("Fit")}</button>
+    <button type="button" class="zoom-in sign" aria-label="{tr("Larger")}">+</button>
+    <button type="button" class="full sign" title="{tr("Full screen")}"
+      aria-label="{tr("Full screen")}">{ENLARGE}</button>
+  </div>
+</div>
+"""
