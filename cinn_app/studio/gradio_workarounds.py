@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import quote
 
 from anyio.to_thread import run_sync
 from PIL import Image
 from starlette.formparsers import MultiPartException
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Scope
 
 from cinn_app.errors import CinnError
 
@@ -31,7 +32,6 @@ __all__ = [
     "FILE_SCHEMA",
     "LAUNCH_OPTIONS",
     "BlocksWithVariants",
-    "OpenStreams",
     "Value",
     "admit",
     "busy_sessions",
@@ -43,6 +43,7 @@ __all__ = [
     "fix_mcp_server",
     "forget_unfetched",
     "get_function_description",
+    "hear_out",
     "is_logged_in",
     "let_take_turns",
     "limit_connections",
@@ -85,7 +86,6 @@ with without_stubs():
     import gradio as gr
     from gradio import route_utils, state_holder
     from gradio.context import Context, LocalContext
-    from gradio.server_messages import ProcessCompletedMessage
     from gradio.utils import get_function_description
     from gradio_client import Client
     from gradio_client.utils import json_schema_to_python_type, python_type_to_json_schema
@@ -269,55 +269,48 @@ def forget_unfetched(page: gr.Blocks) -> None:
         queue.pending_event_ids_session.pop(session, None)
 
 
-class OpenStreams:
-    """Keeps the streams by which pages receive answers open for a while after an answer.
+async def hear_out(
+    app: ASGIApp, scope: Scope, session: str, closed: asyncio.Event, tell: Callable[[bytes], None]
+) -> None:
+    """Pass on what gradio tells a page, until nothing of the page's is pending.
 
-    gradio ends a page's stream with its last answer. If the page sends its next event at that moment, it may get the
-    confirmation before the end of the stream: it then believes the stream to be open, opens no other, and never shows
-    the answer. This happens often, since people go on as soon as they see an answer, and so do events that follow
-    others. https://github.com/gradio-app/gradio/issues/7921 was another form of it; streams that resume
-    (https://github.com/gradio-app/gradio/pull/13585) would solve it.
+    The connection of the page may end meanwhile. gradio would drop what the page waits for, see `lines.py`; streams
+    that resume (https://github.com/gradio-app/gradio/pull/13585) would make this unnecessary.
 
     Args:
-        page: its queue is used.
-        is_open: whether a page with this session hash is open.
+        app: gradio.
+        scope: of a request of the page's for ``line/HASH``.
+        session: the page's session hash.
+        closed: set when the page is gone for good.
+        tell: is given each message as the stream has it.
     """
+    path = scope["path"].removesuffix(f"line/{session}") + "queue/data"
+    headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    query = f"session_hash={quote(session)}".encode()
+    stream = {**scope, "path": path, "raw_path": path.encode(), "query_string": query, "headers": headers}
 
-    #: Seconds for which a stream stays open after an answer, and by which a page has noticed its end.
-    LINGER, NOTICE = 3.0, 0.5
-    # A pending event that never completes: as long as there is one, gradio does not end the stream.
-    _PLACEHOLDER = "stream-stays-open"
+    async def receive() -> Message:
+        await closed.wait()
+        return {"type": "http.disconnect"}
 
-    def __init__(self, page: gr.Blocks, is_open: Callable[[str], bool]) -> None:
-        self._page, self._is_open = page, is_open
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._ending: dict[str, asyncio.Event] = {}
+    async def send(message: Message) -> None:
+        body = message.get("body", b"")
+        if body and not closed.is_set() and not body.startswith(_OF_STREAMS):
+            tell(body)
 
-    async def keep(self, session: str) -> None:
-        """Keep a page's stream open, before the page sends an event. Waits if the stream is just being ended."""
-        if session in self._ending:
-            await self._ending[session].wait()
-        self._page._queue.pending_event_ids_session.setdefault(session, set()).add(self._PLACEHOLDER)
-        if session in self._timers:
-            self._timers[session].cancel()
-        self._end_later(session)
+    await app(stream, receive, send)
 
-    def _end_later(self, session: str) -> None:
-        self._timers[session] = asyncio.get_running_loop().call_later(self.LINGER, self._end, session)
 
-    def _end(self, session: str) -> None:
-        pending = self._page._queue.pending_event_ids_session.get(session, set())
-        if pending - {self._PLACEHOLDER} and self._is_open(session):
-            self._end_later(session)
-            return
-        del self._timers[session]
-        messages = self._page._queue.pending_messages_per_session.get(session)
-        if messages is None or not self._is_open(session):
-            pending.discard(self._PLACEHOLDER)
-            return
-        self._ending[session] = asyncio.Event()
-        asyncio.get_running_loop().call_later(self.NOTICE, lambda: self._ending.pop(session).set())
-        messages.put_nowait(ProcessCompletedMessage(event_id=self._PLACEHOLDER, output={}, success=True))
+# What gradio tells of the stream itself. A page that is told of the last two would load itself anew.
+_OF_STREAMS = tuple(
+    f'data: {{"msg":"{message}'.encode()
+    for message in (
+        "heartbeat",
+        "close_stream",
+        'unexpected_error","event_id":null,"message":"Server stopped',
+        'unexpected_error","event_id":null,"message":"404',
+    )
+)
 
 
 Part: TypeAlias = dict[Any, Any]

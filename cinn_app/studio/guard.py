@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cinn_app.studio.bodies import COMPUTING, MAX_HELD, replaying
 from cinn_app.studio.clients import Clients, Job
-from cinn_app.studio.gradio_workarounds import OpenStreams
 from cinn_app.studio.language import later
+from cinn_app.studio.lines import ONCE, Lines
 from cinn_app.studio.refusals import RefusalError, route_of
 
 __all__ = ["KEPT", "MAX_WAITING", "MAX_WAITING_PER_PAGE", "UNNAMED", "Guard"]
@@ -38,11 +38,11 @@ class Guard:
         app: gradio.
         folder: of all uploads and results; no other file is read or shown.
         clients: learns which pages are open and what they request.
-        streams: keeps the streams of answers open.
+        lines: to pages.
     """
 
-    def __init__(self, app: ASGIApp, folder: Path, clients: Clients, streams: OpenStreams) -> None:
-        self.app, self.folder, self.clients, self.streams = app, folder.resolve(), clients, streams
+    def __init__(self, app: ASGIApp, folder: Path, clients: Clients, lines: Lines) -> None:
+        self.app, self.folder, self.clients, self.lines = app, folder.resolve(), clients, lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, refuse or pass on a request."""
@@ -51,6 +51,8 @@ class Guard:
             await self.app(scope, receive, send)
         elif route.startswith(("file=", "file/", "proxy=")):
             await self._download(route, scope, receive, send)
+        elif route.startswith("line/"):
+            await self.lines.connect(scope, receive, send)
         elif route.startswith("heartbeat/"):
             with self.clients.connected(route.removeprefix("heartbeat/")):
                 await self.app(scope, receive, send)
@@ -70,6 +72,17 @@ class Guard:
     async def _compute(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()
         request = _parse(body)
+
+        async def start(send: Send) -> None:
+            await self._start(request, scope, replaying(body, receive), send)
+
+        if ONCE in Headers(scope=scope):
+            await self.lines.once(_session(request), scope, send, start)
+        else:
+            await start(send)
+
+    async def _start(self, request: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        """Put a job into the queue, unless it is refused."""
         files, session = list(_files(request)), _session(request)
         if not all(map(self._is_own, files)):
             raise RefusalError(403, FOREIGN)
@@ -79,10 +92,10 @@ class Guard:
         if session is not None and self.clients.note_request(session, map(Path, files if job.from_page else ())):
             raise RefusalError(410, DELETED)
         self._check_queue(job)
-        if session is not None and Headers(scope=scope).get("x-gradio-user") == "app":
-            await self.streams.keep(session)
         with self.clients.arriving(job):
-            await self.app(scope, replaying(body, receive), send)
+            await self.app(scope, receive, send)
+        if route_of(scope).startswith("queue/join"):
+            self.lines.listen(self.app, session)
 
     def _check_queue(self, job: Job) -> None:
         """Refuse a job if its page or program, its address or all together have too many."""

@@ -37,6 +37,7 @@ element.addEventListener("click", (event) => {
     location.assign(address);
 });
 """
+LOST = later("The connection is lost; trying again …")
 REFUSED = later(
     "A proxy before the studio refused this file as too large: choose a smaller one, or ask the administrator to let "
     "larger requests through."
@@ -103,7 +104,8 @@ def _lay_out_header(taglines: list[str], has_login: bool) -> None:
     text = joined([*taglines, tr("Nothing leaves the computer that runs this page.")])
     way_out = f'<form method="post" action="logout"><button>{tr("Log out")}</button></form>' if has_login else ""
     gr.HTML(
-        f"<h1>cinn</h1><p>{text}</p>{language_links()}{way_out}",
+        f"<h1>cinn</h1><p>{text}</p>{language_links()}{way_out}"
+        f'<p id="line" role="status" data-lost="{tr(LOST)}" data-again="{tr("Load the page again")}"></p>',
         js_on_load=ON_LOAD % json.dumps({"language": language(), "refused": tr(REFUSED)}),
         elem_id="header",
     )

@@ -21,7 +21,6 @@ from cinn_app.studio.connections import Connection
 from cinn_app.studio.files import delete_old_results, delete_partial_uploads, private_folder
 from cinn_app.studio.gradio_workarounds import (
     LAUNCH_OPTIONS,
-    OpenStreams,
     fix_mcp_server,
     limit_connections,
     needed_assets,
@@ -29,6 +28,7 @@ from cinn_app.studio.gradio_workarounds import (
 from cinn_app.studio.guard import Guard
 from cinn_app.studio.guesses import Guesses
 from cinn_app.studio.language import Listener
+from cinn_app.studio.lines import HEAD, Lines
 from cinn_app.studio.login import Login, basic
 from cinn_app.studio.login_page import LoginPage
 from cinn_app.studio.metrics import Metrics, health
@@ -87,18 +87,19 @@ def serve(
         page = build(models, next(iter(models)), model, has_login=login is not None)
         clients, launched = Clients(page), threading.Event()
         guesses, assets = Guesses(login) if login else None, Assets(*needed_assets(page))
+        lines = Lines(clients)
         middleware = [
             Middleware(
                 Proxies,
                 root_path="" if "://" in root_path else root_path,
-                first=assets.first,
+                first=HEAD + assets.first,
                 last=assets.last,
             ),
             Middleware(Listener),
             Middleware(Refusals),
             *([Middleware(Login, page=page, guesses=guesses, launched=launched)] if guesses else []),
             Middleware(Bodies, max_file=max_upload * 2**20),
-            Middleware(Guard, folder=folder, clients=clients, streams=OpenStreams(page, clients.is_open)),
+            Middleware(Guard, folder=folder, clients=clients, lines=lines),
         ]
         try:
             page.launch(
@@ -138,10 +139,11 @@ def serve(
             print(f"The studio is at {page.local_url} and stops with Ctrl-C.", flush=True)
             while True:
                 time.sleep(CHECK)
-                clients.delete_closed(CLOSED)
+                lines.forget(clients.delete_closed(CLOSED))
                 delete_partial_uploads(folder, CHECK)
                 delete_old_results(folder, RESULTS)
         finally:
+            lines.close()
             page.close(verbose=False)
 
 

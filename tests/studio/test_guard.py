@@ -19,8 +19,8 @@ from cinn_app.studio import clients, guard
 from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
 from cinn_app.studio.files import delete_old_results, delete_partial_uploads, new_results_folder
-from cinn_app.studio.gradio_workarounds import OpenStreams
 from cinn_app.studio.guard import DELETED, FOREIGN, FULL, TOO_MANY, Guard
+from cinn_app.studio.lines import Lines
 from cinn_app.studio.refusals import Refusals
 
 
@@ -43,9 +43,7 @@ class Served:
             file, state = gr.File(), gr.State("", delete_callback=self.seen.append)
             file.upload(self._work, [file, state], state, preprocess=False, api_name="_work")
         self.page, self.clients = page, Clients(page, self.clock)
-        streams = OpenStreams(page, lambda _: True)
-        streams.LINGER = streams.NOTICE = 0.05
-        guard = Middleware(Guard, folder=folder, clients=self.clients, streams=streams)
+        guard = Middleware(Guard, folder=folder, clients=self.clients, lines=Lines(self.clients))
         page.launch(
             prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, max_file_size="1mb",
             app_kwargs={"middleware": [Middleware(Refusals), Middleware(Bodies, max_file=2**20), guard]},

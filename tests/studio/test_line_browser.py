@@ -1,0 +1,62 @@
+"""A page whose line to the studio is cut, in headless Chromium."""
+
+import json
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+from digit_page import changed, pictures
+from playwright.sync_api import Page, expect  # after the check that it is there
+from relay import Relay, relayed
+
+
+@pytest.fixture
+def relay(studio: str) -> Iterator[Relay]:
+    with relayed(urlsplit(studio).port) as relay:
+        yield relay
+
+
+def test_a_page_survives_cuts_and_says_if_the_studio_has_forgotten_it(usual_context, relay: Relay) -> None:
+    page: Page = usual_context.new_page()
+    page.set_default_timeout(180_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(relay.address)
+    page.get_by_role("tab", name="Digits").click()
+    page.locator("#grid img").first.wait_for()
+    banner, before = page.locator("#line"), pictures(page, "#grid img")
+
+    relay.cut()  # nobody waits
+    expect(banner).to_have_text("The connection is lost; trying again …")
+    page.locator("#digit-dice").click()
+    relay.mend()
+    before = changed(page, "#grid img", before)
+    expect(banner).to_have_text("")
+
+    for moment in (b'"event_id"', b"process_starts", b"process_completed", b'"event_id"'):
+        relay.cut_at(moment)  # the confirmation, the beginning or the end of an answer does not arrive
+        page.locator("#digit-dice").click()
+        assert relay.broken.wait(60)
+        page.wait_for_timeout(300)
+        relay.mend()
+        before = changed(page, "#grid img", before)
+
+    # The studio was started anew, and knows nothing of the page.
+    refusal = {"status": 410, "content_type": "application/json", "body": json.dumps({"detail": "Unknown."})}
+    page.route("**/line/*", lambda route: route.fulfill(**refusal))
+    relay.cut_at(b'"event_id"')
+    page.locator("#digit-dice").click()
+    assert relay.broken.wait(60)
+    relay.mend()
+    expect(page.locator(".toast-body")).to_contain_text("Unknown.")
+    expect(banner).to_contain_text("Unknown.")
+    page.locator(".toast-close").first.click()
+    page.locator("#reset").click()  # no button is silently dead
+    expect(page.locator(".toast-body")).to_contain_text("Unknown.")
+    page.unroute("**/line/*")
+    banner.get_by_role("button", name="Load the page again").click()
+    expect(banner).to_have_text("")
+    assert not errors
+    page.close()
