@@ -24,8 +24,8 @@ change what you know better. Nothing leaves the computer that runs this page.</p
 """)
 HERO = later("A photograph of the Farm Security Administration, before and after")
 HELP = later("""
-**The first** of the four is the one that most of sixteen draws resemble, without being pale. The words say how the others
-differ from it.
+**The first** of the four is the one that most of sixteen draws resemble, without being pale. The words say how the
+others differ from it.
 
 **Variety** says how far the four depart from the model's best guess: it is the temperature of sampling. At 1 they
 differ as much as true colours may; more looks garish. The same **seed** with the same variety gives the same colours
