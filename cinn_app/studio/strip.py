@@ -26,6 +26,7 @@ const fill = (place, entry) => {
     choose.title = entry.title;
     choose.setAttribute("aria-label", entry.ticked ? `${entry.title} (${props.ticked})` : entry.title);
     choose.setAttribute("aria-current", entry.present);
+    if (entry.present) choose.setAttribute("aria-busy", false);
     choose.classList.toggle("ticked", entry.ticked);
     remove.title = props.remove;
     remove.setAttribute("aria-label", `${props.remove}: ${entry.title}`);
@@ -51,6 +52,7 @@ list.addEventListener("click", (event) => {
         if (entry?.ticked && !window.confirm(props.question)) return;
     } else {  // the server may take seconds to open it
         for (const one of list.querySelectorAll(".choose")) one.setAttribute("aria-current", one === button);
+        button.setAttribute("aria-busy", entry !== undefined && !entry.present);
     }
     props.value = Number(button.dataset.number);  // of several events gradio handles the last with the first one's data
     if (button.matches(".remove")) list.querySelector("[aria-current=true]")?.focus();

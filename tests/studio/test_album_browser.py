@@ -34,6 +34,7 @@ def turn_to(page: Page, number: int) -> None:
     """Turn to another photograph of the strip."""
     page.locator(f"{ENTRIES} .choose").nth(number).click()
     expect(page.locator(f"{ENTRIES} .choose").nth(number)).to_have_attribute("aria-current", "true")
+    expect(page.locator(f"{ENTRIES} .choose").nth(number)).not_to_have_attribute("aria-busy", "true")
 
 
 def remove(page: Page, number: int) -> None:

@@ -225,7 +225,13 @@ const stopPicking = () => {
     board.classList.remove("picking");
     palette.classList.remove("picking");
 };
-one(".shade").addEventListener("click", () => closePalette());
+// A tap that opens the palette ends in a click on the shade, so only one that began there closes it, and does no more.
+let began = false;
+one(".shade").addEventListener("pointerdown", () => { began = true; });
+one(".shade").addEventListener("click", () => {
+    if (began) closePalette();
+    began = false;
+});
 palette.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.dataset.colour) setColour(button.dataset.colour);
