@@ -52,7 +52,7 @@ def chinese(page: Page) -> set[str]:
 def test_a_chinese_browser_gets_the_colorize_tab_in_chinese(open_studio, photograph: Path, tmp_path: Path) -> None:
     page = open_studio(390, 800, locale="zh-CN")
     assert page.evaluate("document.documentElement.lang") == "zh"
-    assert page.locator("#empty h2").inner_text() == "为黑白照片上色"
+    assert page.locator("#empty h2").inner_text() == "让老照片重现色彩"
     assert english(page) == set()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

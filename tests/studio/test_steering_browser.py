@@ -334,7 +334,7 @@ def test_the_picture_is_worked_by_keyboard_and_colours_are_taken_from_it(
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    khaki = page.get_by_role("button", name="khaki").get_attribute("data-colour")
+    khaki = page.locator(".swatch", has_text="khaki").get_attribute("data-colour")
     assert marks(page) == [(khaki, 85, 76)]  # from where one has pointed last
     page.locator("[data-over=map]").click()
     expect(page.locator(".board .map")).to_be_visible()

@@ -169,10 +169,10 @@ class Album:
         """Make a snapshot the present state of its photograph, with a number of its own unless it is so already."""
         one = self.find(snapshot.session.upload)
         if one and one.snapshot and one.snapshot.state == snapshot.state:
-            return self._replace(photographs=self._changed(one, drawn=None))
+            return self._replace(photographs=self.changed(one, drawn=None))
         count = self.count + 1
         snapshot = dataclasses.replace(snapshot, number=count)
-        photographs = self._changed(one, snapshot=snapshot, drawn=None) if one else self.photographs
+        photographs = self.changed(one, snapshot=snapshot, drawn=None) if one else self.photographs
         # Else the photographs that are coloured in the background would push out the states of the one in view.
         present = {one.snapshot.number for one in photographs if one.snapshot}
         snapshots = (*self.snapshots, snapshot)
@@ -190,7 +190,7 @@ class Album:
         one = self.find(snapshot.session.upload) if snapshot else None
         if snapshot is None or one is None:
             raise CinnError("This step is too long ago to be undone.")
-        return self._replace(photographs=self._changed(one, snapshot=snapshot, drawn=None))
+        return self._replace(photographs=self.changed(one, snapshot=snapshot, drawn=None))
 
     def with_drawing(self, upload: Path, drawn: dict[str, Any] | None) -> "Album":
         """Keep what was drawn on a photograph, if it is not in its present state yet."""
@@ -200,12 +200,12 @@ class Album:
         known = one.drawn if one.drawn is not None or not one.snapshot else one.snapshot.controls.drawn
         if (known or None) == drawn:
             return self
-        return self._replace(photographs=self._changed(one, drawn=drawn or {}))
+        return self._replace(photographs=self.changed(one, drawn=drawn or {}))
 
     def noting(self, upload: Path, **facts: bool) -> "Album":
         """Note that a photograph is ``picked`` or ``unreadable``."""
         one = self.find(upload)
-        return self._replace(photographs=self._changed(one, **facts)) if one else self
+        return self._replace(photographs=self.changed(one, **facts)) if one else self
 
     @property
     def waiting(self) -> list[AlbumPhotograph]:
@@ -222,14 +222,15 @@ class Album:
                 problems.append(error)
                 album = album._replace(photographs=tuple(each for each in album.photographs if each is not one))
             else:
-                album = album._replace(photographs=album._changed(one, picture=picture))
+                album = album._replace(photographs=album.changed(one, picture=picture))
         return album, problems
 
     def find(self, upload: Path) -> AlbumPhotograph | None:
         """Return the photograph with this file, if the album has it."""
         return next((one for one in self.photographs if one.upload == upload), None)
 
-    def _changed(self, one: AlbumPhotograph, **changes: Any) -> tuple[AlbumPhotograph, ...]:
+    def changed(self, one: AlbumPhotograph, **changes: Any) -> tuple[AlbumPhotograph, ...]:
+        """Return the photographs, with one of them changed."""
         return tuple(each._replace(**changes) if each is one else each for each in self.photographs)
 
     def open(self, upload: Path, present: Session | None, controls: Controls, colorizer: Colorizer) -> Opened:
