@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from cinn_app.imaging import sample_photographs
 
 # Names, keys and formats, which are the same in Chinese, and file names.
-SAME = r"cinn|English|OpenAPI|API|MCP|GIF|WebP|Ctrl|Shift|Delete|Enter|Tab|Home|RRGGBB|[\w-]+\.\w{3,4}"
+SAME = r"grandma 1932\.jpg|cinn|English|OpenAPI|API|MCP|GIF|PNG|WebP|ZIP|Ctrl|Shift|Delete|Enter|Tab|Home|RRGGBB|rrggbb|[\w-]+\.\w{3,4}"
 # What gradio has in no language but its own, for those who cannot see the page.
 GRADIOS = (
     r"(number input|range slider) for .*|Reset to default value|Thumbnail \d+ of \d+|Fullscreen|More tabs|undo|Close|"
@@ -78,7 +78,7 @@ def test_a_chinese_browser_gets_the_colorize_tab_in_chinese(open_studio, photogr
     page.keyboard.press("Escape")
 
     page.locator("#save-hints").click()
-    expect(page.locator(".toast-body")).to_contain_text("还没有可保存的颜色提示")
+    expect(page.locator(".toast-body")).to_contain_text("还没有可保存的颜色标记")
     page.locator("#take-reference").click()
     expect(page.locator("#reference input")).to_be_checked()
     assert english(page) == set()

@@ -18,6 +18,7 @@ from PIL import Image
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
 pytest.importorskip("axe_playwright_python", reason="axe-core is missing: pip install axe-playwright-python")
 from axe_playwright_python.base import AXE_SCRIPT  # after the checks that they are there
+from colour_page import coloured
 from playwright.sync_api import Page, Route, expect
 
 PREFIX = "/tools/studio"
