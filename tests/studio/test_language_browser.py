@@ -13,7 +13,10 @@ from playwright.sync_api import Page, expect
 from cinn_app.imaging import sample_photographs
 
 # Names, keys and formats, which are the same in Chinese, and file names.
-SAME = r"grandma 1932\.jpg|cinn|English|OpenAPI|API|MCP|GIF|PNG|WebP|ZIP|Ctrl|Shift|Delete|Enter|Tab|Home|RRGGBB|rrggbb|[\w-]+\.\w{3,4}"
+SAME = (
+    r"grandma 1932\.jpg|cinn|English|OpenAPI|API|MCP|GIF|PNG|WebP|ZIP|"
+    r"Ctrl|Shift|Delete|Enter|Tab|Home|RRGGBB|rrggbb|[\w-]+\.\w{3,4}"
+)
 # What gradio has in no language but its own, for those who cannot see the page.
 GRADIOS = (
     r"(number input|range slider) for .*|Reset to default value|Thumbnail \d+ of \d+|Fullscreen|More tabs|undo|Close|"
