@@ -183,7 +183,9 @@ def test_the_wheel_holds_the_package_the_recipes_and_the_weights_and_nothing_els
     names = set(zipfile.ZipFile(wheel).namelist())
     package = {
         f"cinn_app/{name}"
-        for name in names_below("cinn_app", "/**/*.py", "/**/*.js", "/**/*.css", "/**/*.html", "/**/*.po", "/py.typed")
+        for name in names_below(
+            "cinn_app", "/**/*.py", "/**/*.js", "/**/*.css", "/**/*.html", "/**/*.po", "/**/*.webp", "/py.typed"
+        )
     }
     models = {f"cinn_app/_shipped/models/{name}" for name in names_below("models", "/*.toml", "/*.md")}
     weights = {f"cinn_app/_shipped/checkpoints/{name}" for name in names_below("checkpoints", "/*.safetensors")}
@@ -294,4 +296,5 @@ def references(content: str, address: str) -> list[str]:
     links = [link for pattern in REFERENCES for link in re.findall(pattern, content)]
     if sheets := re.search(r'"stylesheets": ?(\[[^\]]*\])', content):  # in gradio's configuration, inside the page
         links += json.loads(sheets[1])
-    return [urllib.parse.urljoin(address, link) for link in links if not link.startswith("data:")]
+    inside = ("data:", "#", "%")  # the last two are parts of a drawing, named in its own data
+    return [urllib.parse.urljoin(address, link) for link in links if not link.startswith(inside)]
