@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from colour_page import coloured, give, open_details, shows  # after the check that it is there
+from colour_page import coloured, give, shows  # after the check that it is there
 from playwright.sync_api import Page, expect
 
 from cinn_app.imaging import sample_photographs
@@ -66,26 +66,6 @@ def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
     page.mouse.up()
     expect(page.locator("#notice")).to_contain_text("grandma 1932.jpg, 330 x 240 pixels")
     expect(strip.nth(0)).to_have_attribute("aria-current", "true")
-
-
-def test_what_was_undone_comes_back_even_if_something_newer_comes_before_it(open_studio, photograph: Path) -> None:
-    page = open_studio()
-    give(page, photograph)
-    first = coloured(page)
-    open_details(page)
-    seed = page.locator("#seed input")
-    seed.fill("1")
-    seed.press("Enter")
-    second = coloured(page, first)
-    seed.fill("2")
-    with page.expect_request("**/queue/join*"):  # the page waits with it until the last answer is complete
-        seed.press("Enter")
-    page.locator(".undo").click()
-    shows(page, first)
-    expect(seed).to_have_value("0")
-    page.locator(".redo").click()
-    shows(page, second)
-    expect(seed).to_have_value("1")
 
 
 def test_of_many_clicked_digits_the_last_two_are_chosen(open_digits, open_studio) -> None:

@@ -127,16 +127,11 @@ class ColorizeTab:
             self.sample.click(self._open_sample, [self.sample, *state], show_progress_on=self.sample, **opening),
             photographs.select(self._turn_to, [photographs, *state], show_progress_on=gallery, **opening),
             photographs.delete(self._remove, [photographs, *state], show_progress_on=gallery, **opening),
-            self.albums.clear.click(
-                self._clear,
-                [self.albums.sure, *state],
-                js=ASK.format(question=json.dumps(tr(REALLY))),
-                show_progress_on=gallery,
-                **opening,
-            ),
             board.restore(self._return_to, [board, *state], show_progress_on=gallery, **opening),
         ):
             event.then(**drawing)
+        clearing = {"js": ASK.format(question=json.dumps(tr(REALLY))), **opening}
+        self.albums.clear.click(self._clear, [self.albums.sure, *state], show_progress_on=gallery, **clearing)
         self.pictures.dice.click(random_seed, None, self.seed, **QUIET).then(**drawing)
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
         choosing = [self.pictures.picked, *state]
