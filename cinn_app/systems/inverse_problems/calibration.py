@@ -1,4 +1,4 @@
-r"""Whether a posterior may be trusted, measured on simulations whose true parameters are known.
+r"""How far a posterior may be trusted, measured on simulations whose true parameters are known.
 
 * **Simulation-based calibration** (Talts et al. 2018, arXiv 1804.06788): the rank of a true parameter among draws from
   its posterior is uniform.
@@ -13,6 +13,7 @@ r"""Whether a posterior may be trusted, measured on simulations whose true param
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -23,7 +24,10 @@ from cinn_app.messages import Message
 from cinn_app.metrics.calibration import coverage as central_coverage
 from cinn_app.metrics.calibration import rank_histogram
 
-__all__ = ["LEVELS", "Calibration", "calibrate", "chance_band", "density_ranks"]
+__all__ = ["LEVELS", "Calibration", "Grade", "Verdict", "calibrate", "chance_band", "density_ranks"]
+
+#: Trust the posterior; trust the marginals, or some of them, and no more; trust nothing.
+Grade: TypeAlias = Literal["trust", "marginals", "nothing"]
 
 #: Probabilities of the regions whose coverage is measured.
 LEVELS = np.linspace(0.01, 0.99, 99)
@@ -33,8 +37,24 @@ CONFIDENCE = 0.95
 TOLERANCE = 0.05
 #: Share of the measurements' variation that a posterior may leave unexplained.
 UNEXPLAINED = 0.1
+#: With more than this, it has learnt so little that its marginals are hardly more than the prior's.
+MOST = 0.5
 #: Other simulations that each measurement is compared with.
 SHIFTS = 20
+#: Names that a sentence lists, and faults that are explained.
+LISTED = 5
+
+
+class Verdict(NamedTuple):
+    """How far a posterior may be trusted.
+
+    Attributes:
+        grade: in one word.
+        sentences: what that means, and then each fault that was found.
+    """
+
+    grade: Grade
+    sentences: list[Message]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,61 +127,71 @@ class Calibration:
             "unexplained": self.unexplained,
         }
 
-    def verdict(self) -> tuple[bool, list[Message]]:
-        """Say whether the posterior may be trusted, and in plain words why, or why not."""
-        faults = [*self._faults_of_parameters(), *self._faults_of_regions()]
-        if self.unexplained - 2 * self.uncertainty / self._explainable > UNEXPLAINED:
-            faults.append(
-                Message(
-                    "Its parameters do not reproduce the measurements: they leave {share:.0%} of their variation "
-                    "unexplained, where an exact posterior leaves 0%.",
-                    share=self.unexplained,
-                )
-            )
-        if faults:
-            return False, [
-                Message("The posterior should not be trusted yet: train longer, or with more simulations."),
-                *faults,
-            ]
-        return True, [
-            Message(
+    def verdict(self) -> Verdict:
+        """Say how far the posterior may be trusted, and in plain words why."""
+        deviations = self._deviations()
+        allowed = max(TOLERANCE, chance_band(self.checks, len(self.parameters)))
+        wrong = [int(number) for number in np.argsort(-deviations) if deviations[number] > allowed]
+        right = [name for number, name in enumerate(self.parameters) if number not in wrong]
+        faults = [*map(self._fault_of, wrong[:LISTED]), *self._faults_of_regions(), *self._faults_of_resimulation()]
+        advice = Message("train longer, or with more simulations")
+        if not faults:
+            meaning = Message(
                 "The posterior may be trusted: in {checks:,} simulations the truth was where it should be, within what "
                 "chance or a deviation of {tolerance:.0%} explains.",
                 checks=self.checks,
                 tolerance=TOLERANCE,
             )
-        ]
+            return Verdict("trust", [meaning])
+        if not right or len(self.parameters) == 1 or self.unexplained > MOST:
+            meaning = Message("The posterior should not be trusted yet: {advice}.", advice=advice)
+            return Verdict("nothing", [meaning, *faults])
+        if wrong:
+            meaning = Message(
+                "Trust the marginals of {names}, but neither the others nor how parameters go together: {advice}.",
+                names=_listed(right),
+                advice=advice,
+            )
+        else:
+            meaning = Message(
+                "Trust the marginals, each parameter by itself, but not how parameters go together: {advice}.",
+                advice=advice,
+            )
+        return Verdict("marginals", [meaning, *faults])
 
     def _deviations(self) -> np.ndarray:
         """Return the Kolmogorov distance of each parameter's ranks from uniform ones, ``(D,)``."""
         deviations: np.ndarray = np.array([deviation(histogram) for histogram in self.histograms])
         return deviations
 
-    def _faults_of_parameters(self) -> list[Message]:
-        allowed = max(TOLERANCE, chance_band(self.checks, len(self.parameters)))
-        faults = []
-        for number in np.argsort(-self._deviations())[:5]:
-            if self._deviations()[number] <= allowed:
-                break
-            histogram, name = self.histograms[number], self.parameters[number]
-            above = 1 - float(cumulative(histogram, np.array([0.5]))[0])
-            inside = central_coverage(histogram, 0.9)
-            if abs(above - 0.5) > abs(inside - 0.9):
-                faults.append(
-                    Message(
-                        "{name} is shifted: the truth lies above the middle of its posterior in {above:.0%} of cases.",
-                        name=name,
-                        above=above,
-                    )
-                )
-            else:
-                faults.append(_spread(name, inside))
-        return faults
+    def _fault_of(self, number: int) -> Message:
+        """Say what is wrong with the marginal of a parameter."""
+        histogram, name = self.histograms[number], self.parameters[number]
+        above = 1 - float(cumulative(histogram, np.array([0.5]))[0])
+        inside = central_coverage(histogram, 0.9)
+        if abs(above - 0.5) > abs(inside - 0.9):
+            return Message(
+                "{name} is shifted: the truth lies above the middle of its posterior in {above:.0%} of cases.",
+                name=name,
+                above=above,
+            )
+        return _spread(name, inside)
 
     def _faults_of_regions(self) -> list[Message]:
         if self.density is None or deviation(self.density) <= max(TOLERANCE, chance_band(self.checks)):
             return []
         return [_spread(Message("The posterior as a whole"), float(cumulative(self.density, np.array([0.9]))[0]))]
+
+    def _faults_of_resimulation(self) -> list[Message]:
+        if self.unexplained - 2 * self.uncertainty / self._explainable <= UNEXPLAINED:
+            return []
+        return [
+            Message(
+                "Its parameters do not reproduce the measurements: they leave {share:.0%} of their variation "
+                "unexplained, where an exact posterior leaves 0%.",
+                share=self.unexplained,
+            )
+        ]
 
 
 def calibrate(
@@ -246,6 +276,11 @@ def _spread(name: str, inside: float) -> Message:
     if inside < 0.9:
         return Message("{name} is too sure: its regions of 90% hold the truth in {inside:.0%} of cases.", **locals())
     return Message("{name} is too unsure: its regions of 90% hold the truth in {inside:.0%} of cases.", **locals())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def _squares(first: Tensor, second: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """Calibration: an exact posterior passes, and each way to be wrong is found and named."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +15,7 @@ from torch import Tensor
 from cinn_app.systems.inverse_problems.calibration import Calibration, chance_band, density_ranks, deviation
 from cinn_app.systems.inverse_problems.evaluation import check_posterior
 from cinn_app.systems.inverse_problems.plots import plot_calibration
-from cinn_app.systems.inverse_problems.problem import load_problem
+from cinn_app.systems.inverse_problems.problem import Problem, load_problem
 from cinn_app.systems.inverse_problems.simulations import simulated
 
 #: x ~ N(0, 1) and y = x + N(0, 1), so the posterior is N(y / 2, 1 / 2).
@@ -44,21 +46,20 @@ class Gaussian(torch.nn.Module):
 
 
 @pytest.fixture
-def check(tmp_path: Path):
-    problem = load_problem(write_problem(tmp_path, SUM))
+def check(tmp_path: Path) -> Callable[[Gaussian], Calibration]:
+    return partial(run, load_problem(write_problem(tmp_path, SUM)))
 
-    def run(model: Gaussian) -> Calibration:
-        recipe = SimpleNamespace(data=SimpleNamespace(seed=0))
-        inverse = SimpleNamespace(model=model, device="cpu", parameters=problem.parameters, recipe=recipe)
-        return check_posterior(inverse, problem, simulated(problem, 2000, seed=9), 100)
 
-    return run
+def run(problem: Problem, model: torch.nn.Module) -> Calibration:
+    recipe = SimpleNamespace(data=SimpleNamespace(seed=0))
+    inverse = SimpleNamespace(model=model, device="cpu", parameters=problem.parameters, recipe=recipe)
+    return check_posterior(inverse, problem, simulated(problem, 2000, seed=9), 100)
 
 
 def test_an_exact_posterior_may_be_trusted(check) -> None:
     checked = check(Gaussian())
-    trusted, sentences = checked.verdict()
-    assert trusted and sentences[0].startswith("The posterior may be trusted: in 2,000 simulations")
+    grade, sentences = checked.verdict()
+    assert grade == "trust" and sentences[0].startswith("The posterior may be trusted: in 2,000 simulations")
     figures = checked.figures()
     assert figures["calibration_error"] < 0.02 and figures["rank_deviation"] < chance_band(2000)
     assert figures["expected_coverage_90"] == pytest.approx(0.9, abs=0.02)
@@ -81,9 +82,53 @@ def test_an_exact_posterior_may_be_trusted(check) -> None:
     ],
 )
 def test_each_fault_is_named(check, model: Gaussian, sentence: str) -> None:
-    trusted, sentences = check(model).verdict()
-    assert not trusted and sentences[0].startswith("The posterior should not be trusted yet")
+    grade, sentences = check(model).verdict()
+    assert grade == "nothing" and sentences[0].startswith("The posterior should not be trusted yet")
     assert any(re.search(sentence, one) for one in sentences), sentences
+
+
+#: Two independent parameters of which the sum is measured: each has the posterior N(y / 3, 2 / 3), and their covariance
+#: is -1 / 3.
+PAIR = """
+import torch
+def prior(count, generator):
+    return torch.randn(count, 2, generator=generator)
+def simulate(x, generator):
+    return x.sum(1, keepdim=True) + torch.randn(len(x), 1, generator=generator)
+"""
+
+
+class Pair(torch.nn.Module):
+    """Its posterior, exact by default, with another covariance or another deviation of the second parameter."""
+
+    has_density = True
+
+    def __init__(self, covariance: float = -1 / 3, factor: float = 1.0) -> None:
+        super().__init__()
+        self.covariance = torch.tensor([[2 / 3, factor * covariance], [factor * covariance, factor**2 * 2 / 3]])
+
+    def _posterior(self, y: Tensor) -> torch.distributions.MultivariateNormal:
+        return torch.distributions.MultivariateNormal((y / 3).expand(-1, 2), self.covariance)
+
+    def sample(self, y: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(len(y), count, 2, generator=generator)
+        return (y / 3)[:, None] + noise @ torch.linalg.cholesky(self.covariance).T
+
+    def log_prob(self, x: Tensor, y: Tensor) -> Tensor:
+        return self._posterior(y).log_prob(x)
+
+
+@pytest.mark.parametrize(
+    ("model", "grade", "start"),
+    [
+        (Pair(), "trust", "The posterior may be trusted: "),
+        (Pair(covariance=0.5), "marginals", "Trust the marginals, each parameter by itself, but not how parameters go"),
+        (Pair(factor=0.5), "marginals", "Trust the marginals of x1, but neither the others nor how parameters go"),
+    ],
+)
+def test_marginals_may_be_right_where_the_rest_is_not(tmp_path: Path, model: Pair, grade: str, start: str) -> None:
+    checked = run(load_problem(write_problem(tmp_path, PAIR)), model)
+    assert checked.verdict().grade == grade and checked.verdict().sentences[0].startswith(start)
 
 
 def test_the_prior_is_calibrated_but_explains_nothing(check) -> None:
