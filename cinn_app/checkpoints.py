@@ -19,7 +19,7 @@ import safetensors
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from cinn_app.errors import CheckpointError, RecipeError
-from cinn_app.files import atomic_write
+from cinn_app.files import atomic_write, keep_inputs
 from cinn_app.recipes import Recipe, Text, parse_recipe
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointHeader",
     "InstalledModel",
+    "check_target",
     "find_checkpoint",
     "installed_models",
     "load_checkpoint",
@@ -122,6 +123,22 @@ class InstalledModel:
     header: CheckpointHeader | None
     problem: str
     card: Path | None
+
+
+def check_target(path: Path, *inputs: str | Path) -> None:
+    """Check, before a training, that its checkpoint may be written to a file.
+
+    Args:
+        path: of the file; an earlier checkpoint there will be replaced.
+        inputs: paths of what the training reads.
+
+    Raises:
+        CheckpointError: if the name does not end like that of a checkpoint.
+        CinnError: if it is one of the inputs.
+    """
+    if path.suffix != ".safetensors":
+        raise CheckpointError("{path} is no name of a checkpoint: let it end in .safetensors.", path=path)
+    keep_inputs(path, *inputs)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, half: bool = True) -> None:

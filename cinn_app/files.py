@@ -1,4 +1,4 @@
-"""Writing files atomically, and locks between processes."""
+"""Writing files atomically and never over what is read, and locks between processes."""
 
 import contextlib
 import os
@@ -8,17 +8,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from cinn_app.errors import CinnError
+
 try:
     import fcntl
 except ImportError:  # on Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["JUNK_FOLDERS", "atomic_write", "locked", "sweep"]
+__all__ = ["JUNK_FOLDERS", "atomic_write", "keep_inputs", "locked", "sweep"]
 
 #: Folders, in lower case, that storage servers (Synology) and archives (macOS) add; nothing in them is by a person.
 JUNK_FOLDERS = ("@eadir", "__macosx")
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+
+
+def keep_inputs(output: Path, *inputs: str | Path) -> None:
+    """Check that an output would not replace what is read, also by a link or under another spelling.
+
+    Args:
+        output: path of the file that will be written.
+        inputs: paths of files or folders; what does not exist is passed over.
+
+    Raises:
+        CinnError: if the output is one of them.
+    """
+    for given in inputs:
+        with contextlib.suppress(OSError, ValueError):  # values of an observation are no possible path
+            if output.samefile(given):
+                raise CinnError("{path} is read, and would be overwritten: name another output.", path=output)
 
 
 @contextlib.contextmanager

@@ -77,6 +77,7 @@ def train(
 
     A training that was stopped, even by a power cut, continues with --resume, and loses at most a minute of work.
     """
+    from cinn_app.checkpoints import check_target
     from cinn_app.cli.bars import rich_progress
     from cinn_app.extras import require_extra
     from cinn_app.figures import figures_of
@@ -89,6 +90,7 @@ def train(
         raise WrongUsage(f"--data is missing: give {system.data} to learn from.", context)
     target = output or Path("checkpoints") / f"{checked.name}.safetensors"
     folder = run or Path("runs") / checked.name
+    check_target(target, recipe, *(data or []))
     require_extra("train", "Training")
     with err.status("Loading the libraries"):
         from cinn_app.training.run import train as run_training

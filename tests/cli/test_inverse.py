@@ -102,7 +102,9 @@ def test_check_measures_and_says_in_words_what_it_means(cinn: Callable, model: P
     assert "The posterior should not be trusted yet: train longer, or with more simulations." in result.err
     assert "Its parameters do not reproduce the measurements" in result.err  # it has learnt nothing
     written = json.loads(Path("c.json").read_text())
-    assert written["trusted"] is False and written["checks"] == 200 and 0 < written["figures"]["calibration_error"] < 1
+    assert (
+        written["grade"] == "nothing" and written["checks"] == 200 and 0 < written["figures"]["calibration_error"] < 1
+    )
     assert Path("c.png").read_bytes().startswith(b"\x89PNG")
     write_problem(Path(), LINE + "\n# a remark\n")
     assert (

@@ -286,6 +286,22 @@ def test_a_stopped_training_says_how_to_continue(
     assert cinn(*command) == (130, "", "Training was stopped: continue with --resume.\n")
 
 
+def test_train_replaces_neither_its_recipe_nor_its_data(cinn: Callable, trained: list[dict[str, Any]]) -> None:
+    Path("mine.toml").write_bytes(RECIPE.read_bytes())
+    Path("photos.tar").write_bytes(b"pictures")
+    Path("recipe.safetensors").symlink_to("mine.toml")  # a link is followed when it is written
+    Path("data.safetensors").hardlink_to("photos.tar")
+    for output, sentence in (
+        ("mine.toml", "is no name of a checkpoint: let it end in .safetensors."),
+        ("photos.tar", "is no name of a checkpoint: let it end in .safetensors."),
+        ("recipe.safetensors", "is read, and would be overwritten: name another output."),
+        ("data.safetensors", "is read, and would be overwritten: name another output."),
+    ):
+        result = cinn("train", "mine.toml", "--data", "photos.tar", "-o", output)
+        assert result == (1, "", f"Error: {output} {sentence}\n")
+    assert trained == [] and Path("photos.tar").read_bytes() == b"pictures"
+
+
 def test_train_refuses_in_one_sentence(cinn: Callable) -> None:
     Path("wrong.toml").write_text(RECIPE.read_text().replace("couplings", "cuplings"))
     Path("empty").mkdir()

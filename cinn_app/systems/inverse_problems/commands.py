@@ -80,20 +80,19 @@ def fit(
     The problem is a Python file of yours or the name of a built-in one (cinn inverse problems). Your file's code runs.
     A run that was stopped continues with --resume; finished simulations are kept in any case.
     """
+    from cinn_app.checkpoints import check_target
     from cinn_app.cli.bars import rich_progress
     from cinn_app.extras import require_extra
     from cinn_app.figures import figures_of
 
+    check_target(output, problem)
     require_extra("train", "Training")
     with err.status("Loading the libraries"):
-        from cinn_app.errors import ProblemError
         from cinn_app.systems.inverse_problems.outputs import check_place
         from cinn_app.systems.inverse_problems.problem import load_problem
         from cinn_app.systems.inverse_problems.recipe import default_recipe
         from cinn_app.systems.inverse_problems.simulations import available_cores, simulated
         from cinn_app.training.run import STATE_FILE, train
-    if output.suffix != ".safetensors":
-        raise ProblemError("{path} is no name of a checkpoint: let it end in .safetensors.", path=output)
     check_place(output)
     loaded = load_problem(problem)
     sizes = len(loaded.parameters), len(loaded.measurements)
@@ -166,10 +165,10 @@ def sample(
         from cinn_app.systems.inverse_problems.plots import MAX_PAIRS, check_plot, marginals, pair_plot, save_plot
         from cinn_app.systems.inverse_problems.posterior import Posterior
 
-        check_table(output, observe)
+        check_table(output, observe, model)
         if plot:
             check_plot(plot)
-            check_place(plot, observe)
+            check_place(plot, observe, model)
         trained = InverseProblem.load(model, device)
     observed = torch.from_numpy(read_observations(observe, trained.measurements)).float()
     posterior = Posterior(trained.model, observed, trained.parameters)
@@ -232,12 +231,13 @@ def check(
     cache: Cache = Path("cache"),
     device: Device = "auto",
 ) -> None:
-    """Say whether a model's posteriors may be trusted, by simulations whose true parameters are known.
+    """Say how far a model's posteriors may be trusted, by simulations whose true parameters are known.
 
     [dim]cinn inverse check mine.safetensors --problem mine.py --plot check.png[/dim]
 
     It measures the ranks of the truth among draws (simulation-based calibration), the expected coverage of regions, the
-    calibration error, and how well simulations with drawn parameters reproduce the measurement.
+    calibration error, and how well simulations with drawn parameters reproduce the measurement. The verdict is one of
+    three: trust it; trust the single parameters, or some of them, and no more; do not trust it.
     """
     import json
 
@@ -262,18 +262,18 @@ def check(
         )
     fresh = fresh_simulations(trained, loaded, checks, cache, jobs or available_cores(), rich_progress)
     checked = check_posterior(trained, loaded, fresh, samples, rich_progress)
-    trusted, sentences = checked.verdict()
+    grade, sentences = checked.verdict()
     figures, named = checked.figures(), figures_of(trained.recipe.system)
     for name, value in figures.items():
         say(f"{named.label(name)}: {format_number(value)}")
     for sentence in sentences:
-        (say if trusted else say_warning)(sentence)
+        (say if grade == "trust" else say_warning)(sentence)
     if plot:
         save_plot(plot_calibration(checked), plot)
         say(f"Wrote {plot}.")
     if json_file:
         rounded = {name: float(f"{value:.6g}") for name, value in figures.items()}
-        content = {"model": trained.recipe.name, "checks": checked.checks, "trusted": trusted, "figures": rounded}
+        content = {"model": trained.recipe.name, "checks": checked.checks, "grade": grade, "figures": rounded}
         content["verdict"] = sentences
         with writing(json_file) as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())

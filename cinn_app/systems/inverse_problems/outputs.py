@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cinn_app.errors import ProblemError
 from cinn_app.extras import require_extra
-from cinn_app.files import atomic_write
+from cinn_app.files import atomic_write, keep_inputs
 
 __all__ = ["INDEX", "SUFFIXES", "check_place", "check_table", "write_samples", "writing"]
 
@@ -23,7 +23,7 @@ def check_table(path: Path, *inputs: str | Path) -> None:
     """Check, before the work, that a table can be written to a file.
 
     Raises:
-        ProblemError: if its suffix is unknown, its folder does not exist, it is a folder, or one of the inputs.
+        CinnError: if its suffix is unknown, its folder does not exist, it is a folder, or one of the inputs.
         MissingExtraError: if .parquet is wanted and its package is missing.
     """
     if path.suffix.lower() not in SUFFIXES:
@@ -39,11 +39,9 @@ def check_place(path: Path, *inputs: str | Path) -> None:
     """Check that the folder of an output exists, that it is none itself, and that it would not replace an input.
 
     Raises:
-        ProblemError: if not.
+        CinnError: if not.
     """
-    for given in inputs:
-        if path.exists() and Path(given).exists() and path.samefile(given):
-            raise ProblemError("{path} is read, and would be overwritten: name another output.", path=path)
+    keep_inputs(path, *inputs)
     if path.is_dir() or not path.parent.is_dir():
         raise ProblemError(
             "{path} cannot be written, since {reason}: name a file in a folder that exists.",
