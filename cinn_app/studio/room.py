@@ -32,6 +32,7 @@ class Room:
         header_attributes: what the tab needs of the model before its weights are loaded, beside ``recipe``: how to
             find each attribute in the checkpoint's header. The page is then shown before the weights are loaded.
             By default the model is loaded first.
+        ahead: whether the weights are then loaded behind the page as soon as it is shown, or when a visitor needs them.
         measured: names of the model's methods that `/metrics` counts, see :func:`cinn_app.studio.metrics.measure`.
     """
 
@@ -40,6 +41,7 @@ class Room:
     api: Callable[[Any], Api]
     tagline: str = ""
     header_attributes: Mapping[str, Callable[[CheckpointHeader], Any]] | None = None
+    ahead: bool = True
     measured: tuple[str, ...] = ()
 
 
@@ -65,7 +67,7 @@ class DeferredModel:
         path: of the checkpoint.
         load: loads the model from the path.
         check_recipe: refuses the recipe of another system.
-        header_attributes: see :class:`Room`.
+        header_attributes, ahead: see :class:`Room`.
 
     Raises:
         CheckpointError: if the checkpoint is missing, truncated, foreign, too new, or of another system.
@@ -77,12 +79,13 @@ class DeferredModel:
         load: Callable[[Path], Any],
         check_recipe: Callable[[Any], Any],
         header_attributes: Mapping[str, Callable[[CheckpointHeader], Any]],
+        ahead: bool = True,
     ) -> None:
         header = read_header(path)
         self.recipe: Any = check_recipe(header.recipe)
         for name, find in header_attributes.items():
             setattr(self, name, find(header))
-        self._path, self._load = path, load
+        self.ahead, self._path, self._load = ahead, path, load
         self._lock, self._model = threading.Lock(), None
 
     def __getattr__(self, name: str) -> Any:
@@ -101,14 +104,14 @@ class DeferredModel:
 
 
 def load_in_background(models: Iterable[Any]) -> None:
-    """Load all deferred models in a thread of its own.
+    """Load the deferred models that are to be ready ahead of visitors, in a thread of its own.
 
     The program waits for this thread when it ends: torch must not be unloaded under it.
     """
 
     def load() -> None:
         for model in models:
-            if isinstance(model, DeferredModel):
+            if isinstance(model, DeferredModel) and model.ahead:
                 try:
                     model.loaded()
                 except CinnError as error:
@@ -161,4 +164,4 @@ def _load(system: System, room: Room, path: Path) -> Any:
 
     if room.header_attributes is None:
         return load(path)
-    return DeferredModel(path, load, trained_model.check_recipe, room.header_attributes)
+    return DeferredModel(path, load, trained_model.check_recipe, room.header_attributes, room.ahead)

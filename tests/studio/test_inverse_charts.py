@@ -2,6 +2,7 @@
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,9 +10,12 @@ from tiny_inverse import save_tiny_model
 
 from cinn_app import InverseProblem
 from cinn_app.studio.language import speaking, tr
+from cinn_app.studio.page import build
+from cinn_app.studio.room import DeferredModel, load_in_background
 from cinn_app.systems.inverse_problems.problem import Quantity, load_problem
 from cinn_app.systems.inverse_problems.studio import charts
 from cinn_app.systems.inverse_problems.studio.endpoints import InverseApi
+from cinn_app.systems.inverse_problems.studio.room import ROOM
 from cinn_app.systems.inverse_problems.studio.shelf import Shelf, Shown
 from cinn_app.systems.inverse_problems.studio.texts import short_title
 
@@ -128,6 +132,23 @@ def test_programs_get_samples_and_what_they_say(mine: InverseProblem) -> None:
     assert (report["samples"], report["seed"], report["far"]) == (500, 3, False)
     assert api.posterior([500.0, 0.7])[1]["far"] is True
     assert api.problems()[0]["measurements"][0] == {"name": "y1", "unit": "", "range": None}
+
+
+def test_the_page_is_built_without_the_weights(tmp_path: Path) -> None:
+    """Neither the tab nor what programs may ask of the problems loads a model; the first observation does."""
+    loads: list[Path] = []
+
+    def load(path: Path) -> InverseProblem:
+        loads.append(path)
+        return InverseProblem.load(path)
+
+    path = save_tiny_model("kinematics", tmp_path / "arm.safetensors")
+    model = DeferredModel(path, load, InverseProblem.check_recipe, ROOM.header_attributes or {}, ROOM.ahead)
+    page, api = build({"inverse-problems": model}), ROOM.api(model)
+    load_in_background([model])
+    assert api.problems()[0]["name"] == "kinematics"
+    assert "The model is being loaded" in str(page.config["components"]) and loads == []
+    assert len(api.posterior([1.5, 0.0])[1]["mean"]) == 4 and loads == [path]
 
 
 def test_an_unknown_problem_is_refused_with_those_that_there_are(mine: InverseProblem) -> None:

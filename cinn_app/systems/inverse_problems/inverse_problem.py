@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from cinn_app.arguments import as_python, short
-from cinn_app.checkpoints import Checkpoint
+from cinn_app.checkpoints import Checkpoint, CheckpointHeader
 from cinn_app.errors import CheckpointError, ProblemError
 from cinn_app.messages import Message
 from cinn_app.systems.inverse_problems.model import PosteriorModel
@@ -62,6 +62,27 @@ class ProblemRecord(BaseModel):
         fields = {name: getattr(problem, name) for name in cls.model_fields if name != "builtin"}
         return cls(builtin=problem.is_builtin, **fields)
 
+    @classmethod
+    def read(cls, checkpoint: Checkpoint | CheckpointHeader) -> "ProblemRecord":
+        """Return the record of a checkpoint.
+
+        Raises:
+            CheckpointError: if it has none, or its recipe has another number of quantities.
+        """
+        recipe = checkpoint.recipe
+        assert isinstance(recipe, InverseRecipe)
+        try:
+            record = cls.model_validate(checkpoint.details.get("problem"))
+            if (len(record.parameters), len(record.measurements)) != (recipe.data.parameters, recipe.data.measurements):
+                raise ValueError
+        except ValueError as error:
+            raise CheckpointError(
+                "The model {name} does not say which quantities it is about: give a checkpoint made by 'cinn inverse "
+                "fit' or 'cinn train'.",
+                name=recipe.name,
+            ) from error
+        return record
+
 
 class InverseProblem(TrainedModel[InverseRecipe]):
     """A trained model of an inverse problem.
@@ -79,17 +100,7 @@ class InverseProblem(TrainedModel[InverseRecipe]):
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         super().__init__(checkpoint, device)
-        data = self.recipe.data
-        try:
-            self.record = ProblemRecord.model_validate(checkpoint.details.get("problem"))
-            if (len(self.record.parameters), len(self.record.measurements)) != (data.parameters, data.measurements):
-                raise ValueError
-        except ValueError as error:
-            raise CheckpointError(
-                "The model {name} does not say which quantities it is about: give a checkpoint made by 'cinn inverse "
-                "fit' or 'cinn train'.",
-                name=self.recipe.name,
-            ) from error
+        self.record = ProblemRecord.read(checkpoint)
         self.parameters, self.measurements = self.record.parameters, self.record.measurements
 
     def __repr__(self) -> str:

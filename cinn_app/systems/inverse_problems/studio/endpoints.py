@@ -51,7 +51,7 @@ class InverseApi:
             samples: A CSV file with a column for each parameter and a row for each sample.
             report: Statistics of the parameters; "far" if no simulation came near, so that they are extrapolations.
         """
-        name = problem or next(iter(self.shelf.titles))
+        name = problem or next(iter(self.shelf.records))
         inverse = self.shelf.shown(name).inverse
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExtrapolationWarning)  # the report says it
@@ -81,15 +81,14 @@ class InverseApi:
         Returns:
             problems: For each its name, title, parameters and measurements with their units and ranges.
         """
-        shown = {name: self.shelf.shown(name).inverse for name in self.shelf.titles}
         return [
             {
                 "name": name,
-                "title": inverse.record.title,
-                "parameters": [_described(quantity) for quantity in inverse.parameters],
-                "measurements": [_described(quantity) for quantity in inverse.measurements],
+                "title": record.title,
+                "parameters": [_described(quantity) for quantity in record.parameters],
+                "measurements": [_described(quantity) for quantity in record.measurements],
             }
-            for name, inverse in shown.items()
+            for name, record in self.shelf.records.items()
         ]
 
 

@@ -42,3 +42,9 @@ element.addEventListener("input", (event) => {
 watch("view", () => requestAnimationFrame(() => element.querySelectorAll("input").forEach((slider) => {
     slider.value = slider.getAttribute("value");
 })));
+// The model is loaded, and the first observation drawn, when the tab is seen.
+if (!props.value) new IntersectionObserver(([entry], seen) => {
+    if (!entry.isIntersecting) return;
+    seen.disconnect();
+    trigger("expand");
+}).observe(element.closest("#inverse-tab"));

@@ -1,5 +1,6 @@
 """The trained models that the tab offers, each with its problem, and the posteriors that it shows. Knows no HTML."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor
 
 from cinn_app.checkpoints import installed_models
-from cinn_app.errors import ProblemError
+from cinn_app.errors import CheckpointError, ProblemError
 from cinn_app.systems.inverse_problems import problems
-from cinn_app.systems.inverse_problems.inverse_problem import InverseProblem
+from cinn_app.systems.inverse_problems.inverse_problem import InverseProblem, ProblemRecord
 from cinn_app.systems.inverse_problems.problem import Problem, Quantity, load_builtin_problem
+from cinn_app.systems.inverse_problems.recipe import InverseRecipe
 
 __all__ = ["Answer", "Range", "Shelf", "Shown", "shelf_of"]
 
@@ -125,18 +127,18 @@ class Shelf:
         given: the model that the studio was started with.
 
     Attributes:
-        titles: of the problems by their names, that of the given model first.
+        records: of the problems by their names, that of the given model first.
     """
 
     def __init__(self, given: InverseProblem) -> None:
-        own = given.record.name
-        self.titles, self._files = {own: given.record.title}, dict[str, str]()
+        self._given, self._shown = given, dict[str, Shown]()
+        self.records, self._files = {given.record.name: given.record}, dict[str, str]()
         for model in installed_models():
-            described = model.header.details.get("problem") if model.header else None
-            if isinstance(described, dict) and described.get("builtin") and described.get("name") != own:
-                name = str(described["name"])
-                self.titles[name], self._files[name] = str(described.get("title")), model.name
-        self._shown = {own: Shown.of(given)}
+            if model.header is not None and isinstance(model.header.recipe, InverseRecipe):
+                with contextlib.suppress(CheckpointError):  # the tab of the models shows it
+                    record = ProblemRecord.read(model.header)
+                    if record.builtin and record.name not in self.records:
+                        self.records[record.name], self._files[record.name] = record, model.name
 
     def shown(self, name: str) -> Shown:
         """Return the model of a problem.
@@ -144,13 +146,14 @@ class Shelf:
         Raises:
             CinnError: if there is none, or it cannot be loaded.
         """
-        if name not in self.titles:
-            known = ", ".join(self.titles)
+        if name not in self.records:
+            known = ", ".join(self.records)
             raise ProblemError(
                 "There is no model of the problem {name}: choose one of {known}.", name=name, known=known
             )
         if name not in self._shown:
-            self._shown[name] = Shown.of(InverseProblem.load(self._files[name]))
+            file = self._files.get(name)
+            self._shown[name] = Shown.of(InverseProblem.load(file) if file else self._given)
         return self._shown[name]
 
 

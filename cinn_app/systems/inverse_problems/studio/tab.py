@@ -2,6 +2,7 @@
 
 import base64
 import html
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,17 @@ LEAD = later("""
 """)
 MARGINALS = later("<h2>Each parameter <small>median and 90% interval, ┊ true value</small></h2>")
 PAIRS = later("<h2>Two at a time <small>samples below the diagonal, correlations above</small></h2>")
+LOADING = later("The model is being loaded …")
 FAR = later("No simulation came near this observation: the answer is an extrapolation.")
+#: Of the observation that is shown first.
+FIRST = 1
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
 
 
 class InverseTab:
     """Lays out the tab in the page that is being built, and answers visitors.
+
+    The page holds no observation: the first one is drawn, and the model loaded, when the tab is opened.
 
     Args:
         inverse: the model that all visitors share; others that are installed are offered beside it.
@@ -40,18 +46,16 @@ class InverseTab:
 
     def __init__(self, inverse: InverseProblem) -> None:
         self.shelf = shelf_of(inverse)
-        first = next(iter(self.shelf.titles))
-        shown = self.shelf.shown(first)
-        truth, observation = shown.start(seed=1)
+        first = next(iter(self.shelf.records))
         script = Path(__file__).with_name("observation.js").read_text("utf-8")
-        self.truth = gr.State(truth)
+        self.truth = gr.State(None)
         with gr.Column(elem_id="inverse-tab"):
             gr.HTML(tr(LEAD))
             self.problem = gr.Radio(
-                [(short_title(title), name) for name, title in self.shelf.titles.items()],
+                [(short_title(record.title), name) for name, record in self.shelf.records.items()],
                 value=first,
                 label=tr("Problem"),
-                visible=len(self.shelf.titles) > 1,
+                visible=len(self.shelf.records) > 1,
                 elem_id="inverse-problem",
                 elem_classes="chips",
             )
@@ -66,13 +70,9 @@ class InverseTab:
                     with gr.Column(elem_id="observation"):
                         self.curves = gr.HTML("", elem_id="curves")
                         self.observation = gr.HTML(
-                            observation,
-                            html_template="${view}",
-                            js_on_load=script,
-                            elem_id="handles",
-                            view=self._view(shown, observation),
+                            None, html_template="${view}", js_on_load=script, elem_id="handles", view=""
                         )
-                    self.note = gr.HTML("", elem_id="inverse-note")
+                    self.note = gr.HTML(_notice(LOADING), elem_id="inverse-note")
                 with gr.Column(scale=7, min_width=300, elem_id="posterior"):
                     with gr.Row(elem_id="posterior-head"):
                         gr.HTML(tr(MARGINALS))
@@ -84,9 +84,6 @@ class InverseTab:
                     self.pairs = gr.HTML("", elem_id="pairs")
             self.file = gr.JSON(visible="hidden", elem_id="samples-file")
         self.charts = [self.truth, self.curves, self.note, self.marginals, self.pairs]
-        values = self._charts(shown, truth, observation)
-        for chart, value in zip(self.charts[1:], values[1:], strict=True):
-            chart.value = value
         self._connect()
 
     def _connect(self) -> None:
@@ -96,21 +93,22 @@ class InverseTab:
             "outputs": [self.question, self.observation, *self.charts],
             **HIDDEN,
         }
+        self.observation.expand(partial(self._open, seed=FIRST), **another)
         self.problem.input(self._open, **another)
         self.dice.click(self._open, **another)
         self.observation.input(self._move, inputs, self.charts, **HIDDEN)
         self.download.click(self._download, inputs, self.file, **HIDDEN).then(None, self.file, js=SAVE_FILE)
 
-    def _open(self, name: Any) -> list[Any]:
-        """Show another observation, or another problem with one."""
+    def _open(self, name: Any, seed: int | None = None) -> list[Any]:
+        """Show another observation, or another problem with one; a seed gives the same one every time."""
         try:
             shown = self.shelf.shown(str(name))
-            truth, observation = shown.start(random_seed())
+            truth, observation = shown.start(random_seed() if seed is None else seed)
             view = gr.HTML(shown.read(observation), view=self._view(shown, observation))
             return [self._question(str(name)), view, *self._charts(shown, truth, observation)]
         except CinnError as error:
             warn(error)
-            return [gr.skip()] * (2 + len(self.charts))
+            return [gr.skip(), gr.skip(), *("" if chart is self.note else gr.skip() for chart in self.charts)]
 
     def _move(self, name: Any, observation: Any) -> list[Any]:
         """Show the posterior of the observation that was dragged; what caused the one before is no longer the truth."""
@@ -133,7 +131,7 @@ class InverseTab:
         return {"orig_name": file.name, "url": f"data:text/csv;base64,{base64.b64encode(file.read_bytes()).decode()}"}
 
     def _question(self, name: str) -> str:
-        return f"<p>{html.escape(tr(self.shelf.titles[name]))}</p>"
+        return f"<p>{html.escape(tr(self.shelf.records[name].title))}</p>"
 
     def _view(self, shown: Shown, observation: list[float]) -> str:
         lay_out = charts.handles if shown.sketch is None else charts.plane
@@ -146,7 +144,11 @@ class InverseTab:
         return [
             truth,
             charts.curves(shown.measurement_ranges, shown.simulated, answer.lines, true_line),
-            f'<p class="notice">{html.escape(tr(FAR))}</p>' if answer.far else "",
+            _notice(FAR) if answer.far else "",
             charts.marginals(parameters, ranges, shown.prior, answer.samples, truth),
             charts.pairs(parameters, ranges, answer.samples, truth),
         ]
+
+
+def _notice(text: str) -> str:
+    return f'<p class="notice">{html.escape(tr(text))}</p>'
