@@ -4,8 +4,8 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # The first Python on the path that fits; `make setup PYTHON=/path/to/python` chooses another.
-FITS   := import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+FITS   := import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$python" -c '$(FITS)' 2>/dev/null && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
@@ -56,7 +56,7 @@ browser: $(STAMP)  ## find or install a Chromium for the studio's tests; without
 
 # The stamp is as old as the last installation that went through; a later change of versions installs anew.
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with its venv module was found: install one" \
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.14 with its venv module was found: install one" \
 		"(Debian and Ubuntu: apt install python3-venv), or name it: make setup PYTHON=/path/to/python"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing into $(VENV)/: a few minutes, most of them for torch."

@@ -33,7 +33,7 @@ def require_extra(extra: str, needed_by: str) -> None:
     missing = [module for module in EXTRAS[extra] if find_spec(module) is None]
     if missing:
         raise MissingExtraError(
-            "{needed_by} needs {missing}: run pip install 'cinn-app[{extra}]'.",
+            '{needed_by} needs {missing}: run pip install "cinn-app[{extra}]".',
             needed_by=needed_by,
             missing=" and ".join(missing),
             extra=extra,

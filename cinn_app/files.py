@@ -1,9 +1,12 @@
-"""Writing files atomically and never over what is read, and locks between processes."""
+"""Writing files atomically and never over what is read, locks, and what systems say differently about files."""
 
+import codecs
 import contextlib
+import errno
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,10 +18,23 @@ try:
 except ImportError:  # on Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["JUNK_FOLDERS", "atomic_write", "keep_inputs", "locked", "sweep"]
+__all__ = ["atomic_write", "is_elsewhere", "is_junk", "is_junk_folder", "keep_inputs", "locked", "read_text", "sweep"]
 
-#: Folders, in lower case, that storage servers (Synology) and archives (macOS) add; nothing in them is by a person.
-JUNK_FOLDERS = ("@eadir", "__macosx")
+WINDOWS = os.name == "nt"
+
+# In lower case. Folders that storage servers (Synology) and archives (macOS) add, and files that systems add to folders
+# and that `folder/*` in a shell includes; nothing in them is by a person.
+JUNK_FOLDERS = ("@eadir", "__macosx", "$recycle.bin", "system volume information")
+JUNK = ("desktop.ini", "thumbs.db", "ehthumbs.db", ".ds_store")
+# What Windows takes for a device or a part of a file, or does not write as it is.
+RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
+UNSAYABLE = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$')
+# Characters of a path, beyond which most programs on Windows find no file.
+LONGEST_PATH = 259
+# Windows' numbers of errors: another program has the file open, or a part of it.
+ELSEWHERE = (32, 33)
+# Seconds between trials to replace a file that another program has open: virus scanners do so for a moment.
+PAUSES = (0.05, 0.1, 0.2, 0.4)
 
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
@@ -53,12 +69,20 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
 
     Raises:
         OSError: from the operating system (no such folder, no permission, no space left); callers know what was being
-            saved, and explain it.
+            saved, and explain it. On Windows ``strerror`` says if the name is reserved, the path too long, or the file
+            open in another program.
     """
+    if WINDOWS:
+        _check_name(Path(path))
     target = Path(path).resolve()
-    # A long name is cut, since the temporary one is longer and file systems allow 255 bytes.
-    stem = os.fsdecode(os.fsencode(target.name)[:200])
-    temporary, file = _open_temporary(target.with_name(f".{stem}"))
+    # A long name is cut, between letters, since the temporary one is longer and file systems allow 255 bytes.
+    stem = os.fsencode(target.name)[:200].decode("utf-8", "ignore")
+    try:
+        temporary, file = _open_temporary(target.with_name(f".{stem}"))
+    except FileNotFoundError:
+        if WINDOWS and len(str(target)) + len(".12345678.part") > LONGEST_PATH:
+            raise OSError(errno.ENAMETOOLONG, "its path is too long for Windows") from None
+        raise
     with file:
         try:
             yield file
@@ -67,7 +91,7 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
                 os.fsync(file.fileno())
             if fcntl is None:
                 file.close()  # Windows does not move an open file
-            temporary.replace(target)
+            _replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 file.close()
@@ -75,6 +99,27 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
             raise
     if durable:
         _sync_folder(target.parent)
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that Windows would write under another one, or to a device."""
+    if RESERVED.fullmatch(path.name) or UNSAYABLE.search(path.name):
+        raise OSError(errno.EINVAL, "Windows reserves this name")
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Rename a finished file; on Windows, wait a moment for a program that has the old one open."""
+    for pause in PAUSES if WINDOWS else ():
+        with contextlib.suppress(PermissionError):
+            temporary.replace(target)
+            return
+        time.sleep(pause)
+    try:
+        temporary.replace(target)
+    except PermissionError as error:
+        if WINDOWS:  # the folder can be written: the temporary file is in it
+            raise OSError(errno.EBUSY, "it is open in another program, or write-protected") from error
+        raise
 
 
 def _open_temporary(stem: Path) -> tuple[Path, BinaryIO]:
@@ -105,6 +150,34 @@ def _remove_unless_locked(path: Path) -> None:
     with path.open("rb") as file:
         if _lock(file, wait=False):
             path.unlink()
+
+
+def is_junk(name: str) -> bool:
+    """Return whether an operating system, not a person, adds files of this name to folders."""
+    return name.startswith("._") or name.lower() in JUNK
+
+
+def is_junk_folder(name: str) -> bool:
+    """Return whether nothing in folders of this name is by a person; hidden ones are among them."""
+    return name.startswith(".") or name.lower() in JUNK_FOLDERS
+
+
+def is_elsewhere(error: OSError) -> bool:
+    """Return whether a file cannot be used because another program has it open, which only Windows minds."""
+    return getattr(error, "winerror", None) in ELSEWHERE
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Read a text in UTF-8, or in UTF-16 if it begins with that mark, as editors and PowerShell on Windows write it.
+
+    Raises:
+        OSError: from the operating system.
+        UnicodeDecodeError: if the file is no text.
+    """
+    content = Path(path).read_bytes()
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    return text.replace("\r\n", "\n")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cinn_app.errors import RecipeError
+from cinn_app.files import read_text
 from cinn_app.limits import MAX_SEED
 from cinn_app.registry import systems
 
@@ -99,7 +100,7 @@ def load_recipe(path: Path) -> Recipe:
         RecipeError: if the file is missing, is not TOML, or has unknown keys, wrong values or sizes that do not fit.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_text(path))
     except FileNotFoundError:
         raise RecipeError(
             "There is no recipe at {path}: give a file such as models/colorize.toml.", path=path

@@ -172,7 +172,7 @@ print(Colorizer.load().colorize(gray)[0].render().shape, DigitGenerator.load().s
     for arguments, extra in ((["app"], "studio"), (["train", str(ROOT / "models" / "digits.toml")], "train")):
         with bare.start(bare.python, "-m", "cinn_app", *arguments) as process:
             output, errors = process.communicate()
-        assert (process.returncode, output) == (1, "") and f"run pip install 'cinn-app[{extra}]'." in errors
+        assert (process.returncode, output) == (1, "") and f'run pip install "cinn-app[{extra}]".' in errors
 
 
 def names_below(folder: str, *patterns: str) -> set[str]:

@@ -1,9 +1,10 @@
 """`cinn app`: the studio, in a browser."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from cinn_app.files import read_text
 
 __all__ = ["app"]
 
@@ -57,10 +58,10 @@ def app(
 def _login(given: str) -> tuple[str, str]:
     """Read a name and a password, which may contain colons."""
     try:
-        text = Path(given[1:]).read_text(encoding="utf-8").strip() if given.startswith("@") else given
+        text = read_text(given[1:]).strip() if given.startswith("@") else given
     except (OSError, ValueError) as error:
         raise typer.BadParameter(
-            f"{given[1:]} cannot be read: name a file that holds USER:PASSWORD.", param_hint="--auth"
+            f"{given[1:]} cannot be read: name a text file that holds USER:PASSWORD.", param_hint="--auth"
         ) from error
     name, _, password = text.partition(":")
     if not name.strip() or not password:

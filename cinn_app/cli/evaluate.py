@@ -70,6 +70,8 @@ def evaluate(
             raise WrongUsage(f"--data is missing: give {system.data} that the model has not learnt from.", context)
         model = system.load("trained_model").load(checkpoint, device)
     evaluation = system.load("evaluation")(model, data or [], cache=CACHE, limit=limit, progress=rich_progress, **own)
+    if json_file:  # before anything that may fail is said
+        _write_json(json_file, {"recipe": recipe.name, **own, **dataclasses.asdict(evaluation)})
     for problem in evaluation.problems[:PROBLEMS_SHOWN]:
         say_warning(problem)
     if len(evaluation.problems) > PROBLEMS_SHOWN:
@@ -78,7 +80,6 @@ def evaluate(
         say_warning(note)
     _show(recipe.name, recipe.system, evaluation)
     if json_file:
-        _write_json(json_file, {"recipe": recipe.name, **own, **dataclasses.asdict(evaluation)})
         say(f"Wrote {json_file}.")
 
 

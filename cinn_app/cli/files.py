@@ -11,7 +11,7 @@ import typer
 
 from cinn_app.cli.options import WrongUsage
 from cinn_app.errors import CinnError, DiskFullError, ImageError
-from cinn_app.files import JUNK_FOLDERS
+from cinn_app.files import is_junk, is_junk_folder
 
 __all__ = [
     "KEPT_SUFFIXES",
@@ -30,8 +30,6 @@ __all__ = [
 STREAM = Path("-")
 #: Suffixes that outputs keep; any other becomes png, which loses nothing.
 KEPT_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff")
-# Files that operating systems add to folders, and that `folder/*` in a shell includes.
-JUNK = ("desktop.ini", "thumbs.db", "ehthumbs.db", ".ds_store")
 
 
 @dataclass(frozen=True)
@@ -95,17 +93,15 @@ def find_pictures(
     found = Found()
     missing = [path for path in inputs if path != STREAM and identity(path) is None]
     if len(missing) == len(inputs):
-        raise CinnError("There is nothing at {paths}: check the spelling and the folder.", paths=_listed(missing))
-    found.problems += [
-        CinnError("There is nothing at {paths}: check the spelling and the folder.", paths=path) for path in missing
-    ]
+        raise _missing(missing)
+    found.problems += [_missing([path]) for path in missing]
     output_folder = os.path.realpath(output)  # unlike Path.resolve, it accepts links that form a circle
     seen = set()
     for path in inputs:
         if path == STREAM:
             found.pictures.append(Picture(STREAM, Path("stdin")))
             continue
-        if path in missing or _is_junk(path.name):
+        if path in missing or is_junk(path.name):
             continue
         folder = path if path.is_dir() else path.parent
         sources = _walk(path, recursive, output_folder, found.problems) if path.is_dir() else [path]
@@ -207,23 +203,29 @@ def _walk(folder: Path, recursive: bool, output_folder: str, problems: list[Cinn
         )
 
     def searched(subfolder: Path) -> bool:
-        hidden = subfolder.name.startswith(".") or subfolder.name.lower() in JUNK_FOLDERS
-        return not hidden and os.path.realpath(subfolder) != output_folder
+        return not is_junk_folder(subfolder.name) and os.path.realpath(subfolder) != output_folder
 
     for here, subfolders, files in os.walk(folder, onerror=refuse):
         place = Path(here)
         subfolders[:] = sorted(name for name in subfolders if recursive and searched(place / name))
         for name in sorted(files):
-            if not name.startswith(".") and not _is_junk(name):
+            if not name.startswith(".") and not is_junk(name):
                 yield place / name
+
+
+def _missing(paths: Sequence[Path]) -> CinnError:
+    listed = _listed(paths)
+    if any(mark in path.name for path in paths for mark in "*?"):  # which shells of Windows pass on as they are
+        return CinnError(
+            "There is nothing at {paths}, since patterns are not expanded: give the folder, with the pattern as "
+            "--pattern.",
+            paths=listed,
+        )
+    return CinnError("There is nothing at {paths}: check the spelling and the folder.", paths=listed)
 
 
 def _is_under(folder: str, path: Path) -> bool:
     return Path(os.path.realpath(path.parent)).is_relative_to(folder)
-
-
-def _is_junk(name: str) -> bool:
-    return name.startswith("._") or name.lower() in JUNK
 
 
 def _listed(paths: Sequence[Path], most: int = 3) -> str:

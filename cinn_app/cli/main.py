@@ -1,8 +1,7 @@
 """The `cinn` command. Commands come from this folder and from the systems, and are imported when they run."""
 
-import signal
+import io
 import sys
-import threading
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from cinn_app import __version__
 from cinn_app.cli.console import report, say, say_warning
 from cinn_app.errors import SettingError
+from cinn_app.process import end_when_asked
 from cinn_app.registry import Command, import_object, systems
 
 __all__ = ["cinn", "run"]
@@ -102,7 +102,8 @@ def _about(
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; whatever goes wrong becomes one sentence and an exit code.
 
-    A request to end, SIGTERM, is answered like Ctrl-C.
+    A request to end, SIGTERM, is answered like Ctrl-C, and so is a terminal that is closed. What standard output cannot
+    say in its encoding (redirected on Windows, a code page) is replaced, and never ends a finished job.
 
     Args:
         arguments: as after the program's name; by default those of the process.
@@ -110,10 +111,12 @@ def run(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: always; with 0 for success, 1 for an error, 2 for wrong usage, 130 after Ctrl-C.
     """
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_when_asked()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
-        cinn(arguments, prog_name="cinn")
+        # What the shell has left as it is stays so: on Windows, click would expand *, $X and %X% in any argument.
+        cinn(arguments, prog_name="cinn", windows_expand_args=False)
     except Exception as error:
         report(error)
         sys.exit(2 if isinstance(error, SettingError) else 1)

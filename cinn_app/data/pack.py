@@ -98,11 +98,11 @@ class PackReport:
     @classmethod
     def load(cls, path: Path) -> "PackReport":
         """Read a report that :meth:`save` wrote."""
-        return cls(**json.loads(path.read_text()))
+        return cls(**json.loads(path.read_text("utf-8")))
 
     def save(self, path: Path) -> None:
         """Write a JSON file."""
-        path.write_text(json.dumps(dataclasses.asdict(self)))
+        path.write_text(json.dumps(dataclasses.asdict(self)), "utf-8")
 
 
 class PackedArrays:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from cinn_app.errors import ImageError
+from cinn_app.files import is_elsewhere
 from cinn_app.imaging.formats.bmp import open_bmp
 from cinn_app.imaging.formats.boxes import JP2_SIGNATURE, open_avif, open_jp2
 from cinn_app.imaging.formats.libtiff import quiet_libtiff
@@ -262,6 +263,8 @@ def _open_path(path: Path) -> BinaryIO:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError("{name} does not exist: check the spelling and the folder.", name=str(path)) from error
     except PermissionError as error:
+        if is_elsewhere(error):
+            raise ImageError("{name} is open in another program: close it there first.", name=str(path)) from error
         raise ImageError("{name} may not be read: give yourself permission to read it.", name=str(path)) from error
     except (OSError, ValueError) as error:
         raise ImageError(

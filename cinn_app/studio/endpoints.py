@@ -19,7 +19,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, Valida
 
 from cinn_app.errors import CinnError
 from cinn_app.limits import MAX_SEED, MAX_STRENGTH, MAX_TEMPERATURE
-from cinn_app.studio.files import new_results_folder, upload_folder
+from cinn_app.studio.files import inside, new_results_folder, upload_folder
 from cinn_app.studio.gradio_workarounds import FILE_SCHEMA, Value, describe_endpoint, get_function_description
 
 __all__ = [
@@ -124,8 +124,8 @@ def _explain(error: ValidationError, names: list[str]) -> str:
 
 def _refusal(sentence: str) -> gr.Error:
     """Refuse a request; files have the names that the client knows."""
-    folder = re.escape(f"{upload_folder()}/")
-    return gr.Error(re.sub(rf"{folder}[^/]+/", "", sentence), print_exception=False)
+    folder = re.escape(f"{upload_folder()}")
+    return gr.Error(re.sub(rf"{folder}[/\\][^/\\]+[/\\]", "", sentence), print_exception=False)
 
 
 def _uploaded(payload: Any) -> Path:
@@ -135,8 +135,8 @@ def _uploaded(payload: Any) -> Path:
         raise CinnError("There is no picture: {advice}", advice=ADVICE)
     if given.startswith("data:"):
         return _decoded(given)
-    file = Path(unquote(given.partition(UPLOADS)[2]) if UPLOADS in given else given).resolve()
-    if not file.is_relative_to(upload_folder().resolve()) or not file.is_file():
+    file = inside(upload_folder().resolve(), unquote(given.partition(UPLOADS)[2]) if UPLOADS in given else given)
+    if file is None or not file.is_file():
         raise CinnError("There is no upload {name!r}: {advice}", name=given[:200], advice=ADVICE)
     return file
 

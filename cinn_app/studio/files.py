@@ -14,6 +14,7 @@ __all__ = [
     "delete_old_results",
     "delete_partial_uploads",
     "delete_upload",
+    "inside",
     "naming",
     "new_results_folder",
     "private_folder",
@@ -38,6 +39,24 @@ def private_folder() -> Iterator[Path]:
 def upload_folder() -> Path:
     """Return the folder of the uploads: gradio's own default if no studio runs."""
     return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
+
+
+def inside(folder: Path, path: str) -> Path | None:
+    """Return the file at a path that a client gave, resolved, if it is in a folder; None for any other path.
+
+    The path is compared as text first: to resolve `//host/share/file`, Windows would log on to that host.
+
+    Args:
+        folder: resolved.
+        path: whole, not relative to anything.
+    """
+    if "\0" in path or folder not in Path(os.path.normpath(path)).parents:
+        return None
+    try:
+        found = Path(path).resolve()
+    except (OSError, ValueError, RuntimeError):  # a loop of links
+        return None
+    return found if folder in found.parents else None
 
 
 def new_results_folder() -> Path:

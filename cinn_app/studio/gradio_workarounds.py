@@ -506,7 +506,7 @@ def fix_mcp_server(page: gr.Blocks, preview_side: int, headers: Mapping[str, str
     server: Any = page.mcp_server_obj
     if server is None:
         raise CinnError(
-            "{reason}: install the version that fits with pip install 'cinn-app[mcp]'.", reason=page.mcp_error
+            '{reason}: install the version that fits with pip install "cinn-app[mcp]".', reason=page.mcp_error
         )
     get_whole_image = server.get_image
 

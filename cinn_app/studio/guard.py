@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cinn_app.studio.bodies import COMPUTING, MAX_HELD, replaying
 from cinn_app.studio.clients import Clients, Job
+from cinn_app.studio.files import inside
 from cinn_app.studio.language import later
 from cinn_app.studio.lines import ONCE, Lines
 from cinn_app.studio.refusals import RefusalError, route_of
@@ -124,11 +125,8 @@ class Guard:
             self.clients.keep_files(map(Path, json.loads(answer)), UNNAMED if from_page else KEPT)
 
     def _is_own(self, path: str) -> bool:
-        try:
-            found = Path(path).resolve()
-            return Path(path).is_absolute() and self.folder in found.parents and not found.is_dir()
-        except (OSError, ValueError, RuntimeError):  # a loop of links, a null byte
-            return False
+        found = inside(self.folder, path)
+        return found is not None and not found.is_dir()
 
 
 def _crowded(waiting: list[Job], job: Job, share: int) -> bool:

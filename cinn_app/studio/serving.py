@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import signal
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from starlette.routing import Route
 
 from cinn_app.errors import CinnError
 from cinn_app.extras import require_extra
+from cinn_app.process import end_when_asked
 from cinn_app.studio.assets import Assets
 from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
@@ -80,7 +80,7 @@ def serve(
     _check_address(host, port)
     models = load_models(model)
     _bypass_proxies(host)
-    _stop_when_terminated()
+    end_when_asked()
     _limit_heaps()
     _raise_file_limit()
     with private_folder() as folder, contextlib.suppress(KeyboardInterrupt):
@@ -170,14 +170,16 @@ def _check_address(host: str, port: int) -> None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Windows lets two programs share an address with the one, and only the other one refuses it.
+            exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+            probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
             probe.bind(address)
     except OSError as error:
         match error.errno:
             case errno.EADDRINUSE:
                 template = "Port {port} is in use: stop the program that uses it, or choose another port."
             case errno.EACCES:
-                template = "Port {port} is not allowed: choose one above 1023."
+                template = "Port {port} is reserved: choose another one, above 1023."
             case _:
                 template = "{host} is no address of this computer: use 127.0.0.1, or 0.0.0.0 for the whole network."
         raise CinnError(template, host=host, port=port) from error
@@ -187,9 +189,3 @@ def _bypass_proxies(host: str) -> None:
     """Let gradio's request to its own server, when it starts, go straight to it."""
     known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     os.environ["no_proxy"] = ",".join(filter(None, [known, "localhost", "127.0.0.1", host]))
-
-
-def _stop_when_terminated() -> None:
-    """End on the signal of a service manager as on Ctrl-C; only the main thread can listen for signals."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -56,9 +56,9 @@ def test_wrong_usage_is_2(cinn: Callable, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "module", "sentence"),
     [
-        (["app"], "gradio", "The studio needs gradio: run pip install 'cinn-app[studio]'."),
-        (["app", "--mcp"], "mcp", "The MCP server needs mcp: run pip install 'cinn-app[mcp]'."),
-        (["train", DIGITS], "lightning", "Training needs lightning: run pip install 'cinn-app[train]'."),
+        (["app"], "gradio", 'The studio needs gradio: run pip install "cinn-app[studio]".'),
+        (["app", "--mcp"], "mcp", 'The MCP server needs mcp: run pip install "cinn-app[mcp]".'),
+        (["train", DIGITS], "lightning", 'Training needs lightning: run pip install "cinn-app[train]".'),
     ],
     ids=["studio", "mcp", "train"],
 )

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cinn_app.arguments import as_path, short
 from cinn_app.errors import CinnError, SettingError
-from cinn_app.files import atomic_write
+from cinn_app.files import atomic_write, read_text
 from cinn_app.imaging import GeodesicGrid, rgb_to_lab, shrink_into_gamut
 from cinn_app.messages import Message
 from cinn_app.systems.colorization.region import are_coordinates, stroke_pixels
@@ -153,16 +153,16 @@ class Hints:
             CinnError: if the file cannot be read or holds something else.
         """
         try:
-            return TypeAdapter(cls).validate_json(as_path(path).read_bytes())
+            return TypeAdapter(cls).validate_json(read_text(as_path(path)))
         except OSError as error:
             raise CinnError(
                 "The hints {path} cannot be read ({reason}): check the path.", path=path, reason=error.strerror
             ) from error
-        except ValidationError as error:
+        except (ValidationError, UnicodeDecodeError) as error:
             raise CinnError(
                 "{path} holds no hints ({problem}): give a file that cinn_app saved.",
                 path=path,
-                problem=_problem(error),
+                problem=_problem(error) if isinstance(error, ValidationError) else "it is no text",
             ) from error
 
     @classmethod

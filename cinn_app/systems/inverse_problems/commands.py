@@ -32,7 +32,7 @@ def about() -> None:
 
     [dim]cinn inverse fit mine.py -o mine.safetensors[/dim]
 
-    [dim]cinn inverse sample mine.safetensors --observe 0.3,1.2 -n 5000 -o samples.csv[/dim]
+    [dim]cinn inverse sample mine.safetensors --observe "0.3,1.2" -n 5000 -o samples.csv[/dim]
     """
 
 
@@ -147,7 +147,7 @@ def sample(
 ) -> None:
     """Draw parameters that explain an observation.
 
-    [dim]cinn inverse sample mine.safetensors --observe 0.3,1.2 -n 5000 -o samples.csv[/dim]
+    [dim]cinn inverse sample mine.safetensors --observe "0.3,1.2" -n 5000 -o samples.csv[/dim]
 
     The table has a column for each parameter. For a file of observations, a first column says which of them a sample
     explains, from 0. Existing files are replaced.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cinn_app.errors import ProblemError
+from cinn_app.files import read_text
 from cinn_app.systems.inverse_problems.problem import Quantity
 
 __all__ = ["LARGEST", "read_observations"]
@@ -59,7 +60,7 @@ def _read_array(path: Path, count: int) -> np.ndarray:
 
 def _read_table(path: Path, measurements: Sequence[Quantity]) -> np.ndarray:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     first = text.partition("\n")[0]

@@ -81,7 +81,7 @@ def colorize(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Move along an axis of colour, such as warmer=1 or 'more vivid=2', by -3 to 3 standard deviations; "
+            help='Move along an axis of colour, such as warmer=1 or "more vivid=2", by -3 to 3 standard deviations; '
             "repeat it for more axes: 1 warmer, 2 greener, 3 more vivid, 4 more varied.",
             rich_help_panel=COLOURS,
         ),
@@ -135,7 +135,7 @@ def colorize(
     pattern: Annotated[
         str,
         typer.Option(
-            metavar="GLOB", help="Of a folder, take pictures with such a name: 'scan*.tif'.", rich_help_panel=READ
+            metavar="GLOB", help='Of a folder, take pictures with such a name: "scan*.tif".', rich_help_panel=READ
         ),
     ] = "*",
     format: Annotated[
@@ -182,7 +182,7 @@ def colorize(
 
     [dim]cinn colorize grandma.jpg -o coloured --samples 4[/dim]
 
-    [dim]cinn colorize grandma.jpg -o coloured --hint 120,80=#8b1a1a --overwrite[/dim]
+    [dim]cinn colorize grandma.jpg -o coloured --hint "120,80=#8b1a1a" --overwrite[/dim]
 
     [dim]cinn colorize album/ -o coloured --recursive --report album.jsonl[/dim]
 
