@@ -1,21 +1,24 @@
 """The base class of the objects that users work with: a trained model, loaded from its checkpoint."""
 
+import logging
 import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
-from cinn_app.devices import choose_device
-from cinn_app.errors import CheckpointError
+from cinn_app.devices import NOT_USABLE, ON_CPU, choose_device, differs, first_line, place
+from cinn_app.errors import CheckpointError, DeviceError
 from cinn_app.recipes import Recipe
 from cinn_app.registry import System, systems
 
 __all__ = ["TrainedModel"]
+
+LOG = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Recipe)
 
@@ -52,7 +55,8 @@ class _Allowance(TorchFunctionMode):
 class TrainedModel(ABC, Generic[R]):
     """A network with its weights on a device, ready to use.
 
-    Subclasses MUST set ``recipe_type``, whose field ``system`` is a literal, and implement :meth:`build`.
+    Subclasses MUST set ``recipe_type``, whose field ``system`` is a literal, and implement :meth:`build`. They CAN
+    implement :meth:`probe`.
 
     Args:
         checkpoint: weights and recipe.
@@ -84,7 +88,7 @@ class TrainedModel(ABC, Generic[R]):
                 "The weights of the model {name} do not fit its recipe: give a checkpoint made by 'cinn train'.",
                 name=self.recipe.name,
             ) from error
-        self.model.to(device).eval()
+        place(self.model, device).eval()
 
     @classmethod
     def check_recipe(cls, recipe: Recipe) -> R:
@@ -113,9 +117,19 @@ class TrainedModel(ABC, Generic[R]):
     def build(recipe: R) -> nn.Module:
         """Build the network that a recipe describes."""
 
+    def probe(self) -> Tensor | None:
+        """Return something small that the model computes, on the CPU, by which :meth:`load` checks a device.
+
+        It is the same on all devices, but for rounding; by default there is nothing.
+        """
+        return None
+
     @classmethod
     def load(cls, name: str | Path = "", device: str = "auto") -> Self:
         """Load a checkpoint.
+
+        On any device but the CPU the model computes something small first. If that fails, or differs from the CPU's,
+        ``auto`` takes the CPU and logs a warning.
 
         Args:
             name: of an installed model, or a path; by default the system's own.
@@ -123,7 +137,22 @@ class TrainedModel(ABC, Generic[R]):
 
         Raises:
             CheckpointError: if it is missing, damaged, foreign, too new, or of another system.
-            DeviceError: if the device is unknown or not present.
+            DeviceError: if the device is unknown, not present, or computes something else than the CPU.
         """
         path, chosen = find_checkpoint(name or cls.system().default_model), choose_device(device)
-        return cls(load_checkpoint(path), chosen)
+        checkpoint, cpu = load_checkpoint(path), torch.device("cpu")
+        on_cpu = cls(checkpoint, cpu)
+        if chosen == cpu:
+            return on_cpu
+        expected = on_cpu.probe()
+        try:
+            model = cls(checkpoint, chosen)
+            fault = differs(model.probe(), expected)
+        except (RuntimeError, NotImplementedError) as error:  # as torch raises them
+            fault = f"the model {on_cpu.recipe.name} fails there ({first_line(error)})"
+        if fault is None:
+            return model
+        if device != "auto":
+            raise DeviceError(NOT_USABLE, name=device, fault=fault)
+        LOG.warning(ON_CPU, chosen, fault)
+        return on_cpu

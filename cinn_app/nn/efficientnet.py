@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cinn_app.devices import memory_format, place
 from cinn_app.errors import RecipeError
 
 # timm and torchvision take longer to load than torch, so they are imported where training and evaluation need them.
@@ -86,7 +87,7 @@ class ImageEncoder(nn.Module):
                 "bn1": _norm(STEM_CHANNELS),
                 "blocks": nn.Sequential(*stages),
             }
-        ).to(memory_format=torch.channels_last)
+        ).to(memory_format=torch.channels_last)  # which `devices.place` undoes where it does harm
         self.requires_grad_(False)
         self.eval()
 
@@ -134,7 +135,7 @@ class ImageEncoder(nn.Module):
             Features at stride 8, ``(batch, channels, height / 8, width / 8)``.
         """
         pixels = (lightness / 50 - 1).expand(-1, 3, -1, -1)
-        features: Tensor = self.stem(pixels.contiguous(memory_format=torch.channels_last))
+        features: Tensor = self.stem(pixels.contiguous(memory_format=memory_format(pixels.device)))
         return features
 
     def forward(self, lightness: Tensor, stem_features: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -149,7 +150,7 @@ class ImageEncoder(nn.Module):
         """
         if stem_features is None:
             stem_features = self.stem_features(lightness)
-        features = [stem_features.float().contiguous(memory_format=torch.channels_last)]
+        features = [stem_features.float().contiguous(memory_format=memory_format(stem_features.device))]
         for begin, end in itertools.pairwise(STAGES):
             features.append(self.blocks[begin:end](features[-1]))
         return tuple(features)
@@ -173,7 +174,7 @@ class _SlicedConv2d(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x)[..., 1::2, 1::2]
+        return super().forward(x)[..., 1::2, 1::2].contiguous(memory_format=memory_format(x.device))
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, groups: int = 1) -> nn.Conv2d:
@@ -275,7 +276,7 @@ def load_classifier(device: torch.device) -> Classifier:
         RecipeError: if the package with its weights, from the extra ``classifier``, is not installed.
     """
     network = load_pretrained_classifier("tf_efficientnet_lite2", "Measuring how real colourings look")
-    return Classifier(network).to(device)
+    return place(Classifier(network), device)
 
 
 def load_pretrained_classifier(name: str, purpose: str) -> Any:

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from cinn_app.data.sources import fingerprint
-from cinn_app.devices import choose_device, resolve_precision
+from cinn_app.devices import choose_device, place, resolve_precision
 from cinn_app.errors import CheckpointError, RecipeError, TrainingError
 from cinn_app.files import sweep
 from cinn_app.progress import Progress, no_progress
@@ -188,6 +188,7 @@ def _run_stage(
 ) -> tuple[int, Mapping[str, float]]:
     """Train one stage to its end; return its steps and what the held-out batches measure."""
     limit = TimeLimit(minutes)
+    place(trainable.model, setup.device)
     module = TrainingModule(trainable, schedule, limit, str(setup.precision).removeprefix("torch."), data)
     trainer = _trainer(schedule, folder, setup, limit, trainable)
     checks = _loader(trainable.held_out)
@@ -245,7 +246,8 @@ def _trainer(training: Training, run: Path, setup: Setup, limit: TimeLimit, trai
     return pl.Trainer(
         max_steps=training.steps,
         accelerator=setup.device.type,
-        devices=1,  # the batches' stream does not know its rank: several would train on the same ones
+        # One: the batches' stream does not know its rank, so several would train on the same ones.
+        devices=1 if setup.device.index is None else [setup.device.index],
         precision="bf16-mixed" if setup.precision is torch.bfloat16 else "32-true",
         gradient_clip_val=training.gradient_clip,
         val_check_interval=STEPS_BETWEEN_CHECKS,

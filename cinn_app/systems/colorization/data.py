@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinn_app.data.pack import Pack
+from cinn_app.devices import place
 from cinn_app.imaging.colour import rgb_to_lab
 from cinn_app.imaging.pixels import pixels_of_image
 from cinn_app.imaging.sources import opened_picture
@@ -229,7 +230,7 @@ def cache_features(
     Returns:
         The names of the arrays, which contain a digest of the weights, one per stride.
     """
-    encoder = encoder.to(device)
+    place(encoder, device)
     weights = encoder.stem if stem_only else encoder
     names = [f"features{stride}-{weights_digest(weights)}" for stride in ENCODER_STRIDES[: 1 if stem_only else None]]
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cinn_app.devices import memory_format
 from cinn_app.nn.blocks import ResidualBlock, zero_init
 
 __all__ = ["FEATURE_SCALE", "ColourDecoder", "Decoded", "double_size"]
@@ -89,7 +90,8 @@ class ColourDecoder(nn.Module):
 
     def _attend(self, level: Tensor) -> Tensor:
         tokens = self.attention(level.flatten(2).transpose(1, 2))
-        return tokens.transpose(1, 2).unflatten(2, level.shape[2:]).contiguous(memory_format=torch.channels_last)
+        unflattened = tokens.transpose(1, 2).unflatten(2, level.shape[2:])
+        return unflattened.contiguous(memory_format=memory_format(level.device))
 
 
 def double_size(x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from cinn_app.data.stream import BatchStream
+from cinn_app.devices import place
 from cinn_app.recipes import Training
 from cinn_app.systems.colorization.data import (
     ColourBatch,
@@ -87,7 +88,7 @@ def cache_segments(
     Returns:
         The names of the arrays, which contain a digest of the weights.
     """
-    model = model.to(device).eval()
+    place(model, device).eval()
     frozen = torch.nn.ModuleList([model.encoder, model.decoder, model.segmenter])
     names = [f"{part}-{weights_digest(frozen)}" for part in PARTS]
 

@@ -84,6 +84,12 @@ class DigitGenerator(TrainedModel[DigitsRecipe], Handwritings):
         """Build the network that a recipe describes."""
         return DigitModel(recipe.architecture)
 
+    @torch.inference_mode()
+    def probe(self) -> Tensor:
+        """Return the most probable handwriting of each digit."""
+        latents = torch.zeros(CLASSES, DIMS, device=self.device)
+        return self.model.decode(latents, torch.arange(CLASSES, device=self.device))[0].cpu()
+
     def all_ten(self, latents: Latents) -> Tensor:
         """Write all ten digits in each handwriting, ``(count, 784)``: uint8, ``(count, 10, 28, 28)``."""
         latents = inputs.as_latents(latents, "(count, 784)")

@@ -111,6 +111,12 @@ class InverseProblem(TrainedModel[InverseRecipe]):
         """Build the network that a recipe describes."""
         return build_model(recipe)
 
+    @torch.inference_mode()
+    def probe(self) -> Tensor:
+        """Return draws from the posterior of a usual observation, in deviations of the prior."""
+        generator = torch.Generator().manual_seed(0)
+        return self.model.scale_x(self.model.sample(self.model.y_mean[None], 64, generator)[0])[0].cpu()
+
     def posterior(self, y: Values) -> Posterior:
         """Return the posterior of an observation, or of several at once.
 
