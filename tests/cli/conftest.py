@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cinn_app import trained_model
 from cinn_app.checkpoints import find_checkpoint
 from cinn_app.cli.main import run
 from cinn_app.trained_model import TrainedModel
@@ -26,12 +27,12 @@ Cinn: TypeAlias = Callable[..., Result]
 
 @pytest.fixture(scope="session", autouse=True)
 def load_once() -> Iterator[None]:
-    """Load each checkpoint once for all runs, as long as its file stays as it is."""
+    """Load each checkpoint once for all runs, as long as its file, and what is taken for a device, stay as they are."""
     load, loaded = TrainedModel.load.__func__, {}
 
     def load_cached(cls: type[TrainedModel], name: str | Path = "", device: str = "auto") -> TrainedModel:
         path = find_checkpoint(name or cls.system().default_model)
-        key = (cls, path.resolve(), path.stat().st_mtime_ns, device)
+        key = (cls, path.resolve(), path.stat().st_mtime_ns, device, trained_model.choose_device)
         if key not in loaded:
             loaded[key] = load(cls, name, device)
         return loaded[key]
