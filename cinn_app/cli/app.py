@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cinn_app.cli.options import Device
 from cinn_app.files import read_text
 
 __all__ = ["app"]
@@ -39,6 +40,7 @@ def app(
     mcp: Annotated[
         bool, typer.Option("--mcp", help="Offer the studio's functions as MCP tools for language models, too.")
     ] = False,
+    device: Device = "auto",
 ) -> None:
     """Serve the studio, a web page with a tab for each installed system, until Ctrl-C.
 
@@ -52,7 +54,7 @@ def app(
     with err.status("Starting the studio"):
         from cinn_app.studio.serving import serve
 
-    serve(host, port, model, login=login, root_path=root_path, max_upload=max_upload, mcp=mcp)
+    serve(host, port, model, login=login, root_path=root_path, max_upload=max_upload, mcp=mcp, device=device)
 
 
 def _login(given: str) -> tuple[str, str]:

@@ -22,7 +22,9 @@ __all__ = [
     "temperature_option",
 ]
 
-Device: TypeAlias = Annotated[str, typer.Option(metavar="|".join(DEVICES), help="Where to compute.")]
+Device: TypeAlias = Annotated[
+    str, typer.Option(metavar="|".join(DEVICES), help="Where to compute; N is the number of a GPU.")
+]
 Precision: TypeAlias = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cinn_app.checkpoints import CheckpointHeader, find_checkpoint, read_header, shipped_checkpoints
-from cinn_app.errors import CheckpointError, CinnError
+from cinn_app.errors import CheckpointError, CinnError, DeviceError
 from cinn_app.registry import System, systems
 from cinn_app.studio.endpoints import Api
 from cinn_app.studio.metrics import measure
@@ -120,17 +120,19 @@ def load_in_background(models: Iterable[Any]) -> None:
     threading.Thread(target=load, name="load-models").start()
 
 
-def load_models(name: str | None = None) -> dict[str, Any]:
-    """Load the model of each room, or only its header where the room allows it.
+def load_models(name: str | None = None, device: str = "auto") -> dict[str, Any]:
+    """Load the model of each room, or only its header where the room allows it, and no GPU was named.
 
     Args:
         name: of an installed model, or path of a checkpoint, that replaces its system's default model.
+        device: a name for :func:`cinn_app.devices.choose_device`.
 
     Returns:
         The models by the names of their systems: that of the given model first, the others in the order of their tabs.
 
     Raises:
         CinnError: if the given model cannot be loaded or has no room; without one, if no model can be loaded.
+        DeviceError: if the device is unknown, or cannot be used.
     """
     known, present, loaded, failures = systems(), rooms(), dict[str, Any](), []
     if name is not None:
@@ -140,13 +142,15 @@ def load_models(name: str | None = None) -> dict[str, Any]:
             raise CheckpointError(
                 "The studio has no room for {system}: give a model of {known}.", system=given, known=", ".join(present)
             )
-        loaded[given] = _load(known[given], present[given], path)
+        loaded[given] = _load(known[given], present[given], path, device)
     for system, room in present.items():
         if system in loaded:
             continue
         default = known[system].default_model
         try:
-            loaded[system] = _load(known[system], room, find_checkpoint(default))
+            loaded[system] = _load(known[system], room, find_checkpoint(default), device)
+        except DeviceError:
+            raise
         except CinnError as error:
             failures.append(error)
             if (shipped_checkpoints() / f"{default}.safetensors").exists():
@@ -156,12 +160,15 @@ def load_models(name: str | None = None) -> dict[str, Any]:
     return loaded
 
 
-def _load(system: System, room: Room, path: Path) -> Any:
+def _load(system: System, room: Room, path: Path, device: str) -> Any:
     trained_model = system.load("trained_model")
 
     def load(path: Path) -> Any:
-        return measure(trained_model.load(path), system.name, room.measured)
+        return measure(trained_model.load(path, device), system.name, room.measured)
 
     if room.header_attributes is None:
         return load(path)
-    return DeferredModel(path, load, trained_model.check_recipe, room.header_attributes, room.ahead)
+    model = DeferredModel(path, load, trained_model.check_recipe, room.header_attributes, room.ahead)
+    if device not in ("auto", "cpu"):
+        model.loaded()  # a device that was named has to work, and shows it before there are visitors
+    return model

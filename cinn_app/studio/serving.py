@@ -60,6 +60,7 @@ def serve(
     root_path: str = "",
     max_upload: int = MAX_UPLOAD,
     mcp: bool = False,
+    device: str = "auto",
 ) -> None:
     """Serve the studio until it is interrupted.
 
@@ -71,14 +72,15 @@ def serve(
         root_path: the path or the whole address under which a proxy shows the studio, for example ``/studio``.
         max_upload: megabytes that one file may have.
         mcp: offer the endpoints as tools for language models, too, at ``/gradio_api/mcp/``.
+        device: where to compute, a name for :func:`cinn_app.devices.choose_device`.
 
     Raises:
-        CinnError: if the address cannot be used, the model cannot be loaded, or a package is missing.
+        CinnError: if address or device cannot be used, the model cannot be loaded, or a package is missing.
     """
     if mcp:
         require_extra("mcp", "The MCP server")
     _check_address(host, port)
-    models = load_models(model)
+    models = load_models(model, device)
     _bypass_proxies(host)
     end_when_asked()
     _limit_heaps()

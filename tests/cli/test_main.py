@@ -48,6 +48,24 @@ def test_every_command_explains_itself(cinn: Callable, command: str) -> None:
     assert result.code == 0 and f"Usage: cinn {command}" in result.out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "colorize",
+        "digits",
+        "digits restyle",
+        "inverse fit",
+        "inverse sample",
+        "inverse check",
+        "app",
+        "evaluate",
+        "train",
+    ],
+)
+def test_every_command_that_computes_takes_a_device(cinn: Callable, command: str) -> None:
+    assert "--device" in cinn(*command.split(), "--help").out
+
+
 @pytest.mark.parametrize("arguments", [[], ["paint"], ["--loud"]], ids=str)
 def test_wrong_usage_is_2(cinn: Callable, arguments: list[str]) -> None:
     assert cinn(*arguments).code == 2

@@ -183,12 +183,12 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def test_app_serves_at_the_address_given(cinn: Callable, served: list[tuple[Any, ...]]) -> None:
     assert cinn("app").code == 0
     assert cinn("app", "--host", "0.0.0.0", "--port", 8000, "--model", "tiny").code == 0
-    assert cinn("app", "--root-path", "/studio", "--max-upload", 20).code == 0
-    usual = {"login": None, "root_path": "", "max_upload": 500, "mcp": False}
+    assert cinn("app", "--root-path", "/studio", "--max-upload", 20, "--device", "cuda:1").code == 0
+    usual = {"login": None, "root_path": "", "max_upload": 500, "mcp": False, "device": "auto"}
     assert served == [
         ("127.0.0.1", 7860, None, usual),
         ("0.0.0.0", 8000, "tiny", usual),
-        ("127.0.0.1", 7860, None, {"login": None, "root_path": "/studio", "max_upload": 20, "mcp": False}),
+        ("127.0.0.1", 7860, None, {**usual, "root_path": "/studio", "max_upload": 20, "device": "cuda:1"}),
     ]
     assert cinn("app", "--port", 70000).code == 2
 

@@ -140,7 +140,7 @@ class ToyApi:
 
 class ToyModel:
     @staticmethod
-    def load(path: Path) -> "ToyModel":
+    def load(path: Path, device: str = "auto") -> "ToyModel":
         return ToyModel()
 
 

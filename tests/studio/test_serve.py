@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinn_app import Colorizer, DigitGenerator, checkpoints
-from cinn_app.errors import CheckpointError, CinnError
+from cinn_app.errors import CheckpointError, CinnError, DeviceError
 from cinn_app.studio import room
 from cinn_app.studio.room import load_models
 from cinn_app.studio.serving import serve
@@ -28,6 +28,17 @@ def test_an_address_of_another_computer_is_refused() -> None:
 def test_a_missing_model_is_named(free_port: int) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint at nowhere"):
         serve(port=free_port, model="nowhere")
+
+
+def test_a_device_that_cannot_be_used_ends_the_studio_before_there_are_visitors(
+    shipped: Path, tiny_checkpoint: Path, tiny_digits_checkpoint: Path
+) -> None:
+    shutil.copy(tiny_checkpoint, shipped / "colorize.safetensors")
+    shutil.copy(tiny_digits_checkpoint, shipped / "digits.safetensors")
+    for absent in ("cuda:7", "mps"):
+        with pytest.raises(DeviceError, match=f"'{absent}' is not present on this machine"):
+            load_models(device=absent)
+    assert list(load_models(device="cpu")) == ["colorization", "digits"]
 
 
 @pytest.fixture
