@@ -43,8 +43,13 @@ def usable_memory(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def worker_count(memory_each: int, cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
-    """Return how many processes of this many bytes may work side by side; at least one."""
+def worker_count(memory_each: int = 2_000_000_000, cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
+    """Return how many processes may work side by side; at least one.
+
+    Args:
+        memory_each: bytes that a process needs.
+        cgroups, membership: as for :func:`usable_cpus`.
+    """
     memory = usable_memory(cgroups, membership)
     fit = MOST_WORKERS if memory is None else memory // memory_each
     return max(1, min(usable_cpus(cgroups, membership), fit, MOST_WORKERS))

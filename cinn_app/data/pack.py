@@ -10,30 +10,32 @@ Shards are made in parallel. Each gets its name only when it is complete, so an 
 stopped.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 import json
 import multiprocessing
-import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cinn_app.data.sources import EncodedImage, fingerprint, iterate_images
+from cinn_app.data.sources import CompressedImage, StoredImage, find_images, fingerprint, read_image
 from cinn_app.errors import DataError, ImageError
 from cinn_app.files import atomic_write
+from cinn_app.process import worker_count
 
 __all__ = ["ExampleMaker", "Pack", "PackReport", "PackedArrays", "make_pack", "split_held_out"]
 
 PICTURES_PER_SHARD = 512
+REPORT = "report.json"
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -64,7 +66,20 @@ class ExampleMaker(Protocol):
         ...
 
 
-Job = tuple[Sequence[EncodedImage], Path, ExampleMaker]
+class Job(NamedTuple):
+    """The making of a shard.
+
+    Attributes:
+        images: to make examples from, as places where each is read when its turn comes.
+        shard: folder to make.
+        maker: makes the examples of one picture.
+        unpacked: holds those that come from compressed archives, and is deleted afterwards.
+    """
+
+    images: Sequence[StoredImage]
+    shard: Path
+    maker: ExampleMaker
+    unpacked: Path
 
 
 @dataclasses.dataclass
@@ -194,7 +209,7 @@ def make_pack(
         cache: folder for packs; each pack has a folder of its own in it.
         maker: makes the examples of one picture.
         progress: called with the number of pictures just processed.
-        workers: processes to use, by default one per core; 1 is this process.
+        workers: processes to use, by default as many as CPUs and memory allow; 1 is this process.
 
     Raises:
         DataError: if a source is missing or damaged, or no picture gives an example.
@@ -210,10 +225,13 @@ def make_pack(
         return Pack(folder, report)
 
     report = PackReport()
-    jobs = ((images, folder / f"shard-{number:05d}", maker) for number, images in enumerate(_batches(sources)))
-    for shard_report in _make_shards(jobs, workers or os.cpu_count() or 1):
-        report.add(shard_report)
-        progress(shard_report.total)
+    try:
+        for shard_report in _make_shards(_jobs(sources, folder, maker), workers or worker_count()):
+            report.add(shard_report)
+            progress(shard_report.total)
+    finally:
+        for unpacked in folder.glob(".shard-*.pictures"):
+            unpacked.unlink(missing_ok=True)
     if not report.examples:
         raise DataError(
             "No picture in {sources} can be learned from ({skipped} unsuitable, {broken} broken): give other data.",
@@ -243,38 +261,52 @@ def split_held_out(groups: np.ndarray, share: float) -> tuple[np.ndarray, np.nda
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def _batches(sources: Sequence[Path]) -> Iterator[list[EncodedImage]]:
-    images = iterate_images(sources)
-    while batch := list(itertools.islice(images, PICTURES_PER_SHARD)):
-        yield batch
+def _jobs(sources: Sequence[Path], folder: Path, maker: ExampleMaker) -> Iterator[Job]:
+    """Yield the jobs of a pack. No picture stays in memory: compressed ones are unpacked into a file per job."""
+    images = find_images(sources)
+    for number in itertools.count():
+        shard, batch = folder / f"shard-{number:05d}", list[StoredImage]()
+        unpacked, is_made = shard.with_name(f".{shard.name}.pictures"), (shard / REPORT).exists()
+        with contextlib.ExitStack() as stack:
+            unpacking = None
+            for image in itertools.islice(images, PICTURES_PER_SHARD):
+                if isinstance(image, CompressedImage):
+                    unpacking = unpacking or stack.enter_context(unpacked.open("wb"))
+                    start, size = unpacking.tell(), 0 if is_made else unpacking.write(read_image(image))
+                    image = StoredImage(image.name, unpacked, start, size)
+                batch.append(image)
+        if not batch:
+            return
+        yield Job(batch, shard, maker, unpacked)
 
 
 def _make_shards(jobs: Iterator[Job], workers: int) -> Iterator[PackReport]:
     first = list(itertools.islice(jobs, 2))
     jobs = itertools.chain(first, jobs)
     if workers == 1 or len(first) < 2:  # a process takes seconds to import torch
-        yield from itertools.starmap(_make_shard, jobs)
+        yield from map(_make_shard, jobs)
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         running: set[Future[PackReport]] = set()
         for job in jobs:
-            running.add(pool.submit(_make_shard, *job))
-            if len(running) > workers:  # bounds the pictures held in memory
+            running.add(pool.submit(_make_shard, job))
+            if len(running) > workers:  # bounds what is unpacked on the disk
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         yield from (future.result() for future in as_completed(running))
 
 
-def _make_shard(images: Sequence[EncodedImage], shard: Path, maker: ExampleMaker) -> PackReport:
+def _make_shard(job: Job) -> PackReport:
     """Make the examples of some pictures, and move the finished shard into place."""
-    if (shard / "report.json").exists():
-        return PackReport.load(shard / "report.json")
+    images, shard, maker, unpacked = job
+    if (shard / REPORT).exists():
+        return PackReport.load(shard / REPORT)
     report, rows, groups = PackReport(), [], []
     for image in images:
         group = zlib.crc32(image.name.encode())
         try:
-            arrays = maker(image.content, np.random.default_rng([maker.seed, group]))
+            arrays = maker(read_image(image), np.random.default_rng([maker.seed, group]))
         except ImageError as error:
             report.broken.append(f"{image.name}: {error}")
             continue
@@ -294,6 +326,7 @@ def _make_shard(images: Sequence[EncodedImage], shard: Path, maker: ExampleMaker
         for name in rows[0]:
             np.save(unfinished / f"{name}.npy", np.concatenate([arrays[name] for arrays in rows]))
         np.save(unfinished / "group.npy", np.array(groups, dtype=np.uint32))
-    report.save(unfinished / "report.json")
+    report.save(unfinished / REPORT)
     unfinished.rename(shard)
+    unpacked.unlink(missing_ok=True)
     return report

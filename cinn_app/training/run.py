@@ -5,7 +5,6 @@ import hashlib
 import itertools
 import json
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from cinn_app.data.sources import fingerprint
 from cinn_app.devices import choose_device, place, resolve_precision
 from cinn_app.errors import CheckpointError, RecipeError, TrainingError
 from cinn_app.files import sweep
+from cinn_app.process import usable_memory
 from cinn_app.progress import Progress, no_progress
 from cinn_app.recipes import Recipe, Training
 from cinn_app.registry import systems
@@ -158,7 +158,8 @@ def _check_memory(recipe: Recipe) -> None:
     Raises:
         RecipeError: naming both sizes.
     """
-    if not hasattr(os, "sysconf"):
+    memory = usable_memory()
+    if memory is None:
         return
     build = systems()[recipe.system].load("trained_model").build
     try:
@@ -166,7 +167,7 @@ def _check_memory(recipe: Recipe) -> None:
             sizes = [parameter.numel() * parameter.element_size() for parameter in build(recipe).parameters()]
     except NotImplementedError:  # layers of another distribution that look at numbers while they are built
         return
-    needed, memory = COPIES * sum(sizes), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed = COPIES * sum(sizes)
     if needed > memory:
         raise RecipeError(
             "The recipe {name} needs at least {needed:.0f} GB of memory for its training, and this computer has "

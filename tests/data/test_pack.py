@@ -5,6 +5,8 @@ import io
 import json
 import shutil
 import tarfile
+import tracemalloc
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image
 
 from cinn_app.data.pack import make_pack, split_held_out
-from cinn_app.data.sources import image_names, iterate_images
+from cinn_app.data.sources import fingerprint, image_names, iterate_images
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import DataError
 from cinn_app.imaging.sources import opened_picture
@@ -170,6 +172,64 @@ def test_chosen_pictures_are_read_and_no_others(
     chosen = list(iterate_images(sources, {1, 4}))
     assert [image.name for image in chosen] == [names[1], names[4]]
     assert chosen[0].content == png(2, 1) and read == ["broken.png"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Lengths:
+    """Makes an example of a file: its length."""
+
+    seed: int = 0
+
+    def __call__(self, content: bytes, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"length": np.array([[len(content)]])}
+
+
+@pytest.mark.parametrize("name", ["photos", "photos.tar", "photos.tar.gz"])
+def test_pictures_do_not_wait_in_memory_to_be_packed(tmp_path: Path, name: str) -> None:
+    contents = {f"{number}.jpg": bytes(2_000_000 + number) for number in range(10)}
+    if "." in name:
+        archive(tmp_path / name, contents)
+    else:
+        (tmp_path / name).mkdir()
+        for file, content in contents.items():
+            (tmp_path / name / file).write_bytes(content)
+    sizes = [[len(content)] for content in contents.values()]
+    del contents
+    tracemalloc.start()
+    pack = make_pack([tmp_path / name], tmp_path / "cache", Lengths(), workers=1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert pack.arrays("length").rows(range(10))[0].tolist() == sizes
+    assert most < 8_000_000  # of 20 million bytes
+    assert not list(pack.folder.glob(".*"))
+
+
+def test_what_systems_add_to_folders_changes_neither_the_pack_nor_what_is_learnt(
+    pictures: Path, tmp_path: Path
+) -> None:
+    before, names = fingerprint([pictures]), image_names([pictures])
+    for junk in (
+        ".DS_Store", "deeper/.DS_Store", "Thumbs.db", "deeper/desktop.ini", "._tall.png", ".thumbnails/a.png",
+        "deeper/@eaDir/b.png/SYNOPHOTO_THUMB.jpg", "$RECYCLE.BIN/c.png", ".git/HEAD",
+    ):  # fmt: skip
+        (pictures / junk).parent.mkdir(parents=True, exist_ok=True)
+        (pictures / junk).write_bytes(png(4, 1))
+    assert (fingerprint([pictures]), image_names([pictures])) == (before, names)
+    with tarfile.open(tmp_path / "mac.tar", "w") as tar:
+        tar.add(pictures, "./pictures")
+    assert len(image_names([tmp_path / "mac.tar"])) == len(names)
+
+
+def test_pictures_are_held_out_by_names_that_are_the_same_on_all_systems(tmp_path: Path) -> None:
+    """macOS may keep letters and accents apart."""
+    found = []
+    for form in ("NFC", "NFD"):
+        folder = tmp_path / form / "album"
+        folder.mkdir(parents=True)
+        for name in ("z.png", "é.png", "eb.png"):
+            (folder / unicodedata.normalize(form, name)).write_bytes(png(1, 1))
+        found.append(image_names([folder]))
+    assert found == [["album/eb.png", "album/z.png", "album/é.png"]] * 2
 
 
 def test_all_examples_of_a_picture_are_held_out_together() -> None:

@@ -7,6 +7,7 @@ import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
 from cinn_app.cli.options import Device, WrongUsage, not_nan, seed_option
+from cinn_app.process import worker_count
 
 __all__ = ["inverse"]
 
@@ -91,7 +92,7 @@ def fit(
         from cinn_app.systems.inverse_problems.outputs import check_place
         from cinn_app.systems.inverse_problems.problem import load_problem
         from cinn_app.systems.inverse_problems.recipe import default_recipe
-        from cinn_app.systems.inverse_problems.simulations import available_cores, simulated
+        from cinn_app.systems.inverse_problems.simulations import simulated
         from cinn_app.training.run import STATE_FILE, train
     check_place(output)
     loaded = load_problem(problem)
@@ -100,7 +101,7 @@ def fit(
     folder = run or Path("runs") / output.stem
     state = folder / STATE_FILE
     try:
-        simulated(loaded, simulations, seed, cache, jobs or available_cores(), rich_progress)
+        simulated(loaded, simulations, seed, cache, jobs or worker_count(), rich_progress)
         checkpoint = train(
             recipe,
             [] if loaded.is_builtin else [Path(loaded.source)],
@@ -248,7 +249,6 @@ def check(
         from cinn_app.systems.inverse_problems.evaluation import check_posterior, fresh_simulations, problem_of
         from cinn_app.systems.inverse_problems.outputs import check_place, writing
         from cinn_app.systems.inverse_problems.plots import check_plot, plot_calibration, save_plot
-        from cinn_app.systems.inverse_problems.simulations import available_cores
 
         if plot:
             check_plot(plot)
@@ -260,7 +260,7 @@ def check(
         say_warning(
             f"{loaded.file.name} has changed since the model was trained: the check is of the file as it is now."
         )
-    fresh = fresh_simulations(trained, loaded, checks, cache, jobs or available_cores(), rich_progress)
+    fresh = fresh_simulations(trained, loaded, checks, cache, jobs or worker_count(), rich_progress)
     checked = check_posterior(trained, loaded, fresh, samples, rich_progress)
     grade, sentences = checked.verdict()
     figures, named = checked.figures(), figures_of(trained.recipe.system)

@@ -4,7 +4,6 @@ They are made in chunks, each with a seed of its own, so they do not depend on t
 continues with the chunks that are missing, and more simulations begin with the same ones as fewer.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +21,7 @@ from cinn_app.files import atomic_write, sweep
 from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.inverse_problems.problem import Problem, load_problem, seeded
 
-__all__ = ["Simulations", "available_cores", "simulated"]
+__all__ = ["Simulations", "simulated"]
 
 #: Simulations that are made together, and the most that a stop loses of each process.
 CHUNK = 500
@@ -49,11 +48,6 @@ class Simulations(NamedTuple):
     def split(self, count: int) -> "tuple[Simulations, Simulations]":
         """Return the first ones, and the rest."""
         return Simulations(self.x[:count], self.y[:count]), Simulations(self.x[count:], self.y[count:])
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def simulated(

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import ProblemError
+from cinn_app.process import worker_count
 from cinn_app.systems.inverse_problems.inverse_problem import ProblemRecord
 from cinn_app.systems.inverse_problems.model import PosteriorModel
 from cinn_app.systems.inverse_problems.networks import build_model
 from cinn_app.systems.inverse_problems.problem import Problem, load_builtin_problem, load_problem
 from cinn_app.systems.inverse_problems.recipe import InverseRecipe
-from cinn_app.systems.inverse_problems.simulations import Simulations, available_cores, simulated
+from cinn_app.systems.inverse_problems.simulations import Simulations, simulated
 from cinn_app.training.trainable import Setup, Trainable
 
 __all__ = ["InverseTraining", "prepare_training"]
@@ -102,9 +103,7 @@ def prepare_training(recipe: InverseRecipe, setup: Setup) -> InverseTraining:
             own_measurements=recipe.data.measurements,
         )
     data = recipe.data
-    simulations = simulated(
-        problem, data.simulations, data.seed, setup.cache, available_cores(), progress=setup.progress
-    )
+    simulations = simulated(problem, data.simulations, data.seed, setup.cache, worker_count(), progress=setup.progress)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
         return InverseTraining(recipe, problem, simulations, setup)

@@ -2,7 +2,6 @@
 
 import contextlib
 import fnmatch
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,6 +14,7 @@ from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps,
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.files import sweep
 from cinn_app.limits import MAX_STRENGTH
+from cinn_app.process import usable_cpus
 from cinn_app.systems.colorization.commands.plan import Extras, ProtectedInputs, make_plan
 from cinn_app.systems.colorization.commands.report import RunSummary, open_report
 from cinn_app.systems.colorization.commands.work import Outcome, Request, State, Worker, is_colouring
@@ -27,7 +27,7 @@ __all__ = ["colorize"]
 #: Pixels of pictures that may wait to be written at once; each pixel takes about 20 bytes.
 MAX_PIXELS_WAITING = 60_000_000
 #: More threads rarely help: the network computes beside them.
-JOBS = min(4, os.cpu_count() or 1)
+JOBS = min(4, usable_cpus())
 COLOURS, READ, WRITTEN = "Which colours", "What is read", "What is written"
 
 
