@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import time
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +19,17 @@ try:
 except ImportError:  # on Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["atomic_write", "is_elsewhere", "is_junk", "is_junk_folder", "keep_inputs", "locked", "read_text", "sweep"]
+__all__ = [
+    "atomic_write",
+    "is_elsewhere",
+    "is_junk",
+    "is_junk_folder",
+    "keep_inputs",
+    "locked",
+    "name_key",
+    "read_text",
+    "sweep",
+]
 
 WINDOWS = os.name == "nt"
 
@@ -160,6 +171,15 @@ def is_junk(name: str) -> bool:
 def is_junk_folder(name: str) -> bool:
     """Return whether nothing in folders of this name is by a person; hidden ones are among them."""
     return name.startswith(".") or name.lower() in JUNK_FOLDERS
+
+
+def name_key(name: str) -> str:
+    """Return the same text for names that some file systems take for one: of other case, or composed otherwise.
+
+    >>> name_key("\u00c9t\u00e9.JPG") == name_key("e\u0301te\u0301.jpg")
+    True
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def is_elsewhere(error: OSError) -> bool:

@@ -229,6 +229,12 @@ def make_pack(
         for shard_report in _make_shards(_jobs(sources, folder, maker), workers or worker_count()):
             report.add(shard_report)
             progress(shard_report.total)
+    except OSError as error:
+        raise DataError(
+            "The cache {cache} cannot be written ({reason}): make room, or choose another place for it.",
+            cache=cache,
+            reason=error.strerror,
+        ) from error
     finally:
         for unpacked in folder.glob(".shard-*.pictures"):
             unpacked.unlink(missing_ok=True)

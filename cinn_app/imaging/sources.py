@@ -268,7 +268,9 @@ def _open_path(path: Path) -> BinaryIO:
         raise ImageError("{name} may not be read: give yourself permission to read it.", name=str(path)) from error
     except (OSError, ValueError) as error:
         raise ImageError(
-            "{name} cannot be opened ({reason}): check the name and the disk.", name=str(path), reason=error
+            "{name} cannot be opened ({reason}): check the name and the disk.",
+            name=str(path),
+            reason=getattr(error, "strerror", None) or error,
         ) from error
 
 

@@ -8,7 +8,6 @@ requests by the types below, so that the functions know nothing of JSON; a refus
 import base64
 import functools
 import mimetypes
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias, get_type_hints
@@ -19,7 +18,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, Valida
 
 from cinn_app.errors import CinnError
 from cinn_app.limits import MAX_SEED, MAX_STRENGTH, MAX_TEMPERATURE
-from cinn_app.studio.files import inside, new_results_folder, upload_folder
+from cinn_app.studio.files import inside, new_results_folder, upload_folder, without_folder
 from cinn_app.studio.gradio_workarounds import FILE_SCHEMA, Value, describe_endpoint, get_function_description
 
 __all__ = [
@@ -123,9 +122,7 @@ def _explain(error: ValidationError, names: list[str]) -> str:
 
 
 def _refusal(sentence: str) -> gr.Error:
-    """Refuse a request; files have the names that the client knows."""
-    folder = re.escape(f"{upload_folder()}")
-    return gr.Error(re.sub(rf"{folder}[/\\][^/\\]+[/\\]", "", sentence), print_exception=False)
+    return gr.Error(without_folder(sentence), print_exception=False)
 
 
 def _uploaded(payload: Any) -> Path:

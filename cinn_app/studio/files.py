@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ __all__ = [
     "new_results_folder",
     "private_folder",
     "upload_folder",
+    "without_folder",
 ]
 
 RESULTS_PREFIX = "results-"
@@ -57,6 +59,11 @@ def inside(folder: Path, path: str) -> Path | None:
     except (OSError, ValueError, RuntimeError):  # a loop of links
         return None
     return found if folder in found.parents else None
+
+
+def without_folder(sentence: str) -> str:
+    """Leave out the folders in which the studio keeps files: visitors know a file by its name."""
+    return re.sub(rf"{re.escape(str(upload_folder()))}[/\\](?:[\w.-]+[/\\])*", "", sentence)
 
 
 def new_results_folder() -> Path:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cinn_app.errors import CinnError
 from cinn_app.messages import Message
 from cinn_app.studio.catalogues import SOURCE, languages, translations
+from cinn_app.studio.files import without_folder
 from cinn_app.studio.gradio_workarounds import event_request
 
 __all__ = ["Listener", "joined", "language", "language_links", "later", "listed", "ntr", "speaking", "tr", "wanted"]
@@ -55,7 +56,9 @@ def tr(text: str | CinnError, /, **values: Any) -> str:
     ...     tr(Message("Painting No. {number}", number=3))
     '正在绘制 3 号'
     """
-    template = message = text.message if isinstance(text, CinnError) else text
+    if isinstance(text, CinnError):
+        return without_folder(tr(text.message, **values))
+    template = message = text
     if isinstance(message, Message):
         template, values = message.template, {**message.values, **values}
     return _fill(translations(language()).gettext(template) if template else "", values)

@@ -1,11 +1,15 @@
 """The files that `cinn colorize` writes: names, formats, contents."""
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from cinn_app.files import name_key
+from cinn_app.imaging import read_provenance
 
 PILLOW_NAMES = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF"}
 
@@ -79,6 +83,20 @@ def test_output_inside_the_input_is_never_read_again(colorize: Callable, draw: C
 def test_a_picture_named_twice_is_coloured_once(colorize: Callable, draw: Callable) -> None:
     draw("in/a.png")
     assert colorize("in", "in/a.png", "./in/../in/a.png", "-o", "out").out == "Coloured 1 picture into out.\n"
+
+
+def test_names_that_some_systems_take_for_one_never_share_an_output(colorize: Callable, draw: Callable) -> None:
+    composed, apart = (unicodedata.normalize(form, "été.png") for form in ("NFC", "NFD"))
+    for name in ("A.jpg", "a.jpg", "a.JPG", "Album/b.png", "album/b.png", composed, apart):
+        draw(f"in/{name}")
+    for _ in range(2):  # the second run finds all of them finished
+        result = colorize("in", "-o", "out", "-r", "--sheet")
+        assert (result.code, result.err) == (0, "")
+    made = files("out")
+    assert len({name_key(name) for name in made}) == len(made) == 14
+    assert {"A.jpg", "a (2).JPG", "a (3).jpg", "Album/b.png", "album/b (2).png"} <= {*made}
+    sources = {read_provenance(Path("out", name))["source"] for name in made if "sheet" not in name}
+    assert sources == {"A.jpg", "a.JPG", "a.jpg", "b.png", composed, apart}
 
 
 def test_seed_repeats_and_varies(colorize: Callable, draw: Callable) -> None:

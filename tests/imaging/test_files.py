@@ -91,3 +91,13 @@ def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
         sweep(tmp_path / "no such folder")
     assert set(names_in(tmp_path)) == others | {"new.png"}
     assert (tmp_path / "new.png").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("name", ["é" * 125 + ".png", "a" + "日" * 82 + ".png"])
+def test_a_long_name_is_cut_between_letters_for_the_temporary_file(tmp_path: Path, name: str) -> None:
+    """macOS refuses names that are no UTF-8."""
+    with atomic_write(tmp_path / name) as file:
+        (temporary,) = tmp_path.iterdir()
+        assert temporary.name.encode("utf-8").startswith(f".{name[:60]}".encode())
+        file.write(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

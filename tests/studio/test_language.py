@@ -11,7 +11,7 @@ from cinn_app.errors import CinnError, ImageError
 from cinn_app.messages import Message
 from cinn_app.studio import catalogues
 from cinn_app.studio.catalogues import SOURCE, catalogue_files, extracted, languages, translations
-from cinn_app.studio.files import naming
+from cinn_app.studio.files import naming, without_folder
 from cinn_app.studio.language import language, listed, ntr, speaking, tr, wanted
 
 TRANSLATIONS = [code for code in languages() if code != SOURCE]
@@ -131,6 +131,19 @@ def test_a_visitors_file_is_named_without_its_folder(tmp_path: Path) -> None:
         raise ImageError("{name} has been deleted in the meantime: upload the photograph again.", name=str(file))
     with speaking("zh"):
         assert tr(caught.value) == "时间过久，grandma.jpg 已不在此处：请重新提供照片。"
+
+
+def test_no_error_names_the_folders_in_which_the_studio_keeps_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    path = tmp_path / "session-x1" / "strength-1" / "our grandma.jpg"
+    denied = OSError(5, "Input/output error", str(path))
+    error = ImageError("{name} cannot be opened ({reason}): check the name and the disk.", name=path, reason=denied)
+    assert tr(error).startswith("our grandma.jpg cannot be opened ([Errno 5] Input/output error: 'our grandma.jpg'): ")
+    windows = r"C:\Users\me\AppData\Local\Temp\cinn-studio-1"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", windows)
+    assert without_folder(rf"{windows}\ab12\our grandma.jpg is empty") == "our grandma.jpg is empty"
 
 
 @pytest.fixture

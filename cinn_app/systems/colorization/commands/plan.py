@@ -1,13 +1,14 @@
 """Which files a run of `cinn colorize` writes: named before it starts, each for one picture. Knows paths only."""
 
+import itertools
 import os
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cinn_app.cli.files import KEPT_SUFFIXES, STREAM, Picture, identity
 from cinn_app.errors import CinnError, ImageError
+from cinn_app.files import name_key
 
 __all__ = ["Extras", "Job", "Plan", "ProtectedInputs", "make_plan", "output_names"]
 
@@ -61,7 +62,8 @@ def make_plan(pictures: Sequence[Picture], output: Path, chosen: str, samples: i
     """Name every output, so that no two pictures share one.
 
     Pictures of different folders that would share a name are nested under the folders' names, and `a.gif` beside
-    `a.png` becomes `a.gif.png`. What still clashes is left out, with an error.
+    `a.png` becomes `a.gif.png`. Names that some systems take for one are numbered: `A.jpg` and `a.jpg` become `A.jpg`
+    and `a (2).jpg`. What still clashes is left out, with an error.
     """
 
     def job_of(picture: Picture) -> Job:
@@ -72,27 +74,32 @@ def make_plan(pictures: Sequence[Picture], output: Path, chosen: str, samples: i
         pictures = _nest(pictures)
     groups = _by_name(pictures, job_of)
     jobs, problems = [], []
-    makers: dict[Path, Path] = {}
+    makers: dict[str, Job] = {}
     for picture in pictures:
-        job = job_of(picture)
+        job, place = job_of(picture), picture.place
         suffix = job.targets[0].suffix
-        if len(groups[_key(job.targets[0])]) > 1 and suffix != picture.place.suffix:
-            job = job_of(replace(picture, place=picture.place.with_name(f"{picture.place.name}{suffix}")))
-        taken = next((file for file in job.files if file in makers), None)
-        if taken is not None and identity(makers[taken]) == identity(job.source):
+        if len(groups[_key(job.targets[0])]) > 1 and suffix != place.suffix:
+            place = place.with_name(f"{place.name}{suffix}")
+            job = job_of(replace(picture, place=place))
+        first = _clash(job, makers)
+        if first and identity(first.source) == identity(job.source):
             continue  # named twice
-        if taken is not None:
+        if first and {*first.files}.isdisjoint(job.files):
+            numbered = (place.with_name(f"{place.stem} ({number}){place.suffix}") for number in itertools.count(2))
+            jobs_numbered = (job_of(replace(picture, place=other)) for other in numbered)
+            job = next(other for other in jobs_numbered if not _clash(other, makers))
+        elif first:
             problems.append(
                 CinnError(
                     "{source} was left out, since {target} will be made from {other}: colour it into another folder, "
                     "or with another --format.",
                     source=job.source,
-                    target=taken,
-                    other=makers[taken],
+                    target=next(file for file in job.files if file in first.files),
+                    other=first.source,
                 )
             )
             continue
-        makers |= dict.fromkeys(job.files, job.source)
+        makers |= dict.fromkeys(map(_key, job.files), job)
         jobs.append(job)
     return Plan(tuple(jobs), tuple(problems), nested)
 
@@ -152,6 +159,11 @@ def _job(picture: Picture, output: Path, chosen: str, samples: int, extras: Extr
     )
 
 
+def _clash(job: Job, makers: Mapping[str, Job]) -> Job | None:
+    """Return the job that writes one of the same files, on some file system."""
+    return next((makers[key] for key in map(_key, job.files) if key in makers), None)
+
+
 def _by_name(pictures: Sequence[Picture], job_of: Callable[[Picture], Job]) -> dict[str, list[Picture]]:
     groups: dict[str, list[Picture]] = {}
     for picture in pictures:
@@ -170,5 +182,4 @@ def _nest(pictures: Sequence[Picture]) -> list[Picture]:
 
 
 def _key(path: Path) -> str:
-    """Give names that some file systems take for one the same key."""
-    return unicodedata.normalize("NFC", str(path)).casefold()
+    return name_key(str(path))

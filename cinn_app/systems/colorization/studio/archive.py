@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cinn_app.errors import CinnError
+from cinn_app.files import name_key
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.studio.album import Album, AlbumPhotograph
@@ -96,7 +97,7 @@ class Archive:
             picture = folder / f"picture{Path(name).suffix}"
             save_whole(session.upload, colouring, picture, controls.vividness)
             file.write(picture, name)
-            self._names.add(name.casefold())
+            self._names.add(name_key(name))
         finally:
             if picture:
                 picture.unlink(missing_ok=True)
@@ -116,10 +117,10 @@ class Archive:
         return session.colourings[session.chosen]
 
     def _free(self, name: str) -> str:
-        """Add a number to a name that is taken; many file systems ignore case."""
+        """Add a number to a name that is taken, on some file system."""
         stem, suffix = Path(name).stem, Path(name).suffix
         number, free = 1, name
-        while free.casefold() in self._names:
+        while name_key(free) in self._names:
             number += 1
             free = f"{stem} ({number}){suffix}"
         return free
