@@ -21,6 +21,7 @@ except ImportError:  # on Windows, where an open file cannot be removed
 
 __all__ = [
     "atomic_write",
+    "in_use",
     "is_elsewhere",
     "is_junk",
     "is_junk_folder",
@@ -28,6 +29,7 @@ __all__ = [
     "locked",
     "name_key",
     "read_text",
+    "remove_unless_in_use",
     "sweep",
 ]
 
@@ -151,16 +153,32 @@ def sweep(folder: str | os.PathLike[str]) -> None:
         for path in Path(folder).iterdir():
             if TEMPORARY.fullmatch(path.name):
                 with contextlib.suppress(OSError):
-                    _remove_unless_locked(path)
+                    remove_unless_in_use(path)
 
 
-def _remove_unless_locked(path: Path) -> None:
+@contextlib.contextmanager
+def in_use(path: Path) -> Iterator[None]:
+    """Keep an empty file while the block runs, by which other processes see that it runs."""
+    with path.open("wb") as file:
+        _lock(file)
+        yield
+    path.unlink(missing_ok=True)
+
+
+def remove_unless_in_use(path: Path) -> bool:
+    """Remove a file, and return true, unless a living process writes it or keeps it by :func:`in_use`.
+
+    Raises:
+        OSError: from the operating system; on Windows also if the file is in use.
+    """
     if fcntl is None:  # Windows refuses to remove an open file
         path.unlink()
-        return
+        return True
     with path.open("rb") as file:
-        if _lock(file, wait=False):
-            path.unlink()
+        if not _lock(file, wait=False):
+            return False
+        path.unlink()
+        return True
 
 
 def is_junk(name: str) -> bool:

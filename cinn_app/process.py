@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 __all__ = ["end_when_asked", "usable_cpus", "usable_memory", "worker_count"]
 
@@ -65,7 +67,13 @@ def end_when_asked() -> None:
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """End once: a terminal that is closed may send its signal again while files are tidied up."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _groups(cgroups: Path, membership: Path, controller: str) -> Iterator[Path]:

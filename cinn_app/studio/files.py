@@ -4,12 +4,14 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from cinn_app.errors import CinnError
+from cinn_app.files import in_use, remove_unless_in_use
 
 __all__ = [
     "delete_old_results",
@@ -24,18 +26,41 @@ __all__ = [
 ]
 
 RESULTS_PREFIX = "results-"
+#: Of the folders of running studios, in the system's folder of temporary files; in each a file shows that it runs.
+STUDIO_PREFIX, RUNNING = "cinn-studio-", "running"
+# Seconds after which a folder without that file is left over: from an older version, or a kill at the very start.
+LEFT_OVER = 86_400
 
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """Keep all files of a running studio in a folder that only this user can read, and delete it at the end."""
-    with tempfile.TemporaryDirectory(prefix="cinn-studio-", ignore_cleanup_errors=True) as folder:
-        resolved = Path(folder).resolve()
-        os.environ["GRADIO_TEMP_DIR"] = str(resolved)
-        try:
-            yield resolved
-        finally:
-            del os.environ["GRADIO_TEMP_DIR"]
+    """Keep all files of a running studio in a folder that only this user can read, and delete it at the end.
+
+    Folders of studios that were killed are deleted, too.
+    """
+    _delete_left_over(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=STUDIO_PREFIX, ignore_cleanup_errors=True) as folder:
+        files = Path(folder).resolve() / "files"
+        with in_use(files.with_name(RUNNING)):
+            files.mkdir()
+            os.environ["GRADIO_TEMP_DIR"] = str(files)
+            try:
+                yield files
+            finally:
+                del os.environ["GRADIO_TEMP_DIR"]
+
+
+def _delete_left_over(folder: Path) -> None:
+    """Delete the folders of this user's studios that run no more."""
+    for studio in folder.glob(f"{STUDIO_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = studio.lstat()  # of others, a link might lead anywhere
+            if not stat.S_ISDIR(status.st_mode) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
+                continue
+            running = studio / RUNNING
+            is_old = time.time() - status.st_mtime > LEFT_OVER
+            if remove_unless_in_use(running) if running.exists() else is_old:
+                shutil.rmtree(studio, ignore_errors=True)
 
 
 def upload_folder() -> Path:
