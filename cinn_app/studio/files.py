@@ -14,18 +14,23 @@ from cinn_app.errors import CinnError
 from cinn_app.files import in_use, remove_unless_in_use
 
 __all__ = [
-    "delete_old_results",
+    "KEPT",
+    "RESULTS",
+    "delete_old_folders",
     "delete_partial_uploads",
+    "delete_unused_kept",
     "delete_upload",
     "inside",
     "naming",
+    "new_kept_folder",
     "new_results_folder",
     "private_folder",
     "upload_folder",
     "without_folder",
 ]
 
-RESULTS_PREFIX = "results-"
+#: Beginnings of the names of folders for the results of programs, and for what visitors come back to.
+RESULTS, KEPT = "results-", "kept-"
 #: Of the folders of running studios, in the system's folder of temporary files; in each a file shows that it runs.
 STUDIO_PREFIX, RUNNING = "cinn-studio-", "running"
 # Seconds after which a folder without that file is left over: from an older version, or a kill at the very start.
@@ -92,23 +97,45 @@ def without_folder(sentence: str) -> str:
 
 
 def new_results_folder() -> Path:
-    """Make a folder for the results of one call of an endpoint; :func:`delete_old_results` deletes it."""
-    upload_folder().mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=RESULTS_PREFIX, dir=upload_folder()))
+    """Make a folder for the results of one call of an endpoint."""
+    return _new_folder(RESULTS)
 
 
-def delete_old_results(folder: Path, age: float) -> None:
-    """Delete the results of past calls. A download that has begun is completed, where the operating system allows it.
+def new_kept_folder() -> Path:
+    """Make a folder for what a visitor comes back to, whichever page is closed in the meantime."""
+    return _new_folder(KEPT)
+
+
+def delete_old_folders(folder: Path, prefix: str, age: float) -> None:
+    """Delete results or what was kept. A download that has begun is completed, where the operating system allows it.
 
     Args:
-        folder: that has the results' folders.
-        age: seconds since the last write into a results' folder, so that no running call loses its own.
+        folder: that has these folders.
+        prefix: their names begin with it, :data:`RESULTS` or :data:`KEPT`.
+        age: seconds since the last write into one of them, so that nobody loses what is in use.
     """
-    for results in folder.glob(f"{RESULTS_PREFIX}*"):
+    for old in folder.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):  # a file that is being written changes its name
-            latest = max(path.stat().st_mtime for path in (results, *results.iterdir()))
-            if time.time() - latest > age:
-                shutil.rmtree(results, ignore_errors=True)
+            if time.time() - _last_write(old) > age:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def delete_unused_kept(folder: Path, most: int, age: float) -> None:
+    """Delete what was kept, the longest unused first, until the rest has at most so many bytes.
+
+    Args:
+        folder: that has these folders.
+        most: bytes that they may have together.
+        age: seconds since the last write; what is younger stays.
+    """
+    with contextlib.suppress(OSError):
+        kept = sorted(folder.glob(f"{KEPT}*"), key=_last_write)
+        sizes = {one: sum(file.stat().st_size for file in one.rglob("*") if file.is_file()) for one in kept}
+        excess = sum(sizes.values()) - most
+        for one in kept:
+            if excess > 0 and time.time() - _last_write(one) > age:
+                shutil.rmtree(one, ignore_errors=True)
+                excess -= sizes[one]
 
 
 def delete_partial_uploads(folder: Path, age: float) -> None:
@@ -129,6 +156,15 @@ def delete_upload(file: Path) -> None:
     with contextlib.suppress(OSError):
         file.unlink(missing_ok=True)
         file.parent.rmdir()  # unless something else is in it
+
+
+def _new_folder(prefix: str) -> Path:
+    upload_folder().mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=upload_folder()))
+
+
+def _last_write(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
 
 
 @contextlib.contextmanager

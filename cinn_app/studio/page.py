@@ -19,7 +19,10 @@ from cinn_app.studio.room import rooms
 __all__ = ["build", "gradio_words"]
 
 TITLE = "cinn"
-# Opens the page in another language and keeps all else in the address. The work in progress is lost.
+# The next visitor at the same computer finds nothing of the one before.
+WAY_OUT = """<form method="post" action="logout" onsubmit="localStorage.clear(); sessionStorage.clear()">
+  <button>{}</button></form>"""
+# Opens the page in another language and keeps all else in the address.
 # A proxy refuses an upload by a page of its own, which would be shown as an error's text.
 ON_LOAD = """
 const { language, refused } = %s, ask = window.fetch;
@@ -102,7 +105,7 @@ def gradio_words() -> gr.I18n:
 
 def _lay_out_header(taglines: list[str], has_login: bool) -> None:
     text = joined([*taglines, tr("Nothing leaves the computer that runs this page.")])
-    way_out = f'<form method="post" action="logout"><button>{tr("Log out")}</button></form>' if has_login else ""
+    way_out = WAY_OUT.format(tr("Log out")) if has_login else ""
     gr.HTML(
         f"<h1>cinn</h1><p>{text}</p>{language_links()}{way_out}"
         f'<p id="line" role="status" data-lost="{tr(LOST)}" data-again="{tr("Load the page again")}"></p>',

@@ -18,7 +18,14 @@ from cinn_app.studio.assets import Assets
 from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
 from cinn_app.studio.connections import Connection
-from cinn_app.studio.files import delete_old_results, delete_partial_uploads, private_folder
+from cinn_app.studio.files import (
+    KEPT,
+    RESULTS,
+    delete_old_folders,
+    delete_partial_uploads,
+    delete_unused_kept,
+    private_folder,
+)
 from cinn_app.studio.gradio_workarounds import (
     LAUNCH_OPTIONS,
     fix_mcp_server,
@@ -44,8 +51,10 @@ __all__ = ["MAX_UPLOAD", "serve"]
 MAX_UPLOAD = 500
 # Seconds: files of a page are deleted so long after it was closed, and the studio checks so often.
 CLOSED, CHECK = 600, 30
-# Seconds: results of programs are deleted so long after the last write, since nothing says when they were fetched.
-RESULTS = 3600
+# Seconds: results of programs are deleted so long after the last write, since nothing says when they were fetched, and
+# so long after their last use what visitors may come back to. Beyond so many bytes it is deleted earlier.
+FETCHED, A_DAY = 3600, 24 * 3600
+MOST_KEPT = 10 * 2**30
 #: Longer side in pixels of the pictures that MCP tools return.
 MCP_PREVIEW = 1024
 M_ARENA_MAX = -8  # of malloc.h
@@ -143,7 +152,9 @@ def serve(
                 time.sleep(CHECK)
                 lines.forget(clients.delete_closed(CLOSED))
                 delete_partial_uploads(folder, CHECK)
-                delete_old_results(folder, RESULTS)
+                delete_old_folders(folder, RESULTS, FETCHED)
+                delete_old_folders(folder, KEPT, A_DAY)
+                delete_unused_kept(folder, MOST_KEPT, FETCHED)
         finally:
             lines.close()
             page.close(verbose=False)

@@ -33,7 +33,9 @@ def drawn(photograph: Path, tmp_path_factory: pytest.TempPathFactory, colorizer:
 
 @pytest.fixture
 def album(tmp_path: Path) -> Album:
-    return Album.new(tmp_path / "cache")
+    folder = tmp_path / "kept-album"
+    folder.mkdir()
+    return Album(folder)
 
 
 @pytest.fixture

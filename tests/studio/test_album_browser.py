@@ -281,13 +281,45 @@ def test_a_link_brings_the_tab_along_and_follows_it(open_studio: Callable[..., P
     expect(page.locator("#upload")).to_be_visible()
 
 
-def test_the_browser_asks_before_colourings_are_gone(open_studio: Callable[..., Page], photograph: Path) -> None:
-    page, asked = open_studio(), []
-    page.reload()  # with nothing to lose
-    give(page, photograph)
-    coloured(page)
-    page.locator("#notice").click()  # browsers ask nobody who has not touched the page
-    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+def test_a_page_that_is_loaded_again_has_everything_that_it_had(
+    open_studio: Callable[..., Page], photograph: Path, tmp_path: Path
+) -> None:
+    page = open_studio()
+    second = tmp_path / "second.jpg"
+    Image.linear_gradient("L").resize((300, 200)).save(second)
+    give(page, photograph, second)
+    first = coloured(page)
+    choose(page, 2)
+    point(page, 0.5, 0.5)
+    want(page, "#b3262c")
+    hinted = coloured(page, first)
+    turn_to(page, 1)
+    shown = coloured(page, hinted)
+
+    other = page.context.new_page()  # another tab begins with nothing
+    other.goto(page.url)
+    expect(other.locator("#upload-button")).to_be_visible()
     page.reload()
-    assert asked == ["beforeunload"]
+    shows(page, shown)
+    expect(page.locator(ENTRIES)).to_have_count(2)
+    expect(other.locator("#empty")).to_be_visible()
+    other.close()
+
+    turn_to(page, 0)
+    shows(page, hinted, 2)
+    assert [colour for colour, _, _ in marks(page)] == ["#b3262c"]
+    page.reload()
+    shows(page, hinted, 2)
+    assert [colour for colour, _, _ in marks(page)] == ["#b3262c"]
+    page.locator(".undo").click()
+    shows(page, first, 2)
+    page.locator(".redo").click()
+    shows(page, hinted, 2)
+    assert Image.open(saved(page, "#download", tmp_path)).size == Image.open(photograph).size
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("#clear-photographs").click()
+    expect(page.locator("#results")).to_be_hidden()
+    page.reload()
+    page.wait_for_timeout(500)
     expect(page.locator("#results")).to_be_hidden()

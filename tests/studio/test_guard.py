@@ -18,7 +18,15 @@ from starlette.middleware import Middleware
 from cinn_app.studio import clients, guard
 from cinn_app.studio.bodies import Bodies
 from cinn_app.studio.clients import Clients
-from cinn_app.studio.files import delete_old_results, delete_partial_uploads, new_results_folder
+from cinn_app.studio.files import (
+    KEPT,
+    RESULTS,
+    delete_old_folders,
+    delete_partial_uploads,
+    delete_unused_kept,
+    new_kept_folder,
+    new_results_folder,
+)
 from cinn_app.studio.guard import DELETED, FOREIGN, FULL, TOO_MANY, Guard
 from cinn_app.studio.lines import Lines
 from cinn_app.studio.refusals import Refusals
@@ -263,9 +271,27 @@ def test_old_results_are_deleted_but_not_those_of_a_running_call(
     for folder in (old, growing, tmp_path / "upload"):
         os.utime(folder, (0, 0))
     with (old / "grandma-1.jpg").open() as download:
-        delete_old_results(tmp_path, 60)
+        delete_old_folders(tmp_path, RESULTS, 60)
         assert download.read() == "colours"
     assert sorted(tmp_path.iterdir()) == sorted([growing, fresh, tmp_path / "upload"])
+
+
+def test_what_is_kept_is_deleted_when_unused_for_long_or_when_there_is_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    kept = [new_kept_folder() for _ in range(4)]
+    for age, folder in zip((5000, 300, 200, 0), kept, strict=True):
+        (folder / "session").mkdir()
+        (folder / "session" / "grandma.jpg").write_bytes(bytes(1000))
+        for path in (folder / "session", folder):
+            os.utime(path, (time.time() - age, time.time() - age))
+    delete_old_folders(tmp_path, KEPT, 4000)
+    assert [folder.exists() for folder in kept] == [False, True, True, True]
+    delete_unused_kept(tmp_path, 2500, 60)
+    assert [folder.exists() for folder in kept] == [False, False, True, True]
+    delete_unused_kept(tmp_path, 10, 250)  # nobody loses what is in use
+    assert [folder.exists() for folder in kept] == [False, False, True, True]
 
 
 def test_partial_uploads_are_deleted(served: Served) -> None:

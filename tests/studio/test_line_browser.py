@@ -30,6 +30,9 @@ def test_a_page_survives_cuts_and_says_if_the_studio_has_forgotten_it(usual_cont
 
     relay.cut()  # nobody waits
     expect(banner).to_have_text("The connection is lost; trying again …")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        expect(banner).to_be_visible()
     page.locator("#digit-dice").click()
     relay.mend()
     before = changed(page, "#grid img", before)

@@ -6,8 +6,9 @@ hundred photographs and the latest draws need about as much memory as one.
 
 import dataclasses
 import hashlib
+import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,15 +84,6 @@ class AlbumPhotograph(NamedTuple):
         """Whether the visitor has chosen a colouring, or drawn on it."""
         return self.picked or bool(self.drawn or (self.snapshot and self.snapshot.controls.drawn))
 
-    def waits(self, of_all: Reference | None) -> bool:
-        """Return whether it has no colours yet, or not as they are lent to it, given the picture that lends to all."""
-        if self.unreadable or self.snapshot is None:
-            return not self.unreadable
-        session = self.snapshot.session
-        reference = of_all or session.reference
-        wanted = reference.colours.digest if reference and reference.origin != session.folder else None
-        return session.colourings[0].settings.get("reference") != wanted
-
 
 class Opened(NamedTuple):
     """A session to show.
@@ -112,7 +104,8 @@ class Album:
     """What a visitor has uploaded and drawn.
 
     Attributes:
-        folder: for all its files.
+        folder: for all its files, copies of the uploads among them.
+        key: by which a page that is loaded again finds the album; nobody can guess it.
         photographs: in the order of their uploads.
         snapshots: the latest states, the last one last.
         count: of all states so far.
@@ -120,20 +113,30 @@ class Album:
     """
 
     folder: Path
+    key: str = dataclasses.field(default_factory=secrets.token_urlsafe)
     photographs: tuple[AlbumPhotograph, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     count: int = 0
     reference: Reference | None = None
 
-    @classmethod
-    def new(cls, cache: Path) -> "Album":
-        """Return an empty album with a new folder in `cache`."""
-        cache.mkdir(parents=True, exist_ok=True)
-        return cls(Path(tempfile.mkdtemp(prefix="album-", dir=cache)))
+    def adopt(self, upload: Path) -> Path:
+        """Return the album's own copy of a file, which stays when the page that sent the file is closed.
 
-    def delete_files(self) -> None:
-        """Delete all files of the album."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        Raises:
+            CinnError: if there is no room on the disk.
+        """
+        copy = self.folder / f"upload-{upload.parent.name}" / upload.name
+        try:
+            copy.parent.mkdir(exist_ok=True)
+            if not copy.exists():
+                _link_or_copy(upload, copy)
+        except OSError as error:
+            raise CinnError(
+                "{name} cannot be kept ({reason}): make room on the disk, and try again.",
+                name=upload.name,
+                reason=error.strerror,
+            ) from error
+        return copy
 
     def with_photographs(self, photographs: tuple[AlbumPhotograph, ...]) -> "Album":
         """Add new photographs; beyond :data:`MAX_PHOTOGRAPHS` the first ones are removed."""
@@ -144,14 +147,12 @@ class Album:
 
     def with_reference(self, reference: Reference | None) -> "Album":
         """Let all photographs take on the colours of a picture, or no more of those that were lent to all."""
-        before, photographs = _digest(self.reference), list[AlbumPhotograph]()
+        before, album = _digest(self.reference), self
         for one in self.photographs:
-            snapshot = one.snapshot
-            if before and snapshot and _digest(snapshot.session.reference) == before:
-                session = dataclasses.replace(snapshot.session, reference=None)
-                one = one._replace(snapshot=dataclasses.replace(snapshot, session=session))
-            photographs.append(one)
-        return self._replace(reference=reference, photographs=tuple(photographs))
+            if before and one.snapshot and _digest(one.snapshot.session.reference) == before:
+                session = dataclasses.replace(one.snapshot.session, reference=None)
+                album = album._changed(one, snapshot=dataclasses.replace(one.snapshot, session=session))
+        return album._replace(reference=reference)
 
     def cleared(self) -> "Album":
         """Remove all photographs."""
@@ -169,16 +170,16 @@ class Album:
         """Make a snapshot the present state of its photograph, with a number of its own unless it is so already."""
         one = self.find(snapshot.session.upload)
         if one and one.snapshot and one.snapshot.state == snapshot.state:
-            return self._replace(photographs=self.changed(one, drawn=None))
+            return self._changed(one, drawn=None)
         count = self.count + 1
         snapshot = dataclasses.replace(snapshot, number=count)
-        photographs = self.changed(one, snapshot=snapshot, drawn=None) if one else self.photographs
+        album = self._changed(one, snapshot=snapshot, drawn=None) if one else self
         # Else the photographs that are coloured in the background would push out the states of the one in view.
-        present = {one.snapshot.number for one in photographs if one.snapshot}
+        present = {one.snapshot.number for one in album.photographs if one.snapshot}
         snapshots = (*self.snapshots, snapshot)
         past = [one.number for one in snapshots if one.number not in present][-MAX_SNAPSHOTS:]
         kept = tuple(one for one in snapshots if one.number in present or one.number in past)
-        return self._replace(photographs=photographs, snapshots=kept, count=count)
+        return album._replace(snapshots=kept, count=count)
 
     def at_snapshot(self, number: Any) -> "Album":
         """Return to an earlier state of a photograph.
@@ -190,7 +191,7 @@ class Album:
         one = self.find(snapshot.session.upload) if snapshot else None
         if snapshot is None or one is None:
             raise CinnError("This step is too long ago to be undone.")
-        return self._replace(photographs=self.changed(one, snapshot=snapshot, drawn=None))
+        return self._changed(one, snapshot=snapshot, drawn=None)
 
     def with_drawing(self, upload: Path, drawn: dict[str, Any] | None) -> "Album":
         """Keep what was drawn on a photograph, if it is not in its present state yet."""
@@ -200,17 +201,17 @@ class Album:
         known = one.drawn if one.drawn is not None or not one.snapshot else one.snapshot.controls.drawn
         if (known or None) == drawn:
             return self
-        return self._replace(photographs=self.changed(one, drawn=drawn or {}))
+        return self._changed(one, drawn=drawn or {})
 
     def noting(self, upload: Path, **facts: bool) -> "Album":
         """Note that a photograph is ``picked`` or ``unreadable``."""
         one = self.find(upload)
-        return self._replace(photographs=self.changed(one, **facts)) if one else self
+        return self._changed(one, **facts) if one else self
 
     @property
     def waiting(self) -> list[AlbumPhotograph]:
-        """The photographs that have no colours yet, or not those of the picture that lends them to all."""
-        return [one for one in self.photographs if one.waits(self.reference)]
+        """The photographs that can be read and have no colours yet, or not as they are lent to them."""
+        return [one for one in self.photographs if not one.unreadable and self._waits(one)]
 
     def looked_at(self, count: int) -> tuple["Album", list[CinnError]]:
         """Make pictures of the next photographs that have none; remove those that cannot be read, and say why."""
@@ -222,16 +223,25 @@ class Album:
                 problems.append(error)
                 album = album._replace(photographs=tuple(each for each in album.photographs if each is not one))
             else:
-                album = album._replace(photographs=album.changed(one, picture=picture))
+                album = album._changed(one, picture=picture)
         return album, problems
+
+    def states(self, upload: Path) -> list[tuple[int, dict[str, Any] | None]]:
+        """Return number and drawing of each state of a photograph that is kept."""
+        return [(one.number, one.controls.drawn) for one in self.snapshots if one.session.upload == upload]
 
     def find(self, upload: Path) -> AlbumPhotograph | None:
         """Return the photograph with this file, if the album has it."""
         return next((one for one in self.photographs if one.upload == upload), None)
 
-    def changed(self, one: AlbumPhotograph, **changes: Any) -> tuple[AlbumPhotograph, ...]:
-        """Return the photographs, with one of them changed."""
-        return tuple(each._replace(**changes) if each is one else each for each in self.photographs)
+    def wanted(self, one: AlbumPhotograph) -> tuple[Session, Controls] | None:
+        """Return the session and the settings that a photograph is to have, or None if it has not been coloured."""
+        if one.snapshot is None:
+            return None
+        session, controls = one.snapshot.session, one.snapshot.controls
+        if self.reference:
+            session = dataclasses.replace(session, reference=self.reference)
+        return session, controls if one.drawn is None else controls._replace(drawn=one.drawn or None)
 
     def open(self, upload: Path, present: Session | None, controls: Controls, colorizer: Colorizer) -> Opened:
         """Open a photograph; a coloured picture of ours gets the settings that its metadata record.
@@ -262,24 +272,39 @@ class Album:
             ImageError: if it cannot be read.
         """
         one = self.find(upload)
-        if one is None or one.snapshot is None:
-            opened = self.open(upload, present, controls, colorizer)
-            drawn = one and one.drawn
-            return opened._replace(controls=opened.controls._replace(drawn=drawn)) if drawn else opened
-        session = one.snapshot.session.resume(present)
-        if self.reference:
-            session = dataclasses.replace(session, reference=self.reference)
-        controls = one.snapshot.controls
-        return Opened(session, controls if one.drawn is None else controls._replace(drawn=one.drawn or None))
+        wanted = self.wanted(one) if one else None
+        if wanted:
+            session, controls = wanted
+            return Opened(session.resume(present), controls)
+        opened = self.open(upload, present, controls, colorizer)
+        drawn = one and one.drawn
+        return opened._replace(controls=opened.controls._replace(drawn=drawn)) if drawn else opened
 
     def _latest(self, upload: Path) -> Snapshot | None:
         """Return the last state of a photograph, if it has been coloured and that is kept."""
         last = [one.snapshot for one in self.photographs if one.upload == upload and one.snapshot]
         return next(iter(last or [one for one in reversed(self.snapshots) if one.session.upload == upload]), None)
 
+    def _waits(self, one: AlbumPhotograph) -> bool:
+        wanted = self.wanted(one)
+        if wanted is None:
+            return True
+        session, _ = wanted
+        digest = session.wanted_colours.digest if session.wanted_colours else None
+        return session.colourings[0].settings.get("reference") != digest
+
+    def _changed(self, one: AlbumPhotograph, **changes: Any) -> "Album":
+        """Change one of the photographs."""
+        return self._replace(
+            photographs=tuple(each._replace(**changes) if each is one else each for each in self.photographs)
+        )
+
     def _replace(self, **changes: Any) -> "Album":
-        """Change the album, and delete the files of sessions that it no longer has."""
+        """Change the album, and delete the files of photographs and sessions that it no longer has."""
         changed = dataclasses.replace(self, **changes)
+        for upload in {one.upload for one in self.photographs} - {one.upload for one in changed.photographs}:
+            if upload.is_relative_to(self.folder):
+                shutil.rmtree(upload.parent, ignore_errors=True)
         sessions, kept = _sessions(self), _sessions(changed)
         for folder in sessions.keys() - kept.keys():
             sessions[folder].delete_files()
@@ -307,6 +332,13 @@ def save_gray(upload: Path, picture: Path) -> None:
         preview = read_preview(upload, PREVIEW)
     rgb = lightness_and_ab_to_rgb8(preview.lightness, torch.zeros(2, *preview.size))
     save_preview(picture, rgb.numpy(), preview.alpha)
+
+
+def _link_or_copy(file: Path, copy: Path) -> None:
+    try:
+        os.link(file, copy)
+    except OSError:  # another disk, or one without links
+        shutil.copy2(file, copy)
 
 
 def _digest(reference: Reference | None) -> str | None:

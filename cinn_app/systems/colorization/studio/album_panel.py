@@ -10,6 +10,7 @@ from cinn_app.studio.handlers import warn
 from cinn_app.studio.language import later, tr
 from cinn_app.studio.strip import Entry, Strip
 from cinn_app.systems.colorization.studio.album import Album
+from cinn_app.systems.colorization.studio.album_store import REMEMBER, AlbumStore
 from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.session import Session
 from cinn_app.systems.colorization.studio.texts import failed
@@ -26,9 +27,16 @@ ASK = "(_, ...rest) => [window.confirm({question}), ...rest]"
 
 
 class AlbumPanel:
-    """Lays the strip out in the page that is being built."""
+    """Lays the strip out in the page that is being built.
+
+    Attributes:
+        album: the visitor's.
+        store: of the albums of all visitors.
+    """
 
     def __init__(self) -> None:
+        self.album, self.store = gr.State(None), AlbumStore()
+        self.key = gr.HTML(None, js_on_load=REMEMBER, visible="hidden", elem_id="album-key")
         self.photographs = Strip(tr(PHOTOGRAPHS), tr("Remove"), tr("decided"), tr(REMOVE_ONE), "photographs")
         with gr.Column(scale=0, min_width=130, visible=False, elem_id="shelf") as self.shelf:
             self.count = gr.HTML(elem_id="count")
@@ -39,10 +47,15 @@ class AlbumPanel:
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`show` sets."""
-        return [self.shelf, self.count, self.photographs.box]
+        return [self.album, self.key, self.shelf, self.count, self.photographs.box]
+
+    def keep(self, album: Album, session: Session | None) -> dict[Any, Any]:
+        """Keep an album, for this page and for one that is loaded in its place."""
+        self.store.keep(album, session and session.upload)
+        return {self.album: album, self.key: album.key}
 
     def show(self, album: Album, session: Session | None) -> dict[Any, Any]:
-        """Show an album, with the present photograph marked."""
+        """Keep and show an album, with the present photograph marked."""
         upload = session.upload if session else None
         photographs = [
             Entry(
@@ -56,6 +69,7 @@ class AlbumPanel:
         ]
         coloured = len(album.photographs) - len(album.waiting)
         return {
+            **self.keep(album, session),
             self.shelf: gr.Column(visible=len(photographs) > 1),
             self.count: tr(COUNTED, count=len(photographs), coloured=coloured),
             self.photographs.box: self.photographs.show(photographs),

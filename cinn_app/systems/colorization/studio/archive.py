@@ -83,13 +83,12 @@ class Archive:
         yield Progress(path if self._names else None, len(photographs), tuple(problems))
 
     def _add(self, file: zipfile.ZipFile, photograph: AlbumPhotograph) -> None:
-        folder, snapshot = self.album.folder, photograph.snapshot
-        controls = snapshot.controls if snapshot else self.controls._replace(drawn=None)
-        if photograph.drawn is not None:
-            controls = controls._replace(drawn=photograph.drawn or None)
-        session = snapshot.session if snapshot else Session.open(photograph.upload, folder, self.colorizer)
-        if self.album.reference:
-            session = dataclasses.replace(session, reference=self.album.reference)
+        folder, wanted = self.album.folder, self.album.wanted(photograph)
+        if wanted:
+            session, controls = wanted
+        else:
+            session = Session.open(photograph.upload, folder, self.colorizer, self.album.reference)
+            controls = self.controls._replace(drawn=photograph.drawn or None)
         picture = None
         try:
             colouring = self._colouring(session, controls)
@@ -101,7 +100,7 @@ class Archive:
         finally:
             if picture:
                 picture.unlink(missing_ok=True)
-            if snapshot is None:
+            if wanted is None:
                 session.delete_files()
 
     def _colouring(self, session: Session, controls: Controls) -> Colouring:

@@ -11,7 +11,7 @@ from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.studio.pictures import export, export_colours, gray, paint, uncertainty_map
 from cinn_app.systems.colorization.studio.session import SAMPLES, Controls, Session
-from cinn_app.systems.colorization.studio.stage import Pictures, Stage
+from cinn_app.systems.colorization.studio.stage import Pictures, Stage, States
 from cinn_app.systems.colorization.studio.texts import details, words
 
 __all__ = ["PICKED", "ResultsPanel"]
@@ -99,20 +99,36 @@ class ResultsPanel:
             self.stage.board: self.stage.show(session, Pictures(gray(session), drawn=drawn), value=drawn),
         }
 
-    def four(self, session: Session, strength: float) -> dict[Any, Any]:
-        """Show the four colourings, small."""
+    def four(self, session: Session, strength: float, chosen: bool = True) -> dict[Any, Any]:
+        """Show the four colourings, small, and by default which of them is chosen.
+
+        An answer to what has not changed the choice leaves the mark where it is: a click may have moved it since.
+        """
         names = words(session)
         pictures = [(paint(session, index, strength), names[index]) for index in range(SAMPLES)]
-        return {self.gallery: gr.Gallery(pictures, selected_index=session.chosen)}
+        return {self.gallery: gr.Gallery(pictures, **({"selected_index": session.chosen} if chosen else {}))}
+
+    def mark(self, session: Session) -> dict[Any, Any]:
+        """Show which of the four is chosen."""
+        return {self.gallery: gr.Gallery(selected_index=session.chosen)}
 
     def preview(self, session: Session, strength: float) -> dict[Any, Any]:
         """Show the chosen colouring in place of the large picture, painted small to be quick."""
         return {self.stage.board: self.stage.show(session, Pictures(paint(session, session.chosen, strength)))}
 
-    def large(self, session: Session, controls: Controls, snapshot: int | None, **value: Any) -> dict[Any, Any]:
-        """Show the chosen colouring large; `snapshot` is its number, `value` is as for :meth:`Stage.show`."""
+    def large(
+        self, session: Session, controls: Controls, snapshot: int | None, states: States = (), **value: Any
+    ) -> dict[Any, Any]:
+        """Show the chosen colouring large.
+
+        Args:
+            session: with four colourings.
+            controls: their settings.
+            snapshot, states: see :class:`Pictures`.
+            value: as for :meth:`Stage.show`.
+        """
         picture = paint(session, session.chosen, controls.vividness, large=True)
-        pictures = Pictures(picture, uncertainty_map(session), snapshot, controls.drawn)
+        pictures = Pictures(picture, uncertainty_map(session), snapshot, controls.drawn, states)
         return {
             self.download: gr.Button(tr("Download"), interactive=True),
             self.more: details(session),

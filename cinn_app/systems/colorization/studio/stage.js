@@ -525,8 +525,12 @@ const receive = () => {
         const known = another ? states[next.photograph]?.present : null;
         unsent = known?.snapshot === null && JSON.stringify(known.drawn) !== JSON.stringify(next.drawn ?? NOTHING);
         drawn = unsent ? known.drawn : next.drawn ?? NOTHING;
-        if (!another || !states[next.photograph])
-            states[next.photograph] = { past: [], future: [], present: { snapshot: null } };
+        if (!another || !states[next.photograph]) {
+            // A page that was loaded again learns what it knew before. There is none if the photograph is opened anew.
+            const kept = (later) => next.states.filter(({ snapshot }) => next.snapshot !== null && snapshot !== next.snapshot
+                && snapshot > next.snapshot === later).map((state) => ({ ...state, drawn: state.drawn ?? NOTHING }));
+            states[next.photograph] = { past: kept(false), future: kept(true).reverse(), present: { snapshot: null } };
+        }
         present = states[next.photograph].present = { ...states[next.photograph].present, drawn };
         [gesture, moving, pointer, restoring] = [null, null, null, null];
         scene = next;

@@ -5,7 +5,7 @@ of the upright photograph, at any size on the screen, and for undo and redo also
 state to return to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from cinn_app.systems.colorization.region import Stroke
 from cinn_app.systems.colorization.studio.pictures import gray
 from cinn_app.systems.colorization.studio.session import Session
 
-__all__ = ["Drawn", "Pictures", "Stage", "drawn_on", "to_payload"]
+__all__ = ["Drawn", "Pictures", "Stage", "States", "drawn_on", "to_payload"]
 
 BOARD = later(
     "The photograph. Arrow keys move a cursor, Enter sets a colour there. Tab goes to the hints; arrow keys move a "
@@ -64,6 +64,10 @@ class Drawn(NamedTuple):
     strokes: tuple[Stroke, ...] = ()
 
 
+#: Numbers of snapshots, and what was drawn in them, as the page sends it.
+States = Sequence[tuple[int, dict[str, Any] | None]]
+
+
 class Pictures(NamedTuple):
     """What the stage shows of a session.
 
@@ -72,6 +76,7 @@ class Pictures(NamedTuple):
         uncertainty: the map that is shown on demand; without one the last one stays.
         snapshot: number of the state in the album, for undo; None for a preview.
         drawn: on the photograph in that state, as the page sends it.
+        states: all that are kept of the photograph, for a page that knows none of them.
         four: files of all colourings by their names, to compare two of them side by side.
     """
 
@@ -79,6 +84,7 @@ class Pictures(NamedTuple):
     uncertainty: Path | None = None
     snapshot: int | None = None
     drawn: dict[str, Any] | None = None
+    states: States = ()
     four: Mapping[str, Path] = MappingProxyType({})
 
 
@@ -136,6 +142,7 @@ class Stage:
             "chosen": session.chosen,
             "snapshot": pictures.snapshot,
             "drawn": pictures.drawn,
+            "states": [{"snapshot": number, "drawn": drawn} for number, drawn in pictures.states],
         }
         return gr.HTML(scene=scene, **value)
 

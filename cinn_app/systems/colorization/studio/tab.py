@@ -11,7 +11,7 @@ import gradio as gr
 from cinn_app.errors import CinnError
 from cinn_app.imaging import sample_photographs
 from cinn_app.studio.controls import SEEDS, keep_in_address
-from cinn_app.studio.files import upload_folder
+from cinn_app.studio.files import new_kept_folder, upload_folder
 from cinn_app.studio.gradio_workarounds import cumulative
 from cinn_app.studio.handlers import COMPUTING, QUIET, SAVE_FILE, inform, random_seed, warn
 from cinn_app.studio.language import later, tr
@@ -41,6 +41,9 @@ CHOOSE, ADD = later("Choose photographs"), later("Add")
 #: How many photographs of an album are looked at before they are shown.
 AT_ONCE = 8
 TOO_MANY = later("Only the first {taken} of {given} files were added.")
+FORGOTTEN = later(
+    "Your photographs are not here any more, since the studio was started anew or a day has passed: choose them again."
+)
 
 
 class ColorizeTab:
@@ -60,7 +63,6 @@ class ColorizeTab:
         self.samples = list(sample_photographs().values())
         self.session = gr.State(None)
         self.timer = gr.Timer(1, active=False)
-        self.album = gr.State(None, delete_callback=lambda album: album and album.delete_files())
         with gr.Column(elem_id="colorize"):
             self.empty = gr.HTML(empty(), elem_id="empty")
             with (
@@ -107,8 +109,8 @@ class ColorizeTab:
     def _connect(self) -> None:
         gallery, large = self.pictures.gallery, self.pictures.outputs
         settings = [self.variety, self.vividness, self.seed]
-        state = [self.session, self.album, *settings, *self.steering.inputs]
-        album = [self.album, self.timer, *self.albums.outputs]
+        state = [self.session, self.albums.album, *settings, *self.steering.inputs]
+        album = [self.timer, *self.albums.outputs]
         drawing: dict[str, Any] = {
             "fn": self._draw,
             "inputs": state,
@@ -128,16 +130,18 @@ class ColorizeTab:
             photographs.select(self._turn_to, [photographs, *state], show_progress_on=gallery, **opening),
             photographs.delete(self._remove, [photographs, *state], show_progress_on=gallery, **opening),
             board.restore(self._return_to, [board, *state], show_progress_on=gallery, **opening),
+            self.albums.key.find(self._come_back, [self.albums.key, *state], show_progress_on=self.empty, **opening),
         ):
             event.then(**drawing)
+        self.albums.key.input(self._use, [self.session, self.albums.album], **QUIET)
         clearing = {"js": ASK.format(question=json.dumps(tr(REALLY))), **opening}
         self.albums.clear.click(self._clear, [self.albums.sure, *state], show_progress_on=gallery, **clearing)
         self.pictures.dice.click(random_seed, None, self.seed, **QUIET).then(**drawing)
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
         choosing = [self.pictures.picked, *state]
-        gallery.select(self._choose, choosing, [self.session, *large, *album], js=PICKED, **hidden)
+        gallery.select(self._choose, choosing, [self.session, gallery, *large, *album], js=PICKED, **hidden)
         self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden)
-        self.steering.connect(self.session, self.album, self.timer, self.seed, drawing)
+        self.steering.connect(self.session, self.albums.album, self.timer, self.seed, drawing)
         self.pictures.connect(self._as_set, state)
         # In a queue of its own: an album takes minutes, for which other visitors should not wait.
         archiving = {**hidden, "concurrency_id": "archives", "trigger_mode": "once"}
@@ -166,26 +170,43 @@ class ColorizeTab:
         files = [Path(file["path"]) for file in payload or []]
         return self._add(files, present, album, settings) if files else gr.skip()
 
+    def _come_back(self, asked: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
+        """Show the album that this page had before it was loaded again."""
+        kept = self.albums.store.find(asked)
+        if album:  # the visitor was quicker
+            return gr.skip()
+        if kept is None or not kept.album.photographs:
+            return {self.notice: failed([FORGOTTEN])} if kept is None and asked and asked.get("again") else gr.skip()
+        uploads = [one.upload for one in kept.album.photographs]
+        number = uploads.index(kept.shown) if kept.shown in uploads else 0
+        return self._turn_to(number, None, kept.album, *settings)
+
+    def _use(self, session: Session | None, album: Album | None) -> None:
+        """Keep the album of a page that is open, and that nobody has touched for a while."""
+        if album:
+            self.albums.keep(album, session)
+
     def _open_sample(self, index: int, present: Session | None, album: Album | None, *settings: Any) -> Any:
         return self._add([self.samples[index]], present, album, settings)
 
     def _add(
         self, files: Sequence[Path], present: Session | None, album: Album | None, settings: Sequence[Any]
     ) -> dict[Any, Any]:
-        album = self._with_drawing(album or Album.new(upload_folder()), present, settings)
+        album = self._with_drawing(album or Album(new_kept_folder()), present, settings)
         problems: list[str | CinnError] = []
         if len(files) > MAX_PHOTOGRAPHS:
             problems.append(tr(TOO_MANY, given=len(files), taken=MAX_PHOTOGRAPHS))
         controls = self._read(present, settings)
-        for number, file in enumerate(files[:MAX_PHOTOGRAPHS]):
+        files = files[:MAX_PHOTOGRAPHS]
+        for number, file in enumerate(files):
             try:
-                first = look_at(file, album.folder)
-                others = map(AlbumPhotograph, files[number + 1 : MAX_PHOTOGRAPHS])  # looked at in the background
+                first = look_at(album.adopt(file), album.folder)
+                others = map(AlbumPhotograph, map(album.adopt, files[number + 1 :]))  # looked at in the background
                 with_all = album.with_photographs((first, *others))
-                return self._show(with_all.open(file, present, controls, self.colorizer), with_all, problems)
+                return self._show(with_all.open(first.upload, present, controls, self.colorizer), with_all, problems)
             except CinnError as error:
                 problems.append(error)
-        return {self.album: album, self.upload: None, self.notice: failed(problems)}
+        return {**self.albums.keep(album, present), self.upload: None, self.notice: failed(problems)}
 
     def _turn_to(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
         """Show another photograph of the album."""
@@ -196,7 +217,7 @@ class ColorizeTab:
             one = album.turn_to(album.photographs[number].upload, present, controls, self.colorizer)
             return self._show(one, album)
         except CinnError as error:
-            return {self.album: album, self.notice: failed([error.message])}
+            return {**self.albums.show(album, present), self.notice: failed([error.message])}
 
     def _with_drawing(self, album: Album, session: Session | None, settings: Sequence[Any]) -> Album:
         """Keep what is drawn with the photograph that it was drawn on: another one may have been opened since."""
@@ -217,7 +238,7 @@ class ColorizeTab:
             return self._show_nothing(album)
         if shown:
             return self._turn_to(min(number, len(album.photographs) - 1), None, album, *settings)
-        return {self.album: album, **self.albums.show(album, present)}
+        return self.albums.show(album, present)
 
     def _clear(self, sure: Any, _present: Session | None, album: Album | None, *_settings: Any) -> Any:
         """Remove all photographs."""
@@ -226,7 +247,6 @@ class ColorizeTab:
     def _show_nothing(self, album: Album) -> dict[Any, Any]:
         return {
             self.session: None,
-            self.album: album,
             self.upload: gr.UploadButton(tr(CHOOSE), value=None),
             self.notice: gr.HTML(visible=False),
             self.empty: gr.HTML(visible=True),
@@ -267,7 +287,7 @@ class ColorizeTab:
         if session.colourings and not (kept and kept.drawn is not None):
             four = self.pictures.four(session, controls.vividness)
             return {**update, **four, **self._large(session, album, controls, value=drawn)}
-        update |= {self.album: album, **self.albums.show(album, session)}
+        update |= self.albums.show(album, session)
         if not session.colourings:
             return {**update, **self.pictures.before(session, drawn)}
         # Something was drawn since, so this is no state to return to.
@@ -279,8 +299,8 @@ class ColorizeTab:
         album = album.with_snapshot(Snapshot.of(session, controls))
         one = album.find(session.upload)
         number = one.snapshot.number if one and one.snapshot else 0
-        large = self.pictures.large(session, controls, number, **value)
-        return {self.album: album, **large, **self.albums.show(album, session)}
+        large = self.pictures.large(session, controls, number, album.states(session.upload), **value)
+        return {**large, **self.albums.show(album, session)}
 
     @cumulative
     def _draw(
@@ -300,7 +320,7 @@ class ColorizeTab:
         if session is None or album is None:
             return
         album = self._with_drawing(album, session, (variety, vividness, seed, drawn))
-        yield {self.album: album}
+        yield self.albums.keep(album, session)
         controls = self._read(session, (variety, vividness, seed, drawn, restore_levels, *steps))
         try:
             steering = self.steering.constraints(session, controls)
@@ -320,7 +340,10 @@ class ColorizeTab:
                     progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=index + 1))
                     paint(complete, index, controls.vividness)
             # Shown even if it was there: a page handles answers side by side, so an older one may have replaced it.
-            yield {self.session: complete, **self.pictures.four(complete, controls.vividness)}
+            yield {
+                self.session: complete,
+                **self.pictures.four(complete, controls.vividness, not session.has_draw(*draw)),
+            }
             yield self._large(complete, album, controls)
         except CinnError as error:
             warn(error)
@@ -337,7 +360,7 @@ class ColorizeTab:
         session, controls = dataclasses.replace(session, chosen=int(index)), self._read(session, settings)
         try:
             album = album.noting(session.upload, picked=True)
-            return {self.session: session, **self._large(session, album, controls)}
+            return {self.session: session, **self.pictures.mark(session), **self._large(session, album, controls)}
         except CinnError as error:
             warn(error)
             return gr.skip()
@@ -346,23 +369,23 @@ class ColorizeTab:
     def _repaint(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[dict[Any, Any]]:
         """Show the same colourings with another vividness, the chosen one first."""
         if session is None or album is None or not session.colourings:
-            yield {self.album: gr.skip()}
+            yield {self.albums.album: gr.skip()}
             return
         controls = self._read(session, settings)
         try:
             yield self.pictures.preview(session, controls.vividness)
-            yield self.pictures.four(session, controls.vividness)
+            yield self.pictures.four(session, controls.vividness, chosen=False)
             yield self._large(session, album, controls)
         except CinnError as error:
             warn(error)
-            yield {self.album: gr.skip()}
+            yield {self.albums.album: gr.skip()}
 
     def _colour_next(self, session: Session | None, album: Album | None, *settings: Any) -> Any:
         """Look at new photographs of the album, or colour the next one that has no colours yet."""
         looked_at, problems = album.looked_at(AT_ONCE) if album else (None, [])
         if looked_at is not None and looked_at is not album:
             notice = {self.notice: failed(problems)} if problems else {}
-            return {self.album: looked_at, **self.albums.show(looked_at, session), **notice}
+            return {**self.albums.show(looked_at, session), **notice}
         present = session.upload if session else None
         one = next((one for one in album.waiting if one.upload != present), None) if album else None
         if album is None or one is None:
@@ -374,7 +397,7 @@ class ColorizeTab:
             album = album.with_snapshot(Snapshot.of(opened, controls))
         except CinnError:  # said when the visitor turns to it
             album = album.noting(one.upload, unreadable=True)
-        return {self.album: album, **self.albums.show(album, session)}
+        return self.albums.show(album, session)
 
     def _archive(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[Any]:
         if album is None:
