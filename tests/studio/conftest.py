@@ -139,9 +139,9 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def usual_context(browser, studio: str) -> Iterator[object]:
-    """A context that tests share: the studio keeps nothing in a browser, and what was loaded before loads quickly.
+    """A context that tests share, since what was loaded before loads quickly.
 
-    A page of it stays open, so that the process lives on which has compiled the scripts.
+    Its first page stays open, so that the process lives on which has compiled the scripts.
     """
     context = browser.new_context()
     context.new_page().goto(f"{studio}health")
@@ -157,6 +157,7 @@ def open_studio(browser, studio: str, usual_context) -> Iterator[Callable[..., o
     def open_page(width: int = 1280, height: int = 900, **options: object) -> object:
         size = {"width": width, "height": height}
         page = browser.new_page(viewport=size, **options) if options else usual_context.new_page()
+        usual_context.pages[0].evaluate("localStorage.clear()")  # or the album of an earlier test would come back
         page.set_default_timeout(1000 * PATIENCE)
         page.set_viewport_size(size)
         opened.append(page)

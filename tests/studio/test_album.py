@@ -1,6 +1,7 @@
 """The album of the colorize tab without a page: snapshots, several photographs, an archive, restored settings."""
 
 import dataclasses
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -176,8 +177,21 @@ def test_only_the_last_snapshots_are_kept_and_unused_files_deleted(
         album = album.with_snapshot(Snapshot.of(other, CONTROLS._replace(seed=seed)))
     assert len(album.snapshots) == MAX_SNAPSHOTS
     assert not session.folder.exists() and other.folder.exists()
-    album.delete_files()
-    assert not album.folder.exists() and session.upload.exists()
+
+
+def test_an_album_has_copies_of_uploads_until_they_are_removed(album: Album, photograph: Path, tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    for number, name in enumerate(("a.jpg", "a.jpg", "b.jpg")):
+        (uploads / str(number)).mkdir(parents=True)
+        shutil.copy(photograph, uploads / str(number) / name)
+    files = [album.adopt(upload) for upload in sorted(uploads.glob("*/*"))]
+    assert [file.name for file in files] == ["a.jpg", "a.jpg", "b.jpg"] and len(set(files)) == 3
+    assert album.adopt(uploads / "0" / "a.jpg") == files[0]
+    shutil.rmtree(uploads)
+    album = album.with_photographs(tuple(look_at(file, album.folder) for file in files)).without(0)
+    assert [file.exists() for file in files] == [False, True, True]
+    album.cleared()
+    assert [file.exists() for file in files] == [False, False, False] and album.folder.exists()
 
 
 def test_each_photograph_of_the_album_keeps_its_state(
@@ -323,7 +337,7 @@ def test_an_archive_without_pictures_is_no_file(album: Album, colorizer: Coloriz
     gone.unlink()
     *_, last = archive(album, colorizer).write()
     assert last.path is None and len(last.problems) == 1
-    album.delete_files()
+    shutil.rmtree(album.folder)
     with pytest.raises(CinnError, match="cannot be written"):
         list(archive(album, colorizer).write())
 

@@ -303,7 +303,7 @@ class Album:
         """Change the album, and delete the files of photographs and sessions that it no longer has."""
         changed = dataclasses.replace(self, **changes)
         for upload in {one.upload for one in self.photographs} - {one.upload for one in changed.photographs}:
-            if upload.is_relative_to(self.folder):
+            if upload.parent.parent == self.folder:  # a copy of its own
                 shutil.rmtree(upload.parent, ignore_errors=True)
         sessions, kept = _sessions(self), _sessions(changed)
         for folder in sessions.keys() - kept.keys():

@@ -51,7 +51,7 @@ class AlbumPanel:
 
     def keep(self, album: Album, session: Session | None) -> dict[Any, Any]:
         """Keep an album, for this page and for one that is loaded in its place."""
-        self.store.keep(album, session and session.upload)
+        self.store.keep(album, session.upload if session else None)
         return {self.album: album, self.key: album.key}
 
     def show(self, album: Album, session: Session | None) -> dict[Any, Any]:

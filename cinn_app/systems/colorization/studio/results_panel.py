@@ -17,12 +17,9 @@ from cinn_app.systems.colorization.studio.texts import details, words
 __all__ = ["PICKED", "ResultsPanel"]
 
 #: A script that sends the index of the picked colouring as the first input. Of several events in a row, gradio handles
-#: the last one with the data of the first one, but with its own inputs.
-PICKED = """async (_, ...rest) => {
-    await new Promise((shown) => setTimeout(shown));
-    const four = [...document.querySelectorAll("#colourings .thumbnail-item")];
-    return [four.findIndex((one) => one.matches(".selected")), ...rest];
-}"""
+#: the last one with the data of the first one, but with its own inputs. `head.html` notes what is clicked: an answer to
+#: an earlier click may have moved the mark since.
+PICKED = "(_, ...rest) => [window.picked, ...rest]"
 #: What is downloaded: the picture in the format of the photograph, as PNG, or its colours alone.
 AS_UPLOADED, AS_PNG, COLOURS = "as uploaded", "png", "colours"
 MENU = {
@@ -106,7 +103,7 @@ class ResultsPanel:
         """
         names = words(session)
         pictures = [(paint(session, index, strength), names[index]) for index in range(SAMPLES)]
-        return {self.gallery: gr.Gallery(pictures, **({"selected_index": session.chosen} if chosen else {}))}
+        return {self.gallery: gr.Gallery(pictures, selected_index=session.chosen) if chosen else gr.Gallery(pictures)}
 
     def mark(self, session: Session) -> dict[Any, Any]:
         """Show which of the four is chosen."""

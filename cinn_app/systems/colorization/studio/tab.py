@@ -42,7 +42,7 @@ CHOOSE, ADD = later("Choose photographs"), later("Add")
 AT_ONCE = 8
 TOO_MANY = later("Only the first {taken} of {given} files were added.")
 FORGOTTEN = later(
-    "Your photographs are not here any more, since the studio was started anew or a day has passed: choose them again."
+    "Your photographs are no longer here, because the studio was restarted or a day has passed: choose them again."
 )
 
 
