@@ -181,6 +181,7 @@ def open_digits(open_studio: Callable[..., object]) -> Callable[..., object]:
         page = open_studio(*size, **options)
         page.get_by_role("tab", name="Digits").click()
         page.locator("#grid img").first.wait_for()
+        page.wait_for_timeout(100)  # a moment after it shows controls, gradio sets their first values once more
         return page
 
     return open_tab
