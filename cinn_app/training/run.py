@@ -117,6 +117,8 @@ def train(
     prepare: Callable[[Recipe, Setup], Trainable] = systems()[recipe.system].load("training")
     first, fresh = len(list(_folders(run))) - 1 if states else 0, dataclasses.replace(setup, step=0)
     trainable = prepare(recipe, fresh if first else setup)
+    if precision == "auto" and not trainable.half_precision:
+        setup = dataclasses.replace(setup, precision=torch.float32)
     steps = views = 0
     for stage in range(trainable.stages):
         folder = _folder(run, stage)

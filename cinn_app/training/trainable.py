@@ -76,7 +76,8 @@ class Trainable(ABC):
         schedule: of this stage of the training, or ``None`` for that of the recipe.
         stages: how many there are, this one included; :meth:`next_stage` returns the next.
         time_share: of this stage where the minutes of all are limited.
-        half_precision: whether the checkpoint keeps the weights in half precision.
+        half_precision: whether half precision is enough: the checkpoint then keeps the weights in it, and a training
+            whose precision is ``auto`` computes in bfloat16 where the hardware has units for it.
         done: share of the schedule that is done, 0 to 1, set before each call of :meth:`loss`.
     """
 

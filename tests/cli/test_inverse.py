@@ -182,6 +182,7 @@ def test_fit_trains_stops_and_resumes(cinn: Callable, monkeypatch: pytest.Monkey
     from cinn_app.training.callbacks import StateSaver
 
     monkeypatch.setattr(StateSaver.__init__, "__defaults__", (0,))  # save at every step
+    monkeypatch.setattr("cinn_app.devices._has_bfloat16", lambda device: True)
     write_problem(Path(), LINE)
     fit = ["inverse", "fit", "mine.py", "-o", "m.safetensors", "--simulations", 1000, "--device", "cpu"]
     loss, steps = InverseTraining.loss, 0
@@ -201,6 +202,7 @@ def test_fit_trains_stops_and_resumes(cinn: Callable, monkeypatch: pytest.Monkey
     again = cinn(*fit)
     assert again.code == 1 and "continue it with --resume" in again.err
     resumed = cinn(*fit, "--resume", "--max-minutes", 0)
+    assert "Training on cpu in float32." in resumed.out  # a sharp posterior needs the digits
     assert resumed.code == 0 and "Wrote m.safetensors." in resumed.out and "Nats, held out: " in resumed.out
     checkpoint = load_checkpoint(Path("m.safetensors"))
     assert checkpoint.figures["steps"] == 6 and checkpoint.details["problem"]["parameters"][0]["name"] == "slope"

@@ -163,11 +163,12 @@ def sample(
         from cinn_app.systems.inverse_problems.inverse_problem import EXTRAPOLATION
         from cinn_app.systems.inverse_problems.observations import read_observations
         from cinn_app.systems.inverse_problems.outputs import check_place, check_table, write_samples
-        from cinn_app.systems.inverse_problems.plots import MAX_PAIRS, check_plot, marginals, pair_plot, save_plot
         from cinn_app.systems.inverse_problems.posterior import Posterior
 
         check_table(output, observe, model)
-        if plot:
+        if plot:  # what draws takes half a second to load
+            from cinn_app.systems.inverse_problems.plots import MAX_PAIRS, check_plot, marginals, pair_plot, save_plot
+
             check_plot(plot)
             check_place(plot, observe, model)
         trained = InverseProblem.load(model, device)

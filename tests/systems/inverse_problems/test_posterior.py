@@ -55,6 +55,20 @@ def test_a_bounded_parameter_has_its_exact_posterior_and_stays_in_its_range(coin
     assert posterior.log_prob(torch.tensor([-0.1])).isneginf().all()
 
 
+def test_parts_drawn_side_by_side_are_those_of_one_core(line: InverseProblem, monkeypatch: pytest.MonkeyPatch) -> None:
+    y, cores = torch.tensor([[0.3, 1.2, 1.0], [0.0, 0.0, 0.0]]), torch.get_num_threads()
+    whole = line.posterior(y).sample((500,), torch.Generator().manual_seed(0))
+    monkeypatch.setattr("cinn_app.systems.inverse_problems.model.ROWS", 70)
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            drawn = line.posterior(y).sample((500,), torch.Generator().manual_seed(0))
+            torch.testing.assert_close(drawn, whole)
+            assert torch.get_num_threads() == threads and not drawn.requires_grad
+    finally:
+        torch.set_num_threads(cores)
+
+
 def test_it_agrees_with_rejection(line: InverseProblem, tmp_path: Path) -> None:
     from cinn_app.systems.inverse_problems.problem import load_problem
 
