@@ -294,11 +294,34 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         encoded = self.encode_photograph(image)
         if encoded.photograph.ab is None:
             raise ImageError("This picture has no colours to encode: give a colour photograph.")
-        ab = _true_chroma(encoded).to(self.device)
+        ab = encoded.canvas.own_chroma(encoded.photograph).to(self.device)
         if noisy:
             noise = torch.randn(ab.shape, generator=generator_of(0, 0)).to(self.device)
             ab = denormalise(normalise(ab) + self.recipe.objective.noise * noise)
         return self._colourings(encoded, ab)[0]
+
+    @torch.inference_mode()
+    def encode_chroma(self, image: Picture, ab: Tensor) -> list[Colouring]:
+        """Encode any colours of a photograph: their latents and log-likelihoods.
+
+        Args:
+            image: as for :meth:`colorize`.
+            ab: Lab units at the size of :attr:`Colouring.ab`, ``(count, 2, height, width)``.
+
+        Raises:
+            ImageError: if the picture cannot be read.
+            CinnError: if the chroma does not fit the photograph.
+        """
+        encoded = self.encode_photograph(image)
+        height, width = encoded.canvas.content_size
+        if ab.ndim != 4 or ab.shape[1:] != (2, height, width):
+            raise CinnError(
+                "Chroma of shape {given} does not fit this photograph: give (count, 2, {height}, {width}).",
+                given=tuple(ab.shape),
+                height=height,
+                width=width,
+            )
+        return self._colourings(encoded, encoded.canvas.extend(ab).to(self.device))
 
     def _encoded(self, colouring: Colouring, encoded: EncodedPhotograph | None) -> EncodedPhotograph:
         """Encode the photograph of a colouring, and check that this model can have made the colouring."""
@@ -320,10 +343,11 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         Args:
             encoded: the photograph.
             ab: Lab units.
-            code: returns the latents and log-likelihoods, if they are known.
+            code: returns the latents and log-likelihoods, if they are known; else they are those of what is seen,
+                mirrored beyond its edges.
         """
-        codes = Codes(code or (lambda: self.model.encode(ab, encoded.conditions)))
         own, settings = encoded.canvas.crop(ab).cpu(), self._model_settings()
+        codes = Codes(code or (lambda: self.model.encode(encoded.canvas.extend(own).to(ab), encoded.conditions)))
         return [
             Colouring(
                 encoded.photograph,
@@ -337,10 +361,3 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     def _model_settings(self) -> dict[str, Any]:
         return {"model": self.recipe.name, "weights": self.checkpoint.digest[:DIGEST_DIGITS]}
-
-
-def _true_chroma(encoded: EncodedPhotograph) -> Tensor:
-    """Return the chroma of a colour photograph on its canvas, as it was before it faded, in Lab units."""
-    photograph = encoded.photograph
-    assert photograph.ab is not None
-    return encoded.canvas.chroma(photograph.levels.restore_chroma(photograph.ab))

@@ -76,6 +76,11 @@ class Canvas:
         """Shrink and extend chroma ``(2, height, width)``: ``(1, 2, height / 4, width / 4)`` of the canvas."""
         return self.extend(functional.avg_pool2d(_shrink(ab, (self.height, self.width)), TARGET_STRIDE))
 
+    def own_chroma(self, photograph: Photograph) -> Tensor:
+        """Shrink and extend the chroma that a colour photograph has, as it was before it faded: as :meth:`chroma`."""
+        assert photograph.ab is not None
+        return self.chroma(photograph.levels.restore_chroma(photograph.ab))
+
     def extend(self, ab: Tensor) -> Tensor:
         """Extend chroma of :attr:`content_size`, ``(..., height / 4, width / 4)``, to the canvas by mirroring."""
         return _extend(ab, (self.size[0] // TARGET_STRIDE, self.size[1] // TARGET_STRIDE))

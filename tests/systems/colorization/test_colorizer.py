@@ -251,3 +251,14 @@ def test_faint_contrast_fades_in_colours(colorizer: Colorizer) -> None:
     encoded = [colorizer.encode_photograph(picture) for picture in pictures]
     certainties = [one.certainty for one in encoded]
     assert 0 < certainties[0] < certainties[1] < certainties[2] == 1
+
+
+def test_any_colours_of_a_photograph_have_a_likelihood(colorizer: Colorizer) -> None:
+    encoded = colorizer.encode_photograph(gray(70, 100))  # leaves a part of its canvas, where it is mirrored
+    assert encoded.canvas.content_size != tuple(side // 4 for side in encoded.canvas.size)
+    drawn = colorizer.colorize(encoded, 2, seed=3)
+    again = colorizer.encode_chroma(encoded, torch.stack([one.ab for one in drawn]))
+    assert [one.log_prob for one in again] == pytest.approx([one.log_prob for one in drawn], rel=1e-4)
+    torch.testing.assert_close(again[1].latents[-1], drawn[1].latents[-1], atol=1e-3, rtol=1e-3)
+    with pytest.raises(CinnError, match=r"shape \(2, 24, 24\) does not fit"):
+        colorizer.encode_chroma(encoded, torch.zeros(2, 24, 24))

@@ -14,7 +14,7 @@ from cinn_app.systems.colorization.colorizer import Colouring
 from cinn_app.systems.colorization.selection import uncertainty
 from cinn_app.systems.colorization.studio.session import Session, read_upload
 
-__all__ = ["export", "export_colours", "gray", "paint", "save_preview", "save_whole", "uncertainty_map"]
+__all__ = ["export", "export_colours", "fingerprint", "gray", "paint", "save_preview", "save_whole", "uncertainty_map"]
 
 #: The colour scale of maps, RGB: even in lightness, and legible without a sense of red and green (inferno).
 SCALE = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
@@ -39,7 +39,7 @@ def paint(session: Session, index: int, strength: float, large: bool = False) ->
     """
     photograph = session.large if large else session.small
     colouring, size = session.colourings[index], "large" if large else "small"
-    path = session.folder / f"{_fingerprint([colouring])}-{strength:g}-{size}.jpg"
+    path = session.folder / f"{fingerprint([colouring])}-{strength:g}-{size}.jpg"
     if not path.exists():
         save_preview(path, colouring.on(photograph).render(strength), photograph.alpha)
     return path
@@ -51,7 +51,7 @@ def uncertainty_map(session: Session) -> Path:
     Raises:
         ImageError: if it cannot be written.
     """
-    path = session.folder / f"{_fingerprint(session.colourings)}-differences.png"
+    path = session.folder / f"{fingerprint(session.colourings)}-differences.png"
     if not path.exists():
         deviation = uncertainty([colouring.on(session.small) for colouring in session.colourings])
         least, most = float(deviation.min()), float(deviation.max())
@@ -119,6 +119,6 @@ def save_preview(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None = None) 
     save_picture(path, rgb8, alpha=alpha, durable=False)
 
 
-def _fingerprint(colourings: Sequence[Colouring]) -> str:
+def fingerprint(colourings: Sequence[Colouring]) -> str:
     """Name colourings by all settings that made them."""
     return hashlib.sha256(json.dumps([dict(one.settings) for one in colourings]).encode()).hexdigest()[:16]

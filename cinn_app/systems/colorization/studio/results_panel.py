@@ -9,10 +9,11 @@ import gradio as gr
 from cinn_app.errors import CinnError
 from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, warn
 from cinn_app.studio.language import later, tr
+from cinn_app.systems.colorization.studio.details_panel import DetailsPanel
 from cinn_app.systems.colorization.studio.pictures import export, export_colours, gray, paint, uncertainty_map
 from cinn_app.systems.colorization.studio.session import SAMPLES, Controls, Session
 from cinn_app.systems.colorization.studio.stage import Pictures, Stage, States
-from cinn_app.systems.colorization.studio.texts import details, words
+from cinn_app.systems.colorization.studio.texts import words
 
 __all__ = ["PICKED", "ResultsPanel"]
 
@@ -33,10 +34,11 @@ class ResultsPanel:
 
     Args:
         stage: shows the chosen one.
+        details: say how it was made, in a drawer of their own.
     """
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage, details: DetailsPanel) -> None:
+        self.stage, self.details = stage, details
         self.gallery = gr.Gallery(
             label=tr("Four colourings"),
             show_label=False,
@@ -64,14 +66,10 @@ class ResultsPanel:
                 self.all = gr.Button(tr("All photographs (ZIP)"), size="sm", elem_id="download-all")
         self.file = gr.File(visible="hidden", label=tr("Download"), elem_id="file")
 
-    def lay_out_details(self) -> None:
-        """Lay out how the chosen colouring was made."""
-        self.more = gr.HTML(elem_id="more")
-
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`large` and :meth:`before` set."""
-        return [self.download, self.more, self.stage.board]
+        return [self.download, *self.details.outputs, self.stage.board]
 
     def connect(self, as_set: Callable[..., tuple[Session, Controls]], state: Sequence[Any]) -> None:
         """Let the buttons download and compare.
@@ -92,7 +90,7 @@ class ResultsPanel:
         return {
             self.gallery: None,
             self.download: gr.Button(interactive=False),
-            self.more: "",
+            **self.details.clear(),
             self.stage.board: self.stage.show(session, Pictures(gray(session), drawn=drawn), value=drawn),
         }
 
@@ -128,7 +126,7 @@ class ResultsPanel:
         pictures = Pictures(picture, uncertainty_map(session), snapshot, controls.drawn, states)
         return {
             self.download: gr.Button(tr("Download"), interactive=True),
-            self.more: details(session),
+            **self.details.expect(session),
             self.stage.board: self.stage.show(session, pictures, **value),
         }
 

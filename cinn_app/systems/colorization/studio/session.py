@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cinn_app.errors import CinnError
 from cinn_app.imaging import OUTPUT_FORMATS, Photograph, read_photograph, shrink_photograph
 from cinn_app.limits import MAX_STEP
 from cinn_app.messages import Message
@@ -14,6 +15,7 @@ from cinn_app.studio.controls import SEEDS, Range
 from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.colouring import Code
 from cinn_app.systems.colorization.encoded import EncodedPhotograph, NetworkInput, network_inputs
 from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region
@@ -147,9 +149,11 @@ class Session:
         return cls(upload, folder, large.full_size, working_size, small, large, inputs, reference=reference)
 
     def suspend(self) -> "Session":
-        """Drop what takes memory, the photograph and its encoding; :meth:`resume` restores both."""
+        """Drop what takes memory: the photograph and its encoding, which :meth:`resume` restores, and the latents."""
         tiny = shrink_photograph(self.small, TINY)
-        return self._with_photograph(tiny, tiny, ())
+        session = self._with_photograph(tiny, tiny, ())
+        colourings = tuple(dataclasses.replace(one, code=_forgotten) for one in session.colourings)
+        return dataclasses.replace(session, colourings=colourings)
 
     def resume(self, present: "Session | None" = None) -> "Session":
         """Restore a suspended session, from the present one if that has the same photograph, else from the file.
@@ -253,14 +257,18 @@ class Session:
         )
 
 
-def read_upload(upload: Path) -> Photograph:
-    """Read a photograph at full resolution.
+def _forgotten() -> Code:
+    raise CinnError("The latents of this colouring are not kept: Colorizer.encode_chroma computes them again.")
+
+
+def read_upload(upload: Path, keep_colour: bool = False) -> Photograph:
+    """Read a photograph at full resolution, with its own colours if they are to be kept.
 
     Raises:
         ImageError: if it cannot be read; the message names the file without its folder.
     """
     with naming(upload):
-        return read_photograph(upload)
+        return read_photograph(upload, keep_colour)
 
 
 def _read_reduced(upload: Path, working_size: int) -> tuple[Photograph, Photograph, tuple[NetworkInput, ...]]:

@@ -28,6 +28,7 @@ from cinn_app.systems.colorization.studio.album import (
 )
 from cinn_app.systems.colorization.studio.album_panel import ASK, REALLY, AlbumPanel
 from cinn_app.systems.colorization.studio.archive import Archive
+from cinn_app.systems.colorization.studio.details_panel import DetailsPanel
 from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPanel
 from cinn_app.systems.colorization.studio.session import SAMPLES, STEPS, VIVIDNESS, ControlRanges, Controls, Session
@@ -91,7 +92,8 @@ class ColorizeTab:
         with gr.Column(scale=7, min_width=320, elem_id="stage-side"):
             self.stage = Stage()
         with gr.Column(scale=3, min_width=290, elem_id="choice"):
-            self.pictures = ResultsPanel(self.stage)
+            self.details = DetailsPanel(self.colorizer)
+            self.pictures = ResultsPanel(self.stage, self.details)
             with gr.Column(elem_id="tools"):
                 self.vividness = VIVIDNESS.slider(step=0.05, label=tr("Vivid"), buttons=[], elem_id="vividness")
                 self.steering = SteeringPanel(self.stage)
@@ -103,7 +105,7 @@ class ColorizeTab:
             self.variety = self.ranges.variety.slider(step=0.05, label=tr("Variety"), info=usually, elem_id="variety")
             self.seed = SEEDS.box(label=tr("Seed"), min_width=100, elem_id="seed")
         self.steering.lay_out_details()
-        self.pictures.lay_out_details()
+        self.details.lay_out()
         gr.Markdown(tr(HELP), elem_id="help")
 
     def _connect(self) -> None:
@@ -143,6 +145,7 @@ class ColorizeTab:
         self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden)
         self.steering.connect(self.session, self.albums.album, self.timer, self.seed, drawing)
         self.pictures.connect(self._as_set, state)
+        self.details.connect(self.session)
         # In a queue of its own: an album takes minutes, for which other visitors should not wait.
         archiving = {**hidden, "concurrency_id": "archives", "trigger_mode": "once"}
         outputs = [self.pictures.download, self.albums.file, self.notice]

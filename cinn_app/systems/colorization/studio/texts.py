@@ -30,8 +30,6 @@ others differ from it.
 **Variety** says how far the four depart from the model's best guess: it is the temperature of sampling. At 1 they
 differ as much as true colours may; more looks garish. The same **seed** with the same variety gives the same colours
 again.
-
-**Bits/dim** say how likely the model finds a colouring. Fewer are more likely, but likely colours are the pale ones.
 """)
 HERE = Path(__file__).parent
 RESTORED = later("It was coloured here; its settings are restored.")
@@ -110,14 +108,7 @@ def words(session: Session) -> list[str]:
 def details(session: Session) -> str:
     """List all settings that made the chosen colouring."""
     colouring = session.colourings[session.chosen]
-    likelihood = tr(
-        "{nats:,.0f} nats for {values:,} values, {bits:.3f} bits/dim",
-        nats=colouring.log_prob,
-        values=colouring.latent_dims,
-        bits=colouring.bits_per_dim,
-    )
-    rows = [(tr("Log-likelihood"), likelihood)]
-    rows += [(tr(label), _plain(colouring.settings[key])) for key, label in ROWS.items() if key in colouring.settings]
+    rows = [(tr(label), _plain(colouring.settings[key])) for key, label in ROWS.items() if key in colouring.settings]
     table = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
     return f"<table>{table}</table>"
 

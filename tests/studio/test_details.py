@@ -1,0 +1,83 @@
+"""The drawer of figures without a page: likelihoods, and what is exported."""
+
+import dataclasses
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cinn_app import Colorizer
+from cinn_app.systems.colorization.colorizer import Colouring
+from cinn_app.systems.colorization.studio.likelihood import Mark, chart, marks
+from cinn_app.systems.colorization.studio.session import Session
+
+
+@pytest.fixture(scope="module")
+def colorizer(tiny_checkpoint: Path) -> Colorizer:
+    return Colorizer.load(tiny_checkpoint, "cpu")
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory: pytest.TempPathFactory, colorizer: Colorizer) -> Session:
+    """A photograph in colour whose shape leaves a part of the canvas to its mirror image, with four colourings."""
+    folder = tmp_path_factory.mktemp("coloured")
+    rows, columns = np.mgrid[:150, :205]
+    rgb = np.stack([90 + 60 * np.sin(rows / 30), 120 + 50 * np.cos(columns / 40), 100 + 0 * rows], -1)
+    Image.fromarray(rgb.astype(np.uint8)).save(folder / "garden.png")
+    session = Session.open(folder / "garden.png", folder, colorizer).draw(colorizer, 0.8, seed=0)
+    return dataclasses.replace(session, chosen=2)
+
+
+def bits(found: list[Mark]) -> list[float]:
+    return [mark.colouring.bits_per_dim for mark in found]
+
+
+def test_the_line_has_gray_the_best_guess_the_four_and_the_photographs_own_colours(
+    coloured: Session, colorizer: Colorizer
+) -> None:
+    found = marks(coloured, colorizer)
+    assert [mark.kind for mark in found] == ["gray", "guess", "one", "one", "chosen", "one", "own"]
+    assert bits(found)[2:6] == pytest.approx([one.bits_per_dim for one in coloured.colourings], rel=1e-4)
+    assert bits(found)[1] == pytest.approx(colorizer.best_guess(coloured.upload).bits_per_dim, rel=1e-3)
+    assert bits(found)[-1] == pytest.approx(colorizer.encode(coloured.upload).bits_per_dim, rel=1e-3)
+    assert not found[0].colouring.ab.any()
+    later = coloured.suspend().resume()  # as after undo: latents are not kept
+    assert bits(marks(later, colorizer)) == pytest.approx(bits(found), rel=1e-4)
+
+
+def test_a_gray_photograph_has_no_colours_of_its_own(photograph: Path, tmp_path: Path, colorizer: Colorizer) -> None:
+    session = Session.open(photograph, tmp_path, colorizer).draw(colorizer, 0.8, seed=0)
+    assert [mark.kind for mark in marks(session, colorizer)] == ["gray", "guess", "chosen", "one", "one", "one"]
+
+
+@pytest.mark.parametrize(
+    "nats",
+    [[100, 200, 300, 400, 500, 600], [100, 100, 100.001, 400, 401, 900], [7] * 6, [-50, 0, 1, 2, 3, 4]],
+    ids=["even", "crowded", "equal", "one apart"],
+)
+@pytest.mark.parametrize("name", ["single best guess", "唯一的最佳估计唯一"])
+def test_no_label_lies_on_another_one_nor_on_its_line(coloured: Session, nats: list[float], name: str) -> None:
+    latents = coloured.colourings[0].latents
+    kinds = ["gray", "guess", "chosen", "one", "one", "own"]
+
+    def colouring(log_prob: float) -> Colouring:
+        return dataclasses.replace(coloured.colourings[0], code=lambda: (latents, log_prob))
+
+    drawn = chart([Mark(kind, name, colouring(-1000 * one)) for kind, one in zip(kinds, nats, strict=True)])
+    margin = int(re.search(r"margin-right: (\d+)px", drawn)[1])
+    for width in (310, 1000):
+        line = width - 6 - margin
+        labels = [
+            (line * float(x) / 100 + 6, int(y), sum(13 if ord(letter) > 255 else 6.6 for letter in text))
+            for x, y, text in re.findall(r'<text [^>]*x="([\d.]+)%"[^>]*y="(\d+)">([^<]+)<', drawn)
+        ]
+        lines = re.findall(r'<line x1="([\d.]+)%"[^>]*y1="(\d+)" y2="(\d+)"', drawn)
+        assert len(labels) == len(lines) == len(nats)
+        assert max(x + length for x, _, length in labels) <= width
+        assert all(abs(one[1] - other[1]) >= 16 for one, other in itertools.combinations(labels, 2))
+        for share, top, bottom in lines:
+            place = line * float(share) / 100
+            assert not any(x < place < x + length and int(top) < y - 4 < int(bottom) for x, y, length in labels)

@@ -1,0 +1,54 @@
+"""The drawer of figures in the page."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+from colour_page import choose, coloured, give, open_details  # after the check that it is there
+from playwright.sync_api import Page, expect
+
+LABELS = "#more svg text"
+#: The boxes of labels: left, top, right, bottom.
+BOXES = """(all) => all.map((one) => one.getBoundingClientRect())
+    .map((box) => [box.left, box.top, box.right, box.bottom])"""
+
+
+@pytest.fixture
+def garden(tmp_path: Path) -> Path:
+    """A photograph in colour."""
+    path = tmp_path / "garden.png"
+    rows, columns = np.mgrid[:200, :300]
+    rgb = np.stack([90 + 60 * np.sin(rows / 30), 120 + 50 * np.cos(columns / 40), 100 + 0 * rows], -1)
+    Image.fromarray(rgb.astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1280, "en-US"), (390, "en-US"), (390, "zh-CN")])
+def test_the_drawer_says_how_likely_colours_are_once_it_is_open(
+    open_studio: Callable[..., Page], garden: Path, width: int, locale: str
+) -> None:
+    page = open_studio(width, 844, locale=locale)
+    give(page, garden)
+    coloured(page)
+    expect(page.locator(LABELS)).to_have_count(0)  # nothing is computed for a drawer that is shut
+    open_details(page)
+    expect(page.locator(LABELS)).to_have_count(7)
+    expect(page.locator(f"{LABELS}.chosen")).to_contain_text("1 ")
+    boxes = page.eval_on_selector_all(LABELS, BOXES)
+    for left, top, right, _ in boxes:
+        assert left >= 0 and right <= width
+        assert not any(left < other[2] and other[0] < right and 0 < other[1] - top < 12 for other in boxes)
+    choose(page, 2)
+    expect(page.locator(f"{LABELS}.chosen")).to_contain_text("3 ")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#details > button").click()
+    page.locator("#dice").click()
+    coloured(page, page.eval_on_selector_all("#colourings img", "all => all.map((one) => one.src)"))
+    expect(page.locator(LABELS)).to_have_count(7)
+    open_details(page)
+    expect(page.locator("#more.stale")).to_have_count(0)
+    expect(page.locator(f"{LABELS}.chosen")).to_contain_text("1 ")
