@@ -2,15 +2,20 @@
 
 import dataclasses
 import itertools
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from cinn_app import Colorizer
+from cinn_app import Colorizer, Hints, Steering
+from cinn_app.errors import CinnError
+from cinn_app.imaging import lightness_and_ab_to_rgb8, read_photograph
 from cinn_app.systems.colorization.colorizer import Colouring
+from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, SETTINGS, export_for_programs
 from cinn_app.systems.colorization.studio.likelihood import Mark, chart, marks
 from cinn_app.systems.colorization.studio.session import Session
 
@@ -81,3 +86,46 @@ def test_no_label_lies_on_another_one_nor_on_its_line(coloured: Session, nats: l
         for share, top, bottom in lines:
             place = line * float(share) / 100
             assert not any(x < place < x + length and int(top) < y - 4 < int(bottom) for x, y, length in labels)
+
+
+def test_programs_get_latents_chroma_and_settings_of_what_is_shown(coloured: Session, colorizer: Colorizer) -> None:
+    steered = coloured.draw(colorizer, 0.8, 0, Steering({"warmer": 1.0}, Hints.parse(["50,60=#a04030"])))
+    colouring = steered.colourings[2]
+    latents, chroma, settings = (
+        export_for_programs(kind, steered.suspend().resume(), colorizer, 0.7) for kind in (LATENTS, CHROMA, SETTINGS)
+    )
+    assert latents.name == "garden-colourised-0-3-latents.npz"
+    with np.load(latents) as file:
+        z, made = {name: file[name] for name in file if name != "settings"}, json.loads(str(file["settings"]))
+    assert list(z) == ["details_8", "details_16", "details_32", "segments"]
+    encoded = steered.encoded
+    with torch.inference_mode():
+        decoded, _ = colorizer.model.decode([torch.from_numpy(one)[None] for one in z.values()], encoded.conditions)
+    torch.testing.assert_close(encoded.canvas.crop(decoded)[0], colouring.ab, atol=0.05, rtol=0)
+
+    assert made == json.loads(settings.read_text("utf-8"))
+    assert made["strength"] == 0.7 and made["source"] == "garden.png"
+    again = colorizer.colorize(
+        coloured.upload,
+        [made["sample"]],
+        made["temperature"],
+        made["seed"],
+        Steering(made["axes"], Hints.parse([f"50,60={made['hints'][0]['colour']}"])),
+    )[0]
+    painted = again.render(0.7)
+    ab = np.load(chroma)
+    assert (ab.shape, ab.dtype) == ((2, 150, 205), np.float32)
+    lightness = read_photograph(coloured.upload).lightness
+    shown = lightness_and_ab_to_rgb8(lightness, torch.from_numpy(ab)).numpy()
+    assert np.abs(shown.astype(int) - painted).max() <= 1
+
+
+def test_a_photograph_that_is_gone_has_no_chroma_to_export(
+    coloured: Session, colorizer: Colorizer, tmp_path: Path
+) -> None:
+    gone = dataclasses.replace(coloured, upload=tmp_path / "gone.png")
+    with pytest.raises(CinnError, match=r"gone\.png has been deleted"):
+        export_for_programs(CHROMA, gone, colorizer, 1.0)
+    unwritable = dataclasses.replace(coloured, folder=tmp_path / "no such folder")
+    with pytest.raises(CinnError, match=r"settings\.json cannot be written"):
+        export_for_programs(SETTINGS, unwritable, colorizer, 1.0)

@@ -1,5 +1,6 @@
 """The drawer of figures in the page."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from colour_page import choose, coloured, give, open_details  # after the check that it is there
+from colour_page import choose, coloured, give, open_details, saved  # after the check that it is there
 from playwright.sync_api import Page, expect
 
 LABELS = "#more svg text"
@@ -52,3 +53,18 @@ def test_the_drawer_says_how_likely_colours_are_once_it_is_open(
     open_details(page)
     expect(page.locator("#more.stale")).to_have_count(0)
     expect(page.locator(f"{LABELS}.chosen")).to_contain_text("1 ")
+
+
+def test_the_drawer_saves_files_for_programs(open_studio: Callable[..., Page], garden: Path, tmp_path: Path) -> None:
+    page = open_studio()
+    give(page, garden)
+    coloured(page)
+    choose(page, 1)
+    open_details(page)
+    with np.load(saved(page, "#export-latents", tmp_path)) as file:
+        assert "segments" in file and json.loads(str(file["settings"]))["source"] == "garden.png"
+    chroma = saved(page, "#export-ab", tmp_path)
+    assert chroma.name == "garden-colourised-0-2-ab.npy" and np.load(chroma).shape == (2, 200, 300)
+    assert json.loads(saved(page, "#export-settings", tmp_path).read_text("utf-8"))["seed"] == 0
+    expect(page.locator("#export-settings")).to_be_enabled()
+    expect(page.locator(".toast-body")).to_have_count(0)

@@ -153,8 +153,8 @@ class Colouring:
         made = {"strength": strength, "quality": quality, **source_record(source)}
         return {"program": f"cinn_app {__version__}", **self.settings, **made}
 
-    def render(self, strength: float = 1.0) -> np.ndarray:
-        """Make the picture at the photograph's resolution, with the photograph's lightness, as faded or as restored.
+    def chroma(self, strength: float = 1.0) -> Tensor:
+        """Return the chroma at the photograph's resolution, before it is brought into the gamut.
 
         Colours are as faded as the lightness, and there are none on the border of a print.
 
@@ -162,18 +162,32 @@ class Colouring:
             strength: factor of the chroma: 0 is gray, 1 is as drawn and as hints want it.
 
         Returns:
-            uint8 RGB, ``(height, width, 3)``.
+            Lab units, ``(2, height, width)``.
 
         Raises:
             CinnError: if the strength is not a number from 0 to 2.
         """
         strength = number_between(strength, Message("strength"), 0, MAX_STRENGTH)
-        photograph, lightness = self.photograph, self.lightness
+        photograph = self.photograph
         ab = photograph.border.clear(upsample_chroma(self.ab * (self.contrast * strength), photograph.unfaded))
         if self.hints is not None:
             places, distances = self.hints.places(photograph.size), self.hints.distances(photograph.geodesic_grid)
-            ab = put_colours(ab, lightness, places, strength * self.hints.ab, distances)
-        return lightness_and_ab_to_rgb8(lightness, ab).numpy()
+            ab = put_colours(ab, self.lightness, places, strength * self.hints.ab, distances)
+        return ab
+
+    def render(self, strength: float = 1.0) -> np.ndarray:
+        """Make the picture at the photograph's resolution, with the photograph's lightness, as faded or as restored.
+
+        Args:
+            strength: as in :meth:`chroma`.
+
+        Returns:
+            uint8 RGB, ``(height, width, 3)``.
+
+        Raises:
+            CinnError: if the strength is not a number from 0 to 2.
+        """
+        return lightness_and_ab_to_rgb8(self.lightness, self.chroma(strength)).numpy()
 
     def save(
         self,

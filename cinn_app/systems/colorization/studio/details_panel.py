@@ -1,17 +1,27 @@
-"""The drawer of figures: how the chosen colouring was made, and how likely the model finds it."""
+"""The drawer of figures: how the chosen colouring was made, how likely the model finds it, and files for programs."""
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 
-from cinn_app.studio.handlers import COMPUTING
+from cinn_app.errors import CinnError
+from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, warn
+from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, SETTINGS, export_for_programs
 from cinn_app.systems.colorization.studio.likelihood import chart, marks
 from cinn_app.systems.colorization.studio.pictures import fingerprint
-from cinn_app.systems.colorization.studio.session import Session
+from cinn_app.systems.colorization.studio.session import Controls, Session
 from cinn_app.systems.colorization.studio.texts import details
 
 __all__ = ["DetailsPanel"]
+
+EXPORTS = {
+    LATENTS: later("Save the latents z (.npz)"),
+    CHROMA: later("Save the colours ab (.npy)"),
+    SETTINGS: later("Save the settings (.json)"),
+}
 
 #: A script that asks for what is wanted once it can be seen, so that nothing waits for figures in a shut drawer.
 ON_DEMAND = """
@@ -42,15 +52,31 @@ class DetailsPanel:
     def lay_out(self) -> None:
         """Lay out what is known of the chosen colouring."""
         self.more = gr.HTML(None, js_on_load=ON_DEMAND, elem_id="more", wanted="", shown="")
+        with gr.Row(elem_id="exports"):
+            self.exports = {
+                kind: gr.Button(tr(text), size="sm", min_width=120, elem_id=f"export-{kind}")
+                for kind, text in EXPORTS.items()
+            }
+        self.file = gr.File(visible="hidden", label=tr("Download"), elem_id="export-file")
 
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`expect` and :meth:`clear` set."""
         return [self.more]
 
-    def connect(self, session: gr.State) -> None:
-        """Compute what the page asks for."""
-        self.more.ask(self._fill, session, self.more, show_progress="hidden", **COMPUTING)
+    def connect(self, as_set: Callable[..., tuple[Session, Controls]], state: Sequence[Any]) -> None:
+        """Compute what the page asks for, and let the buttons export.
+
+        Args:
+            as_set: from the state, draws what the controls say if that is still to be done.
+            state: the session, the album and the controls.
+        """
+        self.as_set = as_set
+        quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
+        self.more.ask(self._fill, state[0], self.more, **quiet)
+        for kind, button in self.exports.items():
+            exported = button.click(self._exporting(kind), list(state), [button, self.file], **quiet)
+            exported.then(None, self.file, js=SAVE_FILE)
 
     def expect(self, session: Session) -> dict[Any, Any]:
         """Let the page ask for the figures of the chosen colouring."""
@@ -64,6 +90,24 @@ class DetailsPanel:
         if session is None or not session.colourings:
             return gr.skip()
         return gr.HTML(chart(marks(session, self.colorizer)) + details(session), shown=_key(session))
+
+    def _exporting(self, kind: str) -> Callable[..., Iterator[dict[Any, Any]]]:
+        button, text = self.exports[kind], EXPORTS[kind]
+
+        def export_one(session: Session | None, *state: Any) -> Iterator[dict[Any, Any]]:
+            if session is None or not session.colourings:
+                yield {self.file: None}
+                return
+            yield {button: gr.Button(tr("Writing the file …"), interactive=False), self.file: None}
+            file = None
+            try:
+                session, controls = self.as_set(session, *state)
+                file = str(export_for_programs(kind, session, self.colorizer, controls.vividness))
+            except CinnError as error:
+                warn(error)
+            yield {button: gr.Button(tr(text), interactive=True), self.file: file}
+
+        return export_one
 
 
 def _key(session: Session) -> str:

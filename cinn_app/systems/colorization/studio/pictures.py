@@ -14,7 +14,17 @@ from cinn_app.systems.colorization.colorizer import Colouring
 from cinn_app.systems.colorization.selection import uncertainty
 from cinn_app.systems.colorization.studio.session import Session, read_upload
 
-__all__ = ["export", "export_colours", "fingerprint", "gray", "paint", "save_preview", "save_whole", "uncertainty_map"]
+__all__ = [
+    "export",
+    "export_colours",
+    "fingerprint",
+    "gray",
+    "paint",
+    "save_preview",
+    "save_whole",
+    "uncertainty_map",
+    "whole",
+]
 
 #: The colour scale of maps, RGB: even in lightness, and legible without a sense of red and green (inferno).
 SCALE = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
@@ -89,7 +99,7 @@ def export_colours(session: Session, strength: float) -> Path:
     """
     colouring = session.colourings[session.chosen]
     path = session.folder / f"{Path(session.download_name(colouring)).stem}-colours-{strength:g}.png"
-    rgb = colouring.on(_whole(session.upload)).render(strength)
+    rgb = colouring.on(whole(session.upload)).render(strength)
     ab = rgb_to_lab(torch.from_numpy(rgb).movedim(-1, 0) / 255)[1:]
     save_picture(path, lightness_and_ab_to_rgb8(torch.full_like(ab[:1], EVEN), ab).numpy())
     return path
@@ -101,10 +111,15 @@ def save_whole(upload: Path, colouring: Colouring, path: Path, strength: float) 
     Raises:
         CinnError: as :func:`export`.
     """
-    colouring.on(_whole(upload)).save(path, strength, source=upload)
+    colouring.on(whole(upload)).save(path, strength, source=upload)
 
 
-def _whole(upload: Path) -> Photograph:
+def whole(upload: Path) -> Photograph:
+    """Read a photograph at full resolution.
+
+    Raises:
+        CinnError: if its file has been deleted, or cannot be read.
+    """
     if not upload.exists():
         raise CinnError("{name} has been deleted in the meantime: upload the photograph again.", name=upload.name)
     return read_upload(upload)
