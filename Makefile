@@ -60,5 +60,5 @@ $(STAMP): pyproject.toml constraints.txt
 		"(Debian and Ubuntu: apt install python3-venv), or name it: make setup PYTHON=/path/to/python"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing into $(VENV)/: a few minutes, most of them for torch."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[test]' --constraint constraints.txt
 	@touch $@

@@ -8,6 +8,7 @@ that of the photograph it was given; it is lost if none comes. Memory is what `/
 """
 
 import argparse
+import functools
 import io
 import json
 import secrets
@@ -28,6 +29,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from studio_page import studio
+from torch import Tensor
 from torch.nn import functional
 
 from cinn_app.imaging import read_photograph, sample_photographs
@@ -136,10 +138,12 @@ def photographs(count: int) -> Iterator[tuple[str, bytes]]:
 
 def difference(one: bytes, other: bytes) -> float:
     """Return how far apart two pictures' light and shade are: the mean of absolute differences, in CIE L of 100."""
-    first, second = (
-        functional.adaptive_avg_pool2d(read_photograph(file).lightness, (90, 120)) for file in (one, other)
-    )
-    return float((first - second).abs().mean())
+    return float((_shades(one) - _shades(other)).abs().mean())
+
+
+@functools.lru_cache(100)
+def _shades(file: bytes) -> Tensor:
+    return functional.adaptive_avg_pool2d(read_photograph(file).lightness, (90, 120))
 
 
 def memory(address: str) -> float:

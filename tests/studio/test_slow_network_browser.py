@@ -40,7 +40,7 @@ def test_what_is_asked_while_the_last_answer_still_arrives_is_answered(open_digi
     page.add_init_script(LATE)
     page.reload()
     page.get_by_role("tab", name="Digits").click()
-    for number, pause in enumerate(range(0, 480, 40), start=1):
+    for number, pause in enumerate(range(0, 480, 80), start=1):
         page.locator(".step input[type=range]").first.fill(f"{number / 10:.1f}")
         page.wait_for_timeout(pause)
         digit = page.locator("#grid button").nth(number)
