@@ -10,6 +10,7 @@ from cinn_app.imaging.encode import (
     format_like,
     save_picture,
 )
+from cinn_app.imaging.frame import WHOLE, Frame
 from cinn_app.imaging.geodesic import GeodesicGrid, blend_by_distance, put_colours
 from cinn_app.imaging.metadata import PictureMetadata
 from cinn_app.imaging.photograph import (
@@ -33,6 +34,8 @@ __all__ = [
     "MAX_PIXELS",
     "OTHER_SUFFIXES",
     "OUTPUT_FORMATS",
+    "WHOLE",
+    "Frame",
     "GeodesicGrid",
     "ImageSource",
     "Photograph",

@@ -12,6 +12,7 @@ from torch.nn import functional
 from cinn_app.imaging.colour import rgb_to_lab, row_tiles
 from cinn_app.imaging.formats.partial import load
 from cinn_app.imaging.formats.png import low_bytes
+from cinn_app.imaging.frame import WHOLE, Frame
 from cinn_app.imaging.geodesic import GeodesicGrid
 from cinn_app.imaging.metadata import PictureMetadata, read_metadata
 from cinn_app.imaging.pixels import Pixels, pixels_of_array, pixels_of_image
@@ -78,6 +79,21 @@ class Photograph:
     def full_size(self) -> tuple[int, int]:
         """Height and width of the original photograph, in whose pixels places are given."""
         return self.original.size if self.original else self.size
+
+    def framed(self, frame: Frame) -> "Photograph":
+        """Return a part of a photograph at full size, as if there were nothing else in its file."""
+        if frame == WHOLE:
+            return self
+        alpha = None if self.alpha is None else frame.of_array(self.alpha)
+        ab = None if self.ab is None else frame.of_tensor(self.ab)
+        part = dataclasses.replace(self, lightness=frame.of_tensor(self.lightness), ab=ab, alpha=alpha)
+        return part._measured()
+
+    def _measured(self) -> "Photograph":
+        """Find border, levels and halftone."""
+        border = Border.of(self.lightness)
+        levels = Levels.of(self.lightness[:, *border.inside(self.size)])
+        return dataclasses.replace(self, border=border, levels=levels, halftone=halftone_period(self.lightness))
 
     @functools.cached_property
     def unfaded(self) -> Tensor:
@@ -181,10 +197,7 @@ def _photograph(
     warnings += pixels.warnings
     if coloured and tones.in_colour:
         warnings += (IN_COLOUR,)
-    border = Border.of(lightness)
-    levels = Levels.of(lightness[:, *border.inside((height, width))])
-    halftone = halftone_period(lightness)
-    return Photograph(lightness, ab, pixels.alpha, metadata, warnings, None, border, levels, halftone)
+    return Photograph(lightness, ab, pixels.alpha, metadata, warnings)._measured()
 
 
 def _rgb(values: np.ndarray) -> Tensor:

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from shutil import disk_usage
 
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -52,9 +53,10 @@ MAX_UPLOAD = 500
 # Seconds: files of a page are deleted so long after it was closed, and the studio checks so often.
 CLOSED, CHECK = 600, 30
 # Seconds: results of programs are deleted so long after the last write, since nothing says when they were fetched, and
-# so long after their last use what visitors may come back to. Beyond so many bytes it is deleted earlier.
+# so long after their last use what visitors may come back to. Beyond so many bytes, or this share of the disk, it is
+# deleted earlier.
 FETCHED, A_DAY = 3600, 24 * 3600
-MOST_KEPT = 10 * 2**30
+MOST_KEPT, SHARE_KEPT = 10 * 2**30, 0.25
 #: Longer side in pixels of the pictures that MCP tools return.
 MCP_PREVIEW = 1024
 M_ARENA_MAX = -8  # of malloc.h
@@ -154,7 +156,7 @@ def serve(
                 delete_partial_uploads(folder, CHECK)
                 delete_old_folders(folder, RESULTS, FETCHED)
                 delete_old_folders(folder, KEPT, A_DAY)
-                delete_unused_kept(folder, MOST_KEPT, FETCHED)
+                delete_unused_kept(folder, min(MOST_KEPT, int(SHARE_KEPT * disk_usage(folder).total)), FETCHED)
         finally:
             lines.close()
             page.close(verbose=False)

@@ -99,7 +99,10 @@ def photograph_states(page: Page, photographs: list[Path], letter: Path) -> Iter
     page.locator("#save-hints").click()
     expect(page.locator(".toast-body.warning")).to_be_visible()
     yield "a part to keep, and a warning", "body"
-    page.locator(".cancel").click()
+    page.locator("[data-for=keep] .cancel").click()
+    page.locator(".to-crop").click()
+    yield "cropping", "#results"
+    page.locator("[data-for=crop] .cancel").click()
     page.locator("#compare").click()
     page.locator(".pair img").first.wait_for()
     yield "two side by side", "#results"

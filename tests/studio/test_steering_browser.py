@@ -301,7 +301,7 @@ def test_a_part_is_kept_while_the_rest_is_drawn_anew(
     page.locator(".keep").click()
     draw(page, (0.5, 0.5), (0.6, 0.6))
     expect(outline).to_have_count(1)
-    page.locator(".cancel").click()
+    page.locator("[data-for=keep] .cancel").click()
     expect(outline).to_have_count(0)
     shows(page, freed)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import lightness_and_ab_to_rgb8, read_preview, read_provenance
+from cinn_app.imaging import Frame, lightness_and_ab_to_rgb8, read_preview, read_provenance
 from cinn_app.studio.files import naming
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
@@ -57,7 +57,8 @@ class Snapshot:
     def state(self) -> Any:
         """What distinguishes states."""
         settings = [dict(colouring.settings) for colouring in self.session.colourings]
-        return self.session.folder, settings, self.session.chosen, self.controls, _digest(self.session.reference)
+        session = self.session
+        return session.folder, session.frame, settings, session.chosen, self.controls, _digest(session.reference)
 
 
 class AlbumPhotograph(NamedTuple):
@@ -68,6 +69,7 @@ class AlbumPhotograph(NamedTuple):
         picture: a small gray picture of it; None until it has been looked at.
         snapshot: its present state, once it is coloured.
         drawn: what the visitor has drawn on it since.
+        frame: the part of it that the visitor has chosen since.
         picked: whether the visitor has chosen one of its colourings.
         unreadable: whether it could not be opened when its turn came.
     """
@@ -76,6 +78,7 @@ class AlbumPhotograph(NamedTuple):
     picture: Path | None = None
     snapshot: Snapshot | None = None
     drawn: dict[str, Any] | None = None
+    frame: Frame | None = None
     picked: bool = False
     unreadable: bool = False
 
@@ -170,10 +173,10 @@ class Album:
         """Make a snapshot the present state of its photograph, with a number of its own unless it is so already."""
         one = self.find(snapshot.session.upload)
         if one and one.snapshot and one.snapshot.state == snapshot.state:
-            return self._changed(one, drawn=None)
+            return self._changed(one, drawn=None, frame=None)
         count = self.count + 1
         snapshot = dataclasses.replace(snapshot, number=count)
-        album = self._changed(one, snapshot=snapshot, drawn=None) if one else self
+        album = self._changed(one, snapshot=snapshot, drawn=None, frame=None) if one else self
         # Else the photographs that are coloured in the background would push out the states of the one in view.
         present = {one.snapshot.number for one in album.photographs if one.snapshot}
         snapshots = (*self.snapshots, snapshot)
@@ -191,7 +194,7 @@ class Album:
         one = self.find(snapshot.session.upload) if snapshot else None
         if snapshot is None or one is None:
             raise CinnError("This step is too long ago to be undone.")
-        return self._changed(one, snapshot=snapshot, drawn=None)
+        return self._changed(one, snapshot=snapshot, drawn=None, frame=None)
 
     def with_drawing(self, upload: Path, drawn: dict[str, Any] | None) -> "Album":
         """Keep what was drawn on a photograph, if it is not in its present state yet."""
@@ -203,8 +206,8 @@ class Album:
             return self
         return self._changed(one, drawn=drawn or {})
 
-    def noting(self, upload: Path, **facts: bool) -> "Album":
-        """Note that a photograph is ``picked`` or ``unreadable``."""
+    def noting(self, upload: Path, **facts: bool | Frame) -> "Album":
+        """Note that a photograph is ``picked`` or ``unreadable``, or its ``frame``."""
         one = self.find(upload)
         return self._changed(one, **facts) if one else self
 
@@ -241,6 +244,8 @@ class Album:
         session, controls = one.snapshot.session, one.snapshot.controls
         if self.reference:
             session = dataclasses.replace(session, reference=self.reference)
+        if one.frame is not None:
+            session = session.reframed(one.frame)
         return session, controls if one.drawn is None else controls._replace(drawn=one.drawn or None)
 
     def open(self, upload: Path, present: Session | None, controls: Controls, colorizer: Colorizer) -> Opened:
@@ -277,6 +282,8 @@ class Album:
             session, controls = wanted
             return Opened(session.resume(present), controls)
         opened = self.open(upload, present, controls, colorizer)
+        if one and one.frame not in (None, opened.session.frame):
+            opened = opened._replace(session=opened.session.reframed(one.frame).resume())
         drawn = one and one.drawn
         return opened._replace(controls=opened.controls._replace(drawn=drawn)) if drawn else opened
 
@@ -290,6 +297,8 @@ class Album:
         if wanted is None:
             return True
         session, _ = wanted
+        if not session.colourings:
+            return True
         digest = session.wanted_colours.digest if session.wanted_colours else None
         return session.colourings[0].settings.get("reference") != digest
 

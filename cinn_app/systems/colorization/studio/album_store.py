@@ -49,6 +49,10 @@ setInterval(() => held && trigger("input"), 3600e3);  // a page that is open use
 """
 
 
+#: How many states of photographs all albums may have together: each takes about 0.1 MB of memory.
+MAX_STATES = 2000
+
+
 class Kept(NamedTuple):
     """An album as it was left.
 
@@ -62,7 +66,7 @@ class Kept(NamedTuple):
 
 
 class AlbumStore:
-    """Keeps albums by their keys, as long as their folders exist."""
+    """Keeps albums by their keys, as long as their folders exist and there is room, those that were used last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,8 +77,13 @@ class AlbumStore:
         with suppress(OSError):
             os.utime(album.folder)  # it is in use
         with self._lock:
-            self._kept[album.key] = Kept(album, shown)
+            self._kept.pop(album.key, None)
+            self._kept[album.key] = Kept(album, shown)  # the last one used is the last one
             self._kept = {key: kept for key, kept in self._kept.items() if kept.album.folder.exists()}
+            excess = sum(len(kept.album.snapshots) for kept in self._kept.values()) - MAX_STATES
+            for key in list(self._kept)[:-1]:
+                if excess > 0:
+                    excess -= len(self._kept.pop(key).album.snapshots)
 
     def find(self, asked: Any) -> Kept | None:
         """Return the album that a page asks for by its key, unless it has been deleted."""

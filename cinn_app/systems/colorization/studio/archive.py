@@ -86,15 +86,18 @@ class Archive:
         folder, wanted = self.album.folder, self.album.wanted(photograph)
         if wanted:
             session, controls = wanted
+            session = session if session.colourings else session.resume()
         else:
             session = Session.open(photograph.upload, folder, self.colorizer, self.album.reference)
+            if photograph.frame is not None:
+                session = session.reframed(photograph.frame).resume()
             controls = self.controls._replace(drawn=photograph.drawn or None)
         picture = None
         try:
             colouring = self._colouring(session, controls)
             name = self._free(session.download_name(colouring))
             picture = folder / f"picture{Path(name).suffix}"
-            save_whole(session.upload, colouring, picture, controls.vividness)
+            save_whole(session, colouring, picture, controls.vividness)
             file.write(picture, name)
             self._names.add(name_key(name))
         finally:

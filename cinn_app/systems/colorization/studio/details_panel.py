@@ -112,4 +112,4 @@ class DetailsPanel:
 
 def _key(session: Session) -> str:
     """Name a state of a session, as far as figures depend on it."""
-    return f"{session.folder.name}-{fingerprint(session.colourings)}-{session.chosen}"
+    return f"{session.folder.name}-{fingerprint(session, session.colourings)}-{session.chosen}"

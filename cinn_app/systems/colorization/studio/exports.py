@@ -28,7 +28,7 @@ def export_for_programs(kind: str, session: Session, colorizer: Colorizer, stren
         (coded,) = colorizer.encode_chroma(encoded, colouring.ab[None])
         save_latents(dataclasses.replace(colouring, code=coded.code), path, strength, session.upload)
     elif kind == CHROMA:
-        save_chroma(colouring.on(whole(session.upload)), path, strength)
+        save_chroma(colouring.on(whole(session)), path, strength)
     else:
         save_settings(colouring, path, strength, session.upload)
     return path

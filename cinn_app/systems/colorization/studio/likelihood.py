@@ -17,6 +17,7 @@ from cinn_app.errors import CinnError
 from cinn_app.imaging import IN_COLOUR
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
+from cinn_app.systems.colorization.studio.pictures import fingerprint
 from cinn_app.systems.colorization.studio.session import Session, read_upload
 from cinn_app.systems.colorization.studio.texts import words
 
@@ -75,10 +76,10 @@ def own_colours(session: Session) -> Tensor | None:
     """
     if IN_COLOUR not in session.large.warnings:
         return None
-    path, canvas = session.folder / "own-colours.npy", session.inputs[0].canvas
+    path, canvas = session.folder / f"{fingerprint(session, ())}-own-colours.npy", session.inputs[0].canvas
     try:
         if not path.exists():
-            photograph = read_upload(session.upload, keep_colour=True)
+            photograph = read_upload(session.upload, session.frame, keep_colour=True)
             np.save(path, canvas.crop(canvas.own_chroma(photograph)[0]).numpy())
         return torch.from_numpy(np.load(path))
     except (CinnError, OSError, ValueError):  # the file has been deleted, or is being written

@@ -34,7 +34,7 @@ EVEN = 60.0
 
 def gray(session: Session) -> Path:
     """Write the gray photograph, large, unless it is there."""
-    path, photograph = session.folder / "gray.jpg", session.large
+    path, photograph = session.folder / f"{fingerprint(session, ())}-gray.jpg", session.large
     if not path.exists():
         rgb = lightness_and_ab_to_rgb8(photograph.lightness, torch.zeros(2, *photograph.size))
         save_preview(path, rgb.numpy(), photograph.alpha)
@@ -49,7 +49,7 @@ def paint(session: Session, index: int, strength: float, large: bool = False) ->
     """
     photograph = session.large if large else session.small
     colouring, size = session.colourings[index], "large" if large else "small"
-    path = session.folder / f"{fingerprint([colouring])}-{strength:g}-{size}.jpg"
+    path = session.folder / f"{fingerprint(session, [colouring])}-{strength:g}-{size}.jpg"
     if not path.exists():
         save_preview(path, colouring.on(photograph).render(strength), photograph.alpha)
     return path
@@ -61,7 +61,7 @@ def uncertainty_map(session: Session) -> Path:
     Raises:
         ImageError: if it cannot be written.
     """
-    path = session.folder / f"{fingerprint(session.colourings)}-differences.png"
+    path = session.folder / f"{fingerprint(session, session.colourings)}-differences.png"
     if not path.exists():
         deviation = uncertainty([colouring.on(session.small) for colouring in session.colourings])
         least, most = float(deviation.min()), float(deviation.max())
@@ -85,7 +85,7 @@ def export(session: Session, strength: float, suffix: str | None = None) -> Path
     colouring = session.colourings[session.chosen]
     path = folder / session.download_name(colouring)
     path = path.with_suffix(suffix) if suffix else path
-    save_whole(session.upload, colouring, path, strength)
+    save_whole(session, colouring, path, strength)
     return path
 
 
@@ -99,30 +99,31 @@ def export_colours(session: Session, strength: float) -> Path:
     """
     colouring = session.colourings[session.chosen]
     path = session.folder / f"{Path(session.download_name(colouring)).stem}-colours-{strength:g}.png"
-    rgb = colouring.on(whole(session.upload)).render(strength)
+    rgb = colouring.on(whole(session)).render(strength)
     ab = rgb_to_lab(torch.from_numpy(rgb).movedim(-1, 0) / 255)[1:]
     save_picture(path, lightness_and_ab_to_rgb8(torch.full_like(ab[:1], EVEN), ab).numpy())
     return path
 
 
-def save_whole(upload: Path, colouring: Colouring, path: Path, strength: float) -> None:
-    """Write a colouring at the full resolution of the photograph in a file, with its metadata.
+def save_whole(session: Session, colouring: Colouring, path: Path, strength: float) -> None:
+    """Write a colouring of a session's photograph at full resolution, with the metadata of its file.
 
     Raises:
         CinnError: as :func:`export`.
     """
-    colouring.on(whole(upload)).save(path, strength, source=upload)
+    colouring.on(whole(session)).save(path, strength, source=session.upload)
 
 
-def whole(upload: Path) -> Photograph:
-    """Read a photograph at full resolution.
+def whole(session: Session) -> Photograph:
+    """Read the photograph of a session at full resolution.
 
     Raises:
         CinnError: if its file has been deleted, or cannot be read.
     """
+    upload = session.upload
     if not upload.exists():
         raise CinnError("{name} has been deleted in the meantime: upload the photograph again.", name=upload.name)
-    return read_upload(upload)
+    return read_upload(upload, session.frame)
 
 
 def save_preview(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None = None) -> None:
@@ -134,6 +135,7 @@ def save_preview(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None = None) 
     save_picture(path, rgb8, alpha=alpha, durable=False)
 
 
-def fingerprint(colourings: Sequence[Colouring]) -> str:
-    """Name colourings by all settings that made them."""
-    return hashlib.sha256(json.dumps([dict(one.settings) for one in colourings]).encode()).hexdigest()[:16]
+def fingerprint(session: Session, colourings: Sequence[Colouring]) -> str:
+    """Name colourings by all settings that made them, and by the part of the picture."""
+    made = [session.frame, *(dict(one.settings) for one in colourings)]
+    return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]

@@ -85,13 +85,15 @@ class ResultsPanel:
             exported.then(None, self.file, js=SAVE_FILE)
         self.compare.click(self._compare, list(state), self.stage.board, **quiet)
 
-    def before(self, session: Session, drawn: dict[str, Any] | None) -> dict[Any, Any]:
-        """Show a photograph that has no colours yet, with what is already drawn on it."""
+    def before(self, session: Session, drawn: dict[str, Any] | None, states: States) -> dict[Any, Any]:
+        """Show a photograph that has no colours yet, with what is already drawn on it and its earlier states."""
         return {
             self.gallery: None,
             self.download: gr.Button(interactive=False),
             **self.details.clear(),
-            self.stage.board: self.stage.show(session, Pictures(gray(session), drawn=drawn), value=drawn),
+            self.stage.board: self.stage.show(
+                session, Pictures(gray(session), drawn=drawn, states=states), value=drawn
+            ),
         }
 
     def four(self, session: Session, strength: float, chosen: bool = True) -> dict[Any, Any]:

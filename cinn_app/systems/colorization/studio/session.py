@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import OUTPUT_FORMATS, Photograph, read_photograph, shrink_photograph
+from cinn_app.imaging import OUTPUT_FORMATS, WHOLE, Frame, Photograph, read_photograph, shrink_photograph
 from cinn_app.limits import MAX_STEP
 from cinn_app.messages import Message
 from cinn_app.studio.controls import SEEDS, Range
@@ -101,7 +101,8 @@ class Session:
     Attributes:
         upload: the photograph's file.
         folder: for the pictures of this session.
-        size: height and width of the photograph.
+        whole_size: height and width of the picture in the file.
+        frame: the part of it that is the photograph.
         working_size: the size in pixels at which the network sees photographs.
         small: the photograph, reduced for the pictures side by side.
         large: the photograph, reduced for the large picture.
@@ -117,7 +118,8 @@ class Session:
 
     upload: Path
     folder: Path
-    size: tuple[int, int]
+    whole_size: tuple[int, int]
+    frame: Frame
     working_size: int
     small: Photograph
     large: Photograph
@@ -131,7 +133,7 @@ class Session:
 
     @classmethod
     def open(cls, upload: Path, cache: Path, colorizer: Colorizer, reference: Reference | None = None) -> "Session":
-        """Read a photograph.
+        """Read a photograph. The dark rim of a film is left out.
 
         Args:
             upload: its file.
@@ -143,10 +145,17 @@ class Session:
             ImageError: if it cannot be read; the message names the file without its folder.
         """
         working_size = colorizer.recipe.data.size
-        small, large, inputs = _read_reduced(upload, working_size)
+        whole = read_upload(upload)
+        frame = Frame.without_rim(whole.lightness, whole.border)
+        small, large, inputs = _reduced(whole.framed(frame), working_size)
         cache.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="session-", dir=cache))
-        return cls(upload, folder, large.full_size, working_size, small, large, inputs, reference=reference)
+        return cls(upload, folder, whole.size, frame, working_size, small, large, inputs, reference=reference)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the photograph."""
+        return self.large.full_size
 
     def suspend(self) -> "Session":
         """Drop what takes memory: the photograph and its encoding, which :meth:`resume` restores, and the latents."""
@@ -161,15 +170,19 @@ class Session:
         Raises:
             ImageError: if the file cannot be read any more.
         """
-        if present is not None and present.folder == self.folder:
+        if present is not None and (present.folder, present.frame) == (self.folder, self.frame):
             return self._with_photograph(present.small, present.large, present.inputs, present.encoded)
-        reduced = _read_reduced(self.upload, self.working_size)
+        reduced = _reduced(read_upload(self.upload, self.frame), self.working_size)
         self.folder.mkdir(parents=True, exist_ok=True)
         return self._with_photograph(*reduced)
 
     def restart(self, reference: Reference | None) -> "Session":
         """Forget the colourings."""
         return dataclasses.replace(self, colourings=(), chosen=0, sample=None, region=None, reference=reference)
+
+    def reframed(self, frame: Frame) -> "Session":
+        """Return the session of another part of the picture, without colourings and suspended."""
+        return dataclasses.replace(self.restart(self.reference), frame=frame, inputs=(), encoded=None)
 
     def delete_files(self) -> None:
         """Delete the pictures of this session."""
@@ -261,18 +274,17 @@ def _forgotten() -> Code:
     raise CinnError("The latents of this colouring are not kept: Colorizer.encode_chroma computes them again.")
 
 
-def read_upload(upload: Path, keep_colour: bool = False) -> Photograph:
-    """Read a photograph at full resolution, with its own colours if they are to be kept.
+def read_upload(upload: Path, frame: Frame = WHOLE, keep_colour: bool = False) -> Photograph:
+    """Read a photograph, or a part of it, at full resolution, with its own colours if they are to be kept.
 
     Raises:
         ImageError: if it cannot be read; the message names the file without its folder.
     """
     with naming(upload):
-        return read_photograph(upload, keep_colour)
+        return read_photograph(upload, keep_colour).framed(frame)
 
 
-def _read_reduced(upload: Path, working_size: int) -> tuple[Photograph, Photograph, tuple[NetworkInput, ...]]:
+def _reduced(photograph: Photograph, working_size: int) -> tuple[Photograph, Photograph, tuple[NetworkInput, ...]]:
     """Return two copies of a photograph for the screen, and the photograph as the network sees it."""
-    photograph = read_upload(upload)
     large = shrink_photograph(photograph, LARGE)
     return shrink_photograph(large, SMALL), large, network_inputs(photograph, working_size)

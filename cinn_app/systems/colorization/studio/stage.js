@@ -10,6 +10,7 @@ let scene = null, drawn = NOTHING, mode = "hint", over = null, before = false, p
 let gesture = null, moving = null, wanted = null, pointer = null, zoom = { scale: 1, x: 0, y: 0 };
 // Of each photograph: the states before and after the present one, {drawn, snapshot}. A state has the number of a
 // snapshot once the server has drawn it.
+let cut = {};  // shares that are to be cut off
 let states = {}, present = { drawn: NOTHING, snapshot: null }, restoring = null;
 
 const side = () => Math.max(scene.width, scene.height);
@@ -84,6 +85,7 @@ const show = () => {
     one(".redraw").disabled = !drawn.keep.length;
     one(".clear").hidden = !drawn.hints.length;
     one(".release").hidden = !drawn.keep.length;
+    one(".whole").hidden = !scene.cropped;
 };
 const showOver = () => {
     const split = over === "split" && !before, gray = one(".over.gray"), map = one(".over.map");
@@ -108,6 +110,8 @@ const setOver = (name) => {
 };
 const setMode = (name) => {
     mode = name;
+    cut = { n: 0, s: 0, w: 0, e: 0 };
+    showCrop();
     closePalette();
     board.dataset.mode = name;
     for (const tools of all("[data-for]")) tools.hidden = tools.dataset.for !== name;
@@ -270,7 +274,7 @@ palette.addEventListener("keydown", (event) => {
 // --- Pointing, drawing, holding and moving ---
 
 board.addEventListener("pointerdown", (event) => {
-    if (!scene || event.button > 0 || event.target === line) return;
+    if (!scene || event.button > 0 || event.target === line || mode === "crop") return;
     if (!event.isPrimary || pinch) return cancel();  // a second finger: the visitor pinches
     const number = event.target.dataset.number;
     if (event.pointerType === "mouse") {
@@ -368,6 +372,7 @@ board.addEventListener("keydown", (event) => {
     const number = event.target.dataset.number, arrow = ARROWS[event.key];
     const far = event.shiftKey ? side() / 20 : side() / 100;
     if (!scene || event.ctrlKey || event.metaKey || event.target === line) return;
+    if (mode === "crop") return cropByKey(event, arrow);
     if (arrow && number !== undefined) {
         moving ??= { number: Number(number), by: [0, 0] };
         moving.by = moving.by.map((distance, axis) => distance + Math.round(arrow[axis] * Math.max(far, 1)));
@@ -454,7 +459,7 @@ one(".keep").addEventListener("click", () => {
     setMode("keep");
     brush.focus();
 });
-one(".cancel").addEventListener("click", () => {
+one("[data-for=keep] .cancel").addEventListener("click", () => {
     if (drawn.keep.length) change({ ...drawn, keep: [] });
     setMode("hint");
     one(".keep").focus();
@@ -464,6 +469,68 @@ one(".redraw").addEventListener("click", () => {
     trigger("redraw");
     setMode("hint");
     one(".keep").focus();
+});
+// --- Crop and turn ---
+
+const crop = one(".crop"), OPPOSITE = { n: "s", s: "n", w: "e", e: "w" };
+const showCrop = () => {
+    crop.hidden = mode !== "crop";
+    crop.style.inset = ["n", "e", "s", "w"].map((edge) => `${100 * cut[edge]}%`).join(" ");
+    for (const edge of crop.querySelectorAll("[role]")) edge.ariaValueNow = Math.round(100 * cut[edge.dataset.edges]);
+    one(".apply").disabled = !Object.values(cut).some((share) => share > 0.002);
+};
+const cutOff = (edge, share) => {  // at least a twentieth is left
+    cut = { ...cut, [edge]: Math.min(Math.max(share, 0), 0.95 - cut[OPPOSITE[edge]]) };
+    showCrop();
+};
+const reframe = (frame) => {
+    props.value = { ...drawn, photograph: scene.photograph, frame };
+    trigger("frame");
+    setMode("hint");
+    one(".to-crop").focus({ preventScroll: true });
+};
+const cropByKey = (event, arrow) => {
+    const edge = event.target.dataset.edges, [right, down] = arrow ?? [0, 0], by = event.shiftKey ? 0.05 : 0.01;
+    const inward = { n: down, s: -down, w: right, e: -right }[edge];
+    if (event.key === "Escape") setMode("hint");
+    else if (inward) cutOff(edge, cut[edge] + inward * by);
+    else return;
+    event.preventDefault();
+};
+let dragged = null;
+crop.addEventListener("pointerdown", (event) => {
+    if (event.button > 0 || !event.isPrimary) return;
+    crop.setPointerCapture(event.pointerId);
+    const box = picture.getBoundingClientRect();
+    dragged = { edges: [...event.target.dataset.edges ?? "nswe"], from: cut, at: [event.clientX, event.clientY],
+                size: [box.width, box.height] };
+});
+crop.addEventListener("pointermove", (event) => {
+    if (!dragged || !event.isPrimary) return;
+    const { edges, from, at, size } = dragged;
+    let [right, down] = [(event.clientX - at[0]) / size[0], (event.clientY - at[1]) / size[1]];
+    if (edges.length === 4) {  // the whole rectangle
+        right = Math.min(Math.max(right, -from.w), from.e);
+        down = Math.min(Math.max(down, -from.n), from.s);
+        cut = { n: from.n + down, s: from.s - down, w: from.w + right, e: from.e - right };
+        return showCrop();
+    }
+    for (const edge of edges) cutOff(edge, from[edge] + { n: down, s: -down, w: right, e: -right }[edge]);
+});
+for (const name of ["pointerup", "pointercancel"]) crop.addEventListener(name, () => { dragged = null; });
+one(".to-crop").addEventListener("click", () => {
+    setZoom(1);
+    setMode("crop");
+    one(".crop i").focus({ preventScroll: true });
+});
+for (const button of all(".turn"))
+    button.addEventListener("click", () => reframe({ turns: Number(button.dataset.turns) }));
+one(".whole").addEventListener("click", () => reframe(null));
+one(".apply").addEventListener("click",
+    () => reframe({ cut: { top: cut.n, bottom: cut.s, left: cut.w, right: cut.e } }));
+one("[data-for=crop] .cancel").addEventListener("click", () => {
+    setMode("hint");
+    one(".to-crop").focus({ preventScroll: true });
 });
 one(".zoom-in").addEventListener("click", () => zoomBy(1.5));
 one(".zoom-out").addEventListener("click", () => zoomBy(1 / 1.5));
@@ -526,9 +593,10 @@ const receive = () => {
         unsent = known?.snapshot === null && JSON.stringify(known.drawn) !== JSON.stringify(next.drawn ?? NOTHING);
         drawn = unsent ? known.drawn : next.drawn ?? NOTHING;
         if (!another || !states[next.photograph]) {
-            // A page that was loaded again learns what it knew before. There is none if the photograph is opened anew.
-            const kept = (later) => next.states.filter(({ snapshot }) => next.snapshot !== null && snapshot !== next.snapshot
-                && snapshot > next.snapshot === later).map((state) => ({ ...state, drawn: state.drawn ?? NOTHING }));
+            // A page that was loaded again learns what it knew before.
+            const kept = (later) => next.states.filter(({ snapshot }) => snapshot !== next.snapshot
+                && (next.snapshot !== null && snapshot > next.snapshot) === later)
+                .map((state) => ({ ...state, drawn: state.drawn ?? NOTHING }));
             states[next.photograph] = { past: kept(false), future: kept(true).reverse(), present: { snapshot: null } };
         }
         present = states[next.photograph].present = { ...states[next.photograph].present, drawn };
@@ -553,6 +621,10 @@ const receive = () => {
     // A preview comes without a map; the old one stays until the others are drawn.
     const map = next.map ?? (next.photograph === scene.photograph ? scene.map : null);
     sides = next.four.length ? [next.chosen, next.chosen ? 0 : 1] : null;
+    if (next.width !== scene.width || next.height !== scene.height) {  // another part of the picture
+        scene = next;
+        setZoom(1);
+    }
     scene = { ...next, map };
     element.style.setProperty("--ratio", scene.width / scene.height);
     picture.src = scene.picture.url;

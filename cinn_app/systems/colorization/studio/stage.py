@@ -1,8 +1,8 @@
 """The large picture: to compare with the original, to zoom, and to draw on: hints, and strokes over a region to keep.
 
 The page sends ``{"photograph", "hints": [{"colour", "points", "radius"}], "keep": [{"points", "radius"}]}``, in pixels
-of the upright photograph, at any size on the screen, and for undo and redo also ``"snapshot"``: the number of the
-state to return to.
+of the upright photograph, at any size on the screen. For undo and redo it also sends ``"snapshot"``, the number of the
+state to return to, and to crop or turn ``"frame"``, the part of the present picture to use.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ import gradio as gr
 from pydantic import TypeAdapter, ValidationError
 
 from cinn_app.errors import CinnError
+from cinn_app.imaging import WHOLE, Frame
 from cinn_app.studio.handlers import served
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.hints import Hint, Hints
@@ -21,7 +22,7 @@ from cinn_app.systems.colorization.region import Stroke
 from cinn_app.systems.colorization.studio.pictures import gray
 from cinn_app.systems.colorization.studio.session import Session
 
-__all__ = ["Drawn", "Pictures", "Stage", "States", "drawn_on", "to_payload"]
+__all__ = ["Drawn", "Pictures", "Stage", "States", "carried_over", "drawn_on", "next_frame", "to_payload"]
 
 BOARD = later(
     "The photograph. Arrow keys move a cursor, Enter sets a colour there. Tab goes to the hints; arrow keys move a "
@@ -142,6 +143,7 @@ class Stage:
             "chosen": session.chosen,
             "snapshot": pictures.snapshot,
             "drawn": pictures.drawn,
+            "cropped": session.frame.cut != WHOLE.cut,
             "states": [{"snapshot": number, "drawn": drawn} for number, drawn in pictures.states],
         }
         return gr.HTML(scene=scene, **value)
@@ -157,10 +159,52 @@ def drawn_on(session: Session | None, payload: Any) -> dict[str, Any] | None:
     return drawn if any(drawn.values()) else None
 
 
+def next_frame(session: Session, payload: Any) -> Frame:
+    """Return the frame of a session after the page has sent what of the present picture to use; None: the whole file.
+
+    Raises:
+        CinnError: if nothing is left, or the page has sent no frame.
+    """
+    if payload is None:
+        return WHOLE
+    try:
+        step = TypeAdapter(Frame).validate_python(payload)
+    except ValidationError as error:
+        raise CinnError(DAMAGED) from error
+    frame = session.frame.then(step)
+    cut = frame.cut
+    if not all(0 <= share < 1 for share in cut) or cut.top + cut.bottom >= 1 or cut.left + cut.right >= 1:
+        raise CinnError("Nothing of the photograph is left: crop less.")
+    return frame
+
+
+def carried_over(drawn: dict[str, Any] | None, before: Session, after: Session) -> dict[str, Any] | None:
+    """Return the hints on another part of the same picture, as far as they are on it; a part to keep is let go."""
+    height, width = after.size
+    hints = []
+    for hint in (drawn or {}).get("hints", []):
+        places = [before.frame.place_in_whole(x, y, before.whole_size) for x, y in hint.get("points") or []]
+        points = [after.frame.place(x, y, after.whole_size) for x, y in places]
+        inside = [point for point in points if 0 <= point[0] < width and 0 <= point[1] < height]
+        if inside:
+            hints.append({**hint, "points": inside})
+    return {"hints": hints, "keep": []} if hints else None
+
+
 def to_payload(hints: Hints, drawn: Any = None) -> dict[str, Any]:
     """Return the value of the pad that shows hints, with the strokes over the region to keep that are there."""
     dumped = TypeAdapter(Hints).dump_python(hints, mode="json", exclude_defaults=True)
     return {"hints": dumped["hints"], "keep": (drawn or {}).get("keep", [])}
+
+
+def _edges() -> str:
+    edges = {"n": tr("Upper edge"), "s": tr("Lower edge"), "w": tr("Left edge"), "e": tr("Right edge")}
+    sliders = "".join(
+        f'<i data-edges="{edge}" role="slider" tabindex="0" aria-label="{name}" aria-valuemin="0" aria-valuemax="95"'
+        f' aria-valuenow="0" aria-orientation="{"vertical" if edge in "ns" else "horizontal"}"></i>'
+        for edge, name in edges.items()
+    )
+    return sliders + "".join(f'<i data-edges="{corner}"></i>' for corner in ("nw", "ne", "sw", "se"))
 
 
 def _markup() -> str:
@@ -180,6 +224,7 @@ def _markup() -> str:
     <svg aria-hidden="true"></svg>
     <div class="marks"></div>
     <div class="cursor" hidden></div>
+    <div class="crop" hidden>{_edges()}</div>
     <div class="line" role="slider" tabindex="0" aria-label="{tr("Before and after")}" aria-valuemin="0"
       aria-valuemax="100" aria-valuenow="50" hidden></div>
   </div>
@@ -210,6 +255,10 @@ def _markup() -> str:
       title="{tr("Where the photograph leaves the colour open: there a hint helps")}">{tr("Unsure")}</button>
     <button type="button" class="keep"
       title="{tr("Paint over what is right, and let the rest be drawn again")}">{tr("Keep a part")}</button>
+    <button type="button" class="to-crop"
+      title="{tr("Cut off what does not belong to it, or turn it")}">{tr("Crop")}</button>
+    <button type="button" class="whole" hidden
+      title="{tr("Put back what is cut off")}">{tr("Whole picture")}</button>
     <button type="button" class="clear" hidden>{tr("Clear hints")}</button>
     <button type="button" class="release" hidden
       title="{tr("Let the kept part change again")}">{tr("Let go")}</button>
@@ -219,6 +268,15 @@ def _markup() -> str:
     <label>{tr("Brush")}
       <input type="range" class="brush" min="1" max="20" value="6" aria-label="{tr("Size of the brush")}"></label>
     <button type="button" class="redraw" disabled>{tr("Redraw the rest")}</button>
+    <button type="button" class="cancel">{tr("Cancel")}</button>
+  </div>
+  <div data-for="crop" hidden>
+    <button type="button" class="turn sign" data-turns="3" title="{tr("Turn to the left")}"
+      aria-label="{tr("Turn to the left")}">&#8634;</button>
+    <button type="button" class="turn sign" data-turns="1" title="{tr("Turn to the right")}"
+      aria-label="{tr("Turn to the right")}">&#8635;</button>
+    <p>{tr("Drag the edges.")}</p>
+    <button type="button" class="apply" disabled>{tr("Crop to this")}</button>
     <button type="button" class="cancel">{tr("Cancel")}</button>
   </div>
   <div class="zoom">

@@ -32,7 +32,7 @@ from cinn_app.systems.colorization.studio.details_panel import DetailsPanel
 from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPanel
 from cinn_app.systems.colorization.studio.session import SAMPLES, STEPS, VIVIDNESS, ControlRanges, Controls, Session
-from cinn_app.systems.colorization.studio.stage import Stage, drawn_on
+from cinn_app.systems.colorization.studio.stage import Stage, carried_over, drawn_on, next_frame
 from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
 from cinn_app.systems.colorization.studio.texts import HELP, empty, failed, opened
 
@@ -132,6 +132,7 @@ class ColorizeTab:
             photographs.select(self._turn_to, [photographs, *state], show_progress_on=gallery, **opening),
             photographs.delete(self._remove, [photographs, *state], show_progress_on=gallery, **opening),
             board.restore(self._return_to, [board, *state], show_progress_on=gallery, **opening),
+            board.frame(self._reframe, [board, *state], show_progress_on=gallery, **opening),
             self.albums.key.find(self._come_back, [self.albums.key, *state], show_progress_on=self.empty, **opening),
         ):
             event.then(**drawing)
@@ -270,6 +271,21 @@ class ColorizeTab:
             warn(error)
             return gr.skip()
 
+    def _reframe(self, board: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
+        """Show another part of the picture in view, or turn it."""
+        asked = board.get("photograph") if isinstance(board, dict) else None
+        if album is None or present is None or asked != present.folder.name:
+            return gr.skip()
+        try:
+            session = present.reframed(next_frame(present, board.get("frame"))).resume()
+            controls = self._read(present, settings)
+            drawn = carried_over(controls.drawn, present, session)
+            album = album.noting(session.upload, frame=session.frame).with_drawing(session.upload, drawn)
+            return self._show(Opened(session, controls._replace(drawn=drawn)), album)
+        except CinnError as error:
+            warn(error)
+            return gr.skip()
+
     def _show(self, one: Opened, album: Album, problems: Sequence[str | CinnError] = ()) -> dict[Any, Any]:
         """Show a photograph with its colourings, or gray without any, and set the controls."""
         session, controls, _ = one
@@ -292,7 +308,7 @@ class ColorizeTab:
             return {**update, **four, **self._large(session, album, controls, value=drawn)}
         update |= self.albums.show(album, session)
         if not session.colourings:
-            return {**update, **self.pictures.before(session, drawn)}
+            return {**update, **self.pictures.before(session, drawn, album.states(session.upload))}
         # Something was drawn since, so this is no state to return to.
         four = self.pictures.four(session, controls.vividness)
         return {**update, **four, **self.pictures.large(session, controls, None, value=drawn)}

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import IN_COLOUR
+from cinn_app.imaging import IN_COLOUR, WHOLE
 from cinn_app.studio.language import joined, later, listed, tr
 from cinn_app.systems.colorization.differences import BEST, name_differences
 from cinn_app.systems.colorization.studio.album import Opened
@@ -34,6 +34,7 @@ again.
 HERE = Path(__file__).parent
 RESTORED = later("It was coloured here; its settings are restored.")
 PARTLY_RESTORED = later("It was coloured here; its settings are restored, except for {missing}.")
+CUT = later("A part of the file is cut off; “Whole picture” puts it back.")
 #: What cannot be restored.
 MISSING = {
     "weights": later("the model's weights, which have changed"),
@@ -74,7 +75,7 @@ WORDS = {
 def empty() -> str:
     """Show, while there is no photograph, an old one that the model has coloured: gray and in colour by turns."""
     address = f"data:image/webp;base64,{base64.b64encode((HERE / 'hero.webp').read_bytes()).decode()}"
-    layers = f'<img src="{address}" alt="{tr(HERO)}"><img src="{address}" alt="" class="before"><i></i>'
+    layers = f'<img src="{address}" alt="{tr(HERO)}"><div class="before"><img src="{address}" alt=""></div><i></i>'
     return f'<div class="hero">{layers}</div>{tr(EMPTY)}'
 
 
@@ -88,7 +89,8 @@ def opened(one: Opened) -> gr.HTML:
         warnings = [restored, *(warning for warning in warnings if warning != IN_COLOUR)]
     name = one.session.upload.name
     named = tr("{name}, {width:,} x {height:,} pixels.", name=name, width=width, height=height)
-    return _notice(joined([html.escape(tr(text)) for text in (named, *warnings)]), "opened")
+    cut = [CUT] if one.session.frame.cut != WHOLE.cut else []
+    return _notice(joined([html.escape(tr(text)) for text in (named, *cut, *warnings)]), "opened")
 
 
 def failed(problems: Sequence[str | CinnError]) -> gr.HTML:
