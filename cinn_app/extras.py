@@ -10,7 +10,8 @@ __all__ = ["EXTRAS", "MissingExtraError", "require_extra"]
 EXTRAS = {
     "studio": ("gradio", "prometheus_client"),
     "mcp": ("mcp",),
-    "train": ("lightning", "tensorboard"),
+    "train": ("lightning", "tensorboard", "timm", "torchvision"),
+    "classifier": ("timm", "torchvision"),
     "plots": ("matplotlib",),
     "parquet": ("pyarrow",),
 }

@@ -157,7 +157,7 @@ def test_without_extras_python_has_flows_and_models_and_the_command_line_names_w
     wheel: Path, tmp_path: Path
 ) -> None:
     bare = Installed(tmp_path / "bare", wheel, bare=True)
-    absent = ("gradio", "lightning", "tensorboard", "pandas", "skimage", "matplotlib")
+    absent = ("gradio", "lightning", "tensorboard", "pandas", "skimage", "matplotlib", "timm", "torchvision")
     statement = f"""
 import importlib.util
 assert not [name for name in {absent} if importlib.util.find_spec(name)]

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from cinn_app.devices import memory_format, place
 from cinn_app.errors import RecipeError
+from cinn_app.extras import require_extra
 
 # timm and torchvision take longer to load than torch, so they are imported where training and evaluation need them.
 
@@ -291,9 +292,8 @@ def load_pretrained_classifier(name: str, purpose: str) -> Any:
 
     Raises:
         RecipeError: if the classifier is unknown, or the package with its weights is not installed or does not fit.
+        MissingExtraError: if timm or torchvision is not installed.
     """
-    import timm
-
     variant = name.removeprefix("tf_efficientnet_")
     if name not in VARIANTS:
         raise RecipeError(
@@ -301,6 +301,9 @@ def load_pretrained_classifier(name: str, purpose: str) -> Any:
             name=name,
         )
     weights = torch.load(_weights_file(variant, purpose), map_location="cpu", weights_only=True)
+    require_extra("classifier", purpose)
+    import timm
+
     network: Any = timm.create_model(name, pretrained=False)
     expected = network.state_dict()
     if [v.shape for v in weights.values()] != [v.shape for v in expected.values()]:

@@ -12,6 +12,7 @@ from pydantic import Field
 from cinn_app.data.sources import image_names, iterate_images
 from cinn_app.errors import DataError, ImageError, RecipeError
 from cinn_app.evaluation import Evaluation, evenly_spread
+from cinn_app.extras import MissingExtraError
 from cinn_app.imaging import read_photograph
 from cinn_app.limits import MAX_TEMPERATURE
 from cinn_app.metrics.calibration import calibration_error, coverage
@@ -143,7 +144,7 @@ def _classifier(colorizer: Painter) -> tuple[ClassifierMetrics | None, list[str]
     """Load the classifier, or return a sentence that says how to install it."""
     try:
         return ClassifierMetrics(load_classifier(colorizer.device)), []
-    except RecipeError as error:
+    except (MissingExtraError, RecipeError) as error:
         return None, [str(error)]
 
 

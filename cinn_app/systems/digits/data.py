@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cinn_app.errors import DataError
+from cinn_app.extras import require_extra
 
 __all__ = ["Digits", "load_mnist", "require_mnist"]
 
@@ -40,7 +41,9 @@ def load_mnist(folder: Path, train: bool) -> Digits:
 
     Raises:
         DataError: if the files are damaged, or are missing and cannot be downloaded.
+        MissingExtraError: if torchvision, which reads them, is not installed.
     """
+    require_extra("classifier", "Reading MNIST")
     from torchvision.datasets import MNIST
 
     try:
