@@ -26,7 +26,7 @@ Objective: TypeAlias = Literal["likelihood", "mmd", "both"]
 KernelWidths = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1, max_length=16)]
 #: Parameters or measurements of a problem.
 Quantities = Annotated[int, Field(gt=0, le=2000)]
-#: With more parameters, an ensemble gets narrower networks, dropout and fewer steps.
+#: With more parameters, an ensemble gets narrower networks, dropout, more weight decay and fewer steps.
 FEW_PARAMETERS = 5
 #: With more parameters, a network for each takes too long.
 MAX_AUTOREGRESSIVE = 20
@@ -219,7 +219,7 @@ def default_recipe(
     architecture = _architecture(objective, parameters)
     couplings, few = architecture.kind != "autoregressive", parameters <= FEW_PARAMETERS
     # An ensemble starts from linear regression, so it needs fewer steps; with many parameters more of them overfit.
-    least, per_step = (1000, 5) if couplings else (600, 8) if few else (250, 16)
+    least, per_step = (1000, 5) if couplings else (600, 8) if few else (400, 10)
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in problem.lower()).strip("-")[:80]
     return InverseRecipe(
         name=slug or "problem",
@@ -239,8 +239,8 @@ def default_recipe(
         training=Training(
             steps=min(8000, max(least, simulations // per_step)),
             batch_size=batch_size,
-            learning_rate=1e-3 if couplings else 3e-3 if few else 2e-3,
-            weight_decay=1e-4 if couplings else 1e-2,
+            learning_rate=1e-3 if couplings else 3e-3 if few else 4e-3,
+            weight_decay=1e-4 if couplings else 1e-2 if few else 0.3,
             warmup_steps=50,
             gradient_clip=5.0,
             ema_decay=0.99,
@@ -262,7 +262,7 @@ def _architecture(
             members=4,
             components=8,
             width=128 if parameters <= FEW_PARAMETERS else 64,
-            dropout=0.0 if parameters <= FEW_PARAMETERS else 0.5,
+            dropout=0.0 if parameters <= FEW_PARAMETERS else 0.2,
             order_seed=0,
         )
     return InverseArchitecture(

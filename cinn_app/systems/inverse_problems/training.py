@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cinn_app.data.stream import BatchStream
 from cinn_app.errors import ProblemError
+from cinn_app.flows import MixtureAutoregression
 from cinn_app.process import worker_count
 from cinn_app.systems.inverse_problems.inverse_problem import ProblemRecord
 from cinn_app.systems.inverse_problems.model import PosteriorModel
@@ -71,6 +72,14 @@ class InverseTraining(Trainable):
     def measure(self, batch: Simulations) -> dict[str, Tensor]:
         """Measure held-out simulations."""
         return {f"held-out {name}": value for name, value in self.model.measure(batch.x, batch.y).items()}
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Return the optimiser's parameter groups: weight decay leaves regressions and their scales alone."""
+        flows = (module for module in self.model.modules() if isinstance(module, MixtureAutoregression))
+        fitted = [parameter for flow in flows for parameter in flow.parameters(recurse=False)]
+        numbers = set(map(id, fitted))
+        learnt = [parameter for parameter in self.model.parameters() if id(parameter) not in numbers]
+        return [{"params": learnt}, *([{"params": fitted, "weight_decay": 0.0}] if fitted else [])]
 
     def details(self) -> dict[str, Any]:
         """Describe the problem."""

@@ -1,7 +1,10 @@
 """What training minimises: the recipe's objectives, and likelihood with MMD losses on top."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from known_problems import LINE, write_problem
 
 from cinn_app.errors import RecipeError
 from cinn_app.recipes import parse_recipe
@@ -10,6 +13,8 @@ from cinn_app.systems.inverse_problems.bidirectional import BidirectionalFlow
 from cinn_app.systems.inverse_problems.conditional import ConditionalFlow
 from cinn_app.systems.inverse_problems.networks import build_model
 from cinn_app.systems.inverse_problems.recipe import Objective, default_recipe
+from cinn_app.systems.inverse_problems.training import prepare_training
+from cinn_app.training.trainable import Setup
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,17 @@ def test_both_adds_the_mmd_losses_to_the_likelihood() -> None:
     weighted += recipe.objective.prior_weight * parts["L_x"]
     assert total.item() == pytest.approx(weighted.item())
     assert parts["nats"].item() == pytest.approx(-model.log_prob(x, y).mean().item())
+
+
+def test_weight_decay_leaves_the_regression_alone(tmp_path: Path) -> None:
+    """Narrow posteriors need large coefficients and small scales, which no gradient asks for once they are right."""
+    setup = Setup([write_problem(tmp_path, LINE)], tmp_path, torch.device("cpu"))
+    training = prepare_training(default_recipe("mine", "a line", 2, 3, 500), setup)
+    before = {name: value.clone() for name, value in training.model.named_parameters()}
+    optimizer = torch.optim.AdamW(training.parameter_groups(0.1), lr=0.1, weight_decay=5.0)
+    for parameter in training.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    shrunk = {name for name, value in training.model.named_parameters() if not torch.equal(value, before[name])}
+    assert shrunk and all(".subnets." in name for name in shrunk)
+    assert {name.rpartition(".")[2] for name in before.keys() - shrunk} >= {"weight", "bias", "log_scale"}
