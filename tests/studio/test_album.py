@@ -262,6 +262,23 @@ def test_a_sample_that_would_not_be_chosen_is_shown_with_others_of_its_seed(
     assert max(colouring.settings["sample"] for colouring in other.colourings) < 16 and other.chosen == 0
 
 
+def test_a_dropped_picture_restores_a_temperature_for_each_scale(
+    session: Session, album: Album, colorizer: Colorizer
+) -> None:
+    own = (0.2, 0.0, 0.4, 1.2, 0.05)
+    drawn = session.draw(colorizer, own, 0)
+    opened = album.open(export(drawn, 1.0), None, CONTROLS, colorizer)
+    assert (opened.missing, opened.controls.temperatures) == ((), own)
+    again = opened.session.draw(colorizer, opened.controls.temperature, opened.controls.seed)
+    assert again.colourings[again.chosen].settings == drawn.colourings[0].settings
+    following = album.open(export(session, 1.0), None, opened.controls, colorizer)
+    assert (following.controls.temperatures, following.controls.variety) == ((), 0.8)
+    record = {**read_provenance(export(drawn, 1.0)), "temperature": [0.2, 1.0], "weights": "of other scales"}
+    save_picture(album.folder / "old.png", np.full((40, 60, 3), 90, np.uint8), provenance=record)
+    old = album.open(album.folder / "old.png", None, CONTROLS, colorizer)
+    assert old.missing == ("weights",) and (old.controls.temperatures, old.controls.variety) == ((), 1.0)
+
+
 def test_settings_that_cannot_be_restored_are_named(
     session: Session, album: Album, colorizer: Colorizer, tmp_path: Path
 ) -> None:

@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from colour_page import choose, coloured, give, open_details, saved  # after the check that it is there
+from colour_page import (  # after the check that it is there
+    choose,
+    coloured,
+    give,
+    open_details,
+    saved,
+    set_slider,
+    shows,
+)
 from playwright.sync_api import Page, expect
 
 LABELS = "#more svg text"
@@ -53,6 +61,44 @@ def test_the_drawer_says_how_likely_colours_are_once_it_is_open(
     open_details(page)
     expect(page.locator("#more.stale")).to_have_count(0)
     expect(page.locator(f"{LABELS}.chosen")).to_contain_text("1 ")
+
+
+def test_each_scale_has_a_temperature_of_its_own_if_that_is_wanted(
+    open_studio: Callable[..., Page], garden: Path, tmp_path: Path
+) -> None:
+    page = open_studio()
+    give(page, garden)
+    usual = coloured(page)
+    open_details(page)
+    box, sliders, variety = (page.locator(one) for one in ("#one-by-one input", "#temperatures", "#variety"))
+    expect(sliders).to_be_hidden()
+    box.check()
+    expect(variety).to_be_hidden()
+    things = sliders.locator("input[type=number]").first
+    expect(things).to_have_value(variety.locator("input[type=number]").input_value())
+    shows(page, usual)  # the sliders start with what was there
+    set_slider(page, "#temperatures", 0.3)
+    expect(things).to_have_value("0.31")
+    tamer = coloured(page, usual)
+    expect(page.locator("#more table")).to_contain_text("0.31")
+    made = json.loads(saved(page, "#export-settings", tmp_path).read_text("utf-8"))
+    kept = saved(page, "#download", tmp_path)
+    assert made["temperature"][-1] == 0.31
+
+    page.locator(".undo").click()
+    shows(page, usual)
+    expect(box).not_to_be_checked()
+    page.locator(".redo").click()
+    shows(page, tamer)
+    expect(box).to_be_checked()
+    expect(things).to_have_value("0.31")
+    box.uncheck()
+    shows(page, usual)
+    give(page, kept)
+    expect(page.locator("#notice")).to_contain_text("its settings are restored.")
+    expect(box).to_be_checked()
+    expect(things).to_have_value("0.31")
+    expect(page.locator(".toast-body")).to_have_count(0)
 
 
 def test_the_drawer_saves_files_for_programs(open_studio: Callable[..., Page], garden: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from cinn_app.imaging import sample_photographs
 
 # Names, keys and formats, which are the same in Chinese, and file names.
 SAME = (
-    r"grandma 1932\.jpg|cinn|English|OpenAPI|API|MCP|GIF|PNG|WebP|ZIP|"
+    r"grandma 1932\.jpg|cinn|English|OpenAPI|API|MCP|GIF|PNG|WebP|ZIP|NPZ|NPY|JSON|"
     r"Ctrl|Shift|Delete|Enter|Tab|Home|RRGGBB|rrggbb|[\w-]+\.\w{3,4}"
 )
 # What gradio has in no language but its own, for those who cannot see the page.

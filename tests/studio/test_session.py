@@ -198,6 +198,10 @@ def test_deleting_a_session_leaves_its_upload(colorizer: Colorizer, photograph: 
 def test_settings_from_the_page_are_brought_into_range(colorizer: Colorizer) -> None:
     assert ControlRanges(colorizer).read(9, -1, None)[:3] == (1.5, 0, 0)
     assert ControlRanges(colorizer).read(1, 1, 0, None, True).restore_levels is True
+    one_by_one = ControlRanges(colorizer).read(1, 1, 0, None, False, *[0] * 4, True, -1, 9, 0.5, None, 1)
+    usual = colorizer.temperatures()
+    assert one_by_one.temperature == one_by_one.temperatures == (0, 1.5, 0.5, usual[3], 1)
+    assert ControlRanges(colorizer).read(0.7, 1, 0, None, False, *[0] * 4, False, *[1] * 5).temperature == 0.7
 
 
 def test_fading_is_removed_without_encoding_again(colorizer: Colorizer, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@
 """
 
 import contextlib
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -25,7 +24,7 @@ from cinn_app.systems.colorization.hints import Hint, Hints
 __all__ = ["Lack", "Provenance"]
 
 #: What a record names but does not hold, or what does not fit this model or picture.
-Lack = Literal["weights", "reference", "kept", "hints", "axes", "thing", "temperature"]
+Lack = Literal["weights", "reference", "kept", "hints", "axes", "thing"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -51,7 +50,7 @@ class Provenance(NamedTuple):
     Attributes:
         seed: of the draw.
         sample: its number in the draw, from 0.
-        temperature: of things.
+        temperatures: of each scale of the model, fine to coarse.
         strength: factor of the chroma.
         axes: steps along the axes of colour.
         hints: laid on the photograph, if there were any.
@@ -62,7 +61,7 @@ class Provenance(NamedTuple):
 
     seed: int
     sample: int
-    temperature: float
+    temperatures: tuple[float, ...]
     strength: float
     axes: dict[str, float]
     hints: Hints | None
@@ -104,15 +103,14 @@ class Provenance(NamedTuple):
                 axes[match_axis(AXES, name).name] = step
         if len(axes) < len(made.axes):
             lacking.append("axes")
-        temperature = round(made.temperature[-1], 6)
-        scales = colorizer.temperatures(temperature)
-        close = [math.isclose(one, other, abs_tol=1e-4) for one, other in zip(scales, made.temperature, strict=False)]
-        if len(scales) != len(made.temperature) or not all(close):
-            lacking.append("temperature")
+        temperatures = tuple(made.temperature)
+        if len(temperatures) != len(colorizer.temperatures()):  # of a model with other scales
+            temperatures = colorizer.temperatures(temperatures[-1])
+            lacking += [] if "weights" in lacking else ["weights"]
         return cls(
             made.seed,
             made.sample,
-            temperature,
+            temperatures,
             made.strength,
             axes,
             hints,

@@ -363,10 +363,11 @@ def _restore(session: Session, provenance: Provenance, ranges: ControlRanges) ->
     """Restore the settings of a coloured picture, as far as the controls allow it."""
     drawn = to_payload(provenance.hints) if provenance.hints else None
     steps = tuple(provenance.axes.get(axis.name, 0.0) for axis in AXES)
+    variety, temperatures = ranges.draw_of(provenance.temperatures)
     wanted = Controls(
-        provenance.temperature, provenance.strength, provenance.seed, drawn, provenance.restore_levels, steps
+        variety, provenance.strength, provenance.seed, drawn, provenance.restore_levels, steps, temperatures
     )
-    controls = ranges.read(*wanted[:5], *steps)
+    controls = ranges.read(*wanted[:5], *steps, bool(temperatures), *temperatures)
     missing: tuple[str, ...] = provenance.lacking
     if session.reference and session.reference.colours.digest == provenance.reference:
         missing = tuple(name for name in missing if name != "reference")

@@ -111,11 +111,11 @@ class Archive:
         steering = self.constraints(session, controls)
         if session.colourings:
             present = session.colourings[session.chosen]
-            wanted = self.colorizer.settings(controls.seed, present.settings["sample"], controls.variety, steering)
+            wanted = self.colorizer.settings(controls.seed, present.settings["sample"], controls.temperature, steering)
             if dict(present.settings) == wanted:
                 return present
             session = session.resume()
-        session = session.draw(self.colorizer, controls.variety, controls.seed, steering, [session.chosen])
+        session = session.draw(self.colorizer, controls.temperature, controls.seed, steering, [session.chosen])
         return session.colourings[session.chosen]
 
     def _free(self, name: str) -> str:

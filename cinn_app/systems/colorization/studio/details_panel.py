@@ -18,9 +18,9 @@ from cinn_app.systems.colorization.studio.texts import details
 __all__ = ["DetailsPanel"]
 
 EXPORTS = {
-    LATENTS: later("Save the latents z (.npz)"),
-    CHROMA: later("Save the colours ab (.npy)"),
-    SETTINGS: later("Save the settings (.json)"),
+    LATENTS: later("Save the latents (NPZ)"),
+    CHROMA: later("Save the chroma (NPY)"),
+    SETTINGS: later("Save the settings (JSON)"),
 }
 
 #: A script that asks for what is wanted once it can be seen, so that nothing waits for figures in a shut drawer.

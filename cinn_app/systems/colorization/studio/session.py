@@ -1,11 +1,12 @@
 """The work on one photograph: its colourings and the settings of the controls. Knows nothing of the page."""
 
 import dataclasses
+import math
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import OUTPUT_FORMATS, WHOLE, Frame, Photograph, read_photograph, shrink_photograph
@@ -33,8 +34,12 @@ TINY = 16
 # Suffixes that a download keeps; any other becomes .png, which loses nothing.
 KEPT_SUFFIXES = {f".{name}" for name in (*OUTPUT_FORMATS, "jpeg", "tif")}
 UNSTEERED = Steering()
+#: See :meth:`Colorizer.temperatures`.
+Temperature: TypeAlias = float | tuple[float, ...]
 
 VIVIDNESS = Range(0, 1.5, 1)
+#: The highest temperature of the page.
+MAX_VARIETY = 1.5
 #: Along an axis of colour.
 STEPS = Range(-MAX_STEP, MAX_STEP, 0)
 
@@ -49,6 +54,7 @@ class Controls(NamedTuple):
         drawn: hints and strokes on the photograph, in the form of :mod:`cinn_app.systems.colorization.studio.hint_pad`.
         restore_levels: remove the fading of a faded photograph.
         steps: along the axes of colour.
+        temperatures: of each scale, fine to coarse; empty where they follow the variety.
     """
 
     variety: float
@@ -57,25 +63,52 @@ class Controls(NamedTuple):
     drawn: dict[str, Any] | None = None
     restore_levels: bool = False
     steps: tuple[float, ...] = ()
+    temperatures: tuple[float, ...] = ()
+
+    @property
+    def temperature(self) -> Temperature:
+        """What :meth:`Colorizer.temperatures` takes."""
+        return self.temperatures or self.variety
 
 
 class ControlRanges:
     """The ranges of the controls for a colorizer.
 
     Attributes:
-        variety: the range of temperatures.
+        variety: the range of the temperature of things, which the others follow.
+        scales: the range of each temperature, fine to coarse, where they are set one by one.
     """
 
     def __init__(self, colorizer: Colorizer) -> None:
-        self.variety = Range(0.1, 1.5, colorizer.recipe.sampling.temperature[-1])
+        self._follow = colorizer.temperatures
+        usual = colorizer.temperatures()
+        self.variety = Range(0.1, MAX_VARIETY, usual[-1])
+        self.scales = tuple(Range(0, MAX_VARIETY, temperature) for temperature in usual)
 
     def read(
-        self, variety: Any, vividness: Any, seed: Any, drawn: Any = None, restore_levels: Any = False, *steps: Any
+        self, variety: Any, vividness: Any, seed: Any, drawn: Any = None, restore_levels: Any = False, *further: Any
     ) -> Controls:
-        """Read what the page has sent, and bring it into range."""
+        """Read what the page has sent, and bring it into range.
+
+        Args:
+            variety, vividness, seed, drawn, restore_levels: see :class:`Controls`.
+            further: the steps along the axes, whether each scale has a temperature of its own, and these temperatures.
+        """
+        steps, (one_by_one, *temperatures) = further[: len(AXES)], further[len(AXES) :] or (False,)
         along = tuple(STEPS.read(step) for step in steps) or (STEPS.default,) * len(AXES)
         numbers = self.variety.read(variety), VIVIDNESS.read(vividness), int(SEEDS.read(seed))
-        return Controls(*numbers, drawn, bool(restore_levels), along)
+        scales = tuple(one.read(sent) for one, sent in zip(self.scales, temperatures, strict=False))
+        own = scales if one_by_one and not self._follows(scales, numbers[0]) else ()
+        return Controls(*numbers, drawn, bool(restore_levels), along, own)
+
+    def draw_of(self, temperatures: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+        """Return the variety that these temperatures follow, or else one in range, and the temperatures."""
+        variety = self.variety.read(round(temperatures[-1], 6))
+        return variety, () if self._follows(temperatures, variety) else tuple(temperatures)
+
+    def _follows(self, temperatures: Sequence[float], variety: float) -> bool:
+        pairs = zip(self._follow(variety), temperatures, strict=True)
+        return all(math.isclose(one, other, abs_tol=1e-4) for one, other in pairs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,7 +232,7 @@ class Session:
         foreign = self.reference is not None and self.reference.origin != self.folder
         return self.reference.colours if self.reference and foreign else None
 
-    def has_draw(self, colorizer: Colorizer, temperature: float, seed: int) -> bool:
+    def has_draw(self, colorizer: Colorizer, temperature: Temperature, seed: int) -> bool:
         """Return whether the colourings are of this draw, with any steering."""
         draw = (seed, colorizer.temperatures(temperature))
         return bool(self.colourings) and all((one.seed, one.temperature) == draw for one in self.colourings)
@@ -207,7 +240,7 @@ class Session:
     def draw(
         self,
         colorizer: Colorizer,
-        temperature: float,
+        temperature: Temperature,
         seed: int,
         steering: Steering = UNSTEERED,
         indices: Sequence[int] = range(SAMPLES),
@@ -239,7 +272,7 @@ class Session:
         colourings = dict(enumerate(self.colourings)) | dict(zip(missing, drawn, strict=True))
         return dataclasses.replace(self, encoded=encoded, colourings=tuple(colourings.values()))
 
-    def _draw_afresh(self, colorizer: Colorizer, temperature: float, seed: int, steering: Steering) -> "Session":
+    def _draw_afresh(self, colorizer: Colorizer, temperature: Temperature, seed: int, steering: Steering) -> "Session":
         """Draw several times as many as are shown, and choose among them, with the sample that is wanted."""
         sample, drawn_at_once = None if self.colourings else self.sample, CANDIDATES * SAMPLES
         first = (sample or 0) // drawn_at_once * drawn_at_once

@@ -34,6 +34,7 @@ from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPa
 from cinn_app.systems.colorization.studio.session import SAMPLES, STEPS, VIVIDNESS, ControlRanges, Controls, Session
 from cinn_app.systems.colorization.studio.stage import Stage, carried_over, drawn_on, next_frame
 from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
+from cinn_app.systems.colorization.studio.temperatures_panel import TemperaturesPanel
 from cinn_app.systems.colorization.studio.texts import HELP, empty, failed, opened
 
 __all__ = ["ColorizeTab"]
@@ -104,6 +105,7 @@ class ColorizeTab:
             usually = tr("usually {usual:g}", usual=self.ranges.variety.default)
             self.variety = self.ranges.variety.slider(step=0.05, label=tr("Variety"), info=usually, elem_id="variety")
             self.seed = SEEDS.box(label=tr("Seed"), min_width=100, elem_id="seed")
+        self.temperatures = TemperaturesPanel(self.ranges)
         self.steering.lay_out_details()
         self.details.lay_out()
         gr.Markdown(tr(HELP), elem_id="help")
@@ -111,7 +113,7 @@ class ColorizeTab:
     def _connect(self) -> None:
         gallery, large = self.pictures.gallery, self.pictures.outputs
         settings = [self.variety, self.vividness, self.seed]
-        state = [self.session, self.albums.album, *settings, *self.steering.inputs]
+        state = [self.session, self.albums.album, *settings, *self.steering.inputs, *self.temperatures.inputs]
         album = [self.timer, *self.albums.outputs]
         drawing: dict[str, Any] = {
             "fn": self._draw,
@@ -121,7 +123,10 @@ class ColorizeTab:
             **COMPUTING,
         }
         page = [self.session, self.upload, self.notice, self.empty, self.results, self.try_samples, gallery, *settings]
-        opening: dict[str, Any] = {"outputs": [*page, *self.steering.outputs, *large, *album], **COMPUTING}
+        opening: dict[str, Any] = {
+            "outputs": [*page, *self.steering.outputs, *self.temperatures.inputs, *large, *album],
+            **COMPUTING,
+        }
         hidden: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         photographs, board = self.albums.photographs.box, self.stage.board
         for event in (
@@ -145,6 +150,7 @@ class ColorizeTab:
         gallery.select(self._choose, choosing, [self.session, gallery, *large, *album], js=PICKED, **hidden)
         self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden)
         self.steering.connect(self.session, self.albums.album, self.timer, self.seed, drawing)
+        self.temperatures.connect(self.variety, drawing)
         self.pictures.connect(self._as_set, state)
         self.details.connect(self._as_set, state)
         # In a queue of its own: an album takes minutes, for which other visitors should not wait.
@@ -300,6 +306,7 @@ class ColorizeTab:
             self.vividness: controls.vividness,
             self.seed: controls.seed,
             **self.steering.show(session, album, controls),
+            **self.temperatures.show(controls),
             self.timer: gr.Timer(active=bool(album.waiting)),
         }
         kept, drawn = album.find(session.upload), controls.drawn
@@ -332,7 +339,7 @@ class ColorizeTab:
         drawn: Any,
         restore_levels: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # gradio's way to ask for one
-        *steps: Any,
+        *further: Any,
     ) -> Iterator[dict[Any, Any]]:
         """Show four colourings once they are painted; with other constraints, first a preview of the chosen one."""
         yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
@@ -340,10 +347,10 @@ class ColorizeTab:
             return
         album = self._with_drawing(album, session, (variety, vividness, seed, drawn))
         yield self.albums.keep(album, session)
-        controls = self._read(session, (variety, vividness, seed, drawn, restore_levels, *steps))
+        controls = self._read(session, (variety, vividness, seed, drawn, restore_levels, *further))
         try:
             steering = self.steering.constraints(session, controls)
-            draw = self.colorizer, controls.variety, controls.seed
+            draw = self.colorizer, controls.temperature, controls.seed
             if session.has_draw(*draw):
                 preview = session.draw(*draw, steering, [session.chosen])
                 if preview is not session:
@@ -371,7 +378,7 @@ class ColorizeTab:
         """Draw what the controls say if that is still to be done, so that a download is what was asked for."""
         controls = self._read(session, settings)
         steering = self.steering.constraints(session, controls)
-        return session.draw(self.colorizer, controls.variety, controls.seed, steering), controls
+        return session.draw(self.colorizer, controls.temperature, controls.seed, steering), controls
 
     def _choose(self, index: Any, session: Session | None, album: Album | None, *settings: Any) -> Any:
         if session is None or album is None or index not in range(len(session.colourings)):
@@ -412,7 +419,7 @@ class ColorizeTab:
         try:
             opened, controls, _ = album.turn_to(one.upload, None, self._read(None, settings), self.colorizer)
             steering = self.steering.constraints(opened, controls)
-            opened = opened.draw(self.colorizer, controls.variety, controls.seed, steering)
+            opened = opened.draw(self.colorizer, controls.temperature, controls.seed, steering)
             album = album.with_snapshot(Snapshot.of(opened, controls))
         except CinnError:  # said when the visitor turns to it
             album = album.noting(one.upload, unreadable=True)

@@ -30,6 +30,9 @@ others differ from it.
 **Variety** says how far the four depart from the model's best guess: it is the temperature of sampling. At 1 they
 differ as much as true colours may; more looks garish. The same **seed** with the same variety gives the same colours
 again.
+
+**A temperature for each scale** takes the place of the variety: of things, of their parts, and of details of three
+sizes. At 0 a scale is as the best guess has it. Details near 1 are speckled, as the model has learnt them.
 """)
 HERE = Path(__file__).parent
 RESTORED = later("It was coloured here; its settings are restored.")
@@ -43,7 +46,6 @@ MISSING = {
     "hints": later("the hints, which do not fit its size"),
     "axes": later("an axis that is not known"),
     "thing": later("the thing that alone was changed along axes"),
-    "temperature": later("different temperatures for each scale"),
     "range": later("values outside the range of the controls"),
 }
 ROWS = {
