@@ -12,7 +12,8 @@ RUN python -m venv /venv
 COPY constraints.txt ./
 RUN grep -E '^torch(vision)?==' constraints.txt > torch.txt \
     && /venv/bin/pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu -r torch.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY LICENSES ./LICENSES
 COPY models ./models
 COPY checkpoints ./checkpoints
 COPY cinn_app ./cinn_app

@@ -193,7 +193,8 @@ def test_the_wheel_holds_the_package_the_recipes_and_the_weights_and_nothing_els
     pictures = {f"cinn_app/_shipped/{name}" for name in re.findall(r"\]\(\.\./(docs/images/[^)]+)\)", cards)}
     assert pictures
     assert {name for name in names if ".dist-info/" not in name} == package | models | weights | pictures
-    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    licences = {name.partition(".dist-info/licenses/")[2] for name in names} - {""}
+    assert licences == {"LICENSE", "NOTICE", *(f"LICENSES/{name}" for name in names_below("LICENSES", "/*.txt"))}
 
 
 def test_every_recipe_has_a_card_and_weights_of_at_most_25_megabytes() -> None:

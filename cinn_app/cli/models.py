@@ -31,5 +31,6 @@ def models() -> None:
         cells = (model.name, recipe.description, megabytes, figures, recipe.licence)
         table.add_row(*map(Text, cells))
     out.print(table)
+    say("The licences are those of the weights. Pictures that you make with them are your own.")
     if any(model.problem for model in installed):
         raise typer.Exit(1)

@@ -71,7 +71,8 @@ def extracted() -> dict[Path, Catalog]:
     for file in sorted((PACKAGE.parent / "models").glob("*.toml")):
         recipe = tomllib.loads(file.read_text("utf-8"))
         room = next((room for room in rooms if room.parent.name == recipe["system"]), studio)
-        found[room].add(recipe["description"], locations=[(f"models/{file.name}", 0)])
+        for text in (recipe["description"], recipe["licence"]):
+            found[room].add(text, locations=[(f"models/{file.name}", 0)])
     times = Counter(message.id for catalog in found.values() for message in catalog)
     for room in rooms:
         for message in [message for message in found[room] if message.id and times[message.id] > 1]:

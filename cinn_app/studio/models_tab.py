@@ -113,7 +113,7 @@ def facts(model: InstalledModel, in_use: bool = False) -> str:
     texts: dict[str, Any] = {
         tr(FACTS["system"]): recipe.system,
         tr(FACTS["size"]): f"{model.size / 1e6:.1f} MB",
-        tr(FACTS["licence"]): recipe.licence,
+        tr(FACTS["licence"]): tr(recipe.licence),
         tr(FACTS["data"]): listed(header.data),
         **{tr(figures.label(name)): format_number(number) for name, number in header.figures.items()},
     }

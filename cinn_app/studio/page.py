@@ -1,7 +1,8 @@
 """The page: a tab for each room and one for the models, in every language, and the endpoints behind it."""
 
+import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -86,6 +87,7 @@ def _lay_out(
                     room.tab(models[name])
             with gr.Tab(tr(ModelsTab.title), id="models"):
                 ModelsTab([*endpoints, list_models], given)
+        gr.HTML(_terms(models.values()), elem_id="terms")
         keep_tab_in_address(page, tabs, [*present, "models"], shown)
         for endpoint in endpoints:
             publish(page, endpoint, **ONE_AT_A_TIME)
@@ -101,6 +103,13 @@ def gradio_words() -> gr.I18n:
         with speaking(code):
             words[locale] = {"common.complete": tr("Done"), "common.progress": tr("Progress")}
     return gr.I18n(**words)
+
+
+def _terms(models: Iterable[Any]) -> str:
+    """Say what may be done with pictures and weights, in HTML."""
+    licences = (f"{model.recipe.name}: {tr(model.recipe.licence)}" for model in models)
+    weights = html.escape(" · ".join(licences))
+    return f"<p>{tr('Pictures that you make here are your own. The weights of the models:')} <span>{weights}</span></p>"
 
 
 def _lay_out_header(taglines: list[str], has_login: bool) -> None:

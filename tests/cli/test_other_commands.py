@@ -47,6 +47,7 @@ def test_models_lists_the_installed_models(cinn: Callable, installed: Path) -> N
     assert (result.code, result.err) == (0, "")
     for words in ("tiny", "Random colours, for the tests", "6.2", "Bits per dimension, held out: 5.25", "CC0-1.0"):
         assert words in result.out
+    assert result.out.endswith("Pictures that you make with them are your own.\n")
 
 
 def test_models_lists_a_damaged_model_and_the_others(cinn: Callable, installed: Path) -> None:

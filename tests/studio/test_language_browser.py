@@ -24,7 +24,7 @@ GRADIOS = (
 )
 # All that is visible or read out. Descriptions for programs, names of models and licences are English.
 TEXTS = """() => {
-    const foreign = "script, style, #more td, #models-tab :is(details, pre, h2, dd)";
+    const foreign = "script, style, #more td, #models-tab :is(details, pre, h2, dd), #terms span";
     const texts = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walk.nextNode()) {
         const element = walk.currentNode.parentElement;

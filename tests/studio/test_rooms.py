@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -139,6 +140,8 @@ class ToyApi:
 
 
 class ToyModel:
+    recipe = SimpleNamespace(name="toy", licence="Toys & <games>")
+
     @staticmethod
     def load(path: Path, device: str = "auto") -> "ToyModel":
         return ToyModel()
@@ -163,6 +166,7 @@ def test_a_system_of_another_package_has_its_tab_and_its_endpoints(
     config = build(models).config
     values, labels = ([one["props"].get(key) for one in config["components"]] for key in ("value", "label"))
     assert "A toy" in values and "Toys" in labels
+    assert any("your own. The weights of the models: <span>toy: Toys &amp; &lt;games&gt;" in str(v) for v in values)
     assert any("Lines. Nothing leaves the computer" in str(value) for value in values)
     assert {"scribble", "models"} <= {event["api_name"] for event in config["dependencies"]}
 
