@@ -8,9 +8,9 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /venv
-# First what changes seldom; torch from where it has no GPU's libraries, in the versions that the tests ran with.
+# First what changes seldom; torch from where it has no GPU's libraries, in the version that the tests ran with.
 COPY constraints.txt ./
-RUN grep -E '^torch(vision)?==' constraints.txt > torch.txt \
+RUN grep -E '^torch==' constraints.txt > torch.txt \
     && /venv/bin/pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu -r torch.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY LICENSES ./LICENSES
