@@ -17,7 +17,9 @@ from cinn_app.imaging import lightness_and_ab_to_rgb8, read_photograph
 from cinn_app.systems.colorization.colorizer import Colouring
 from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, SETTINGS, export_for_programs
 from cinn_app.systems.colorization.studio.likelihood import Mark, chart, marks
+from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.session import Session
+from cinn_app.systems.colorization.studio.way_panel import way
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,16 @@ def test_a_photograph_that_is_gone_has_no_chroma_to_export(
     unwritable = dataclasses.replace(coloured, folder=tmp_path / "no such folder")
     with pytest.raises(CinnError, match=r"settings\.json cannot be written"):
         export_for_programs(SETTINGS, unwritable, colorizer, 1.0)
+
+
+def test_the_way_leads_from_the_chosen_colouring_to_another_one(coloured: Session, colorizer: Colorizer) -> None:
+    steered = coloured.draw(colorizer, 0.8, 0, Steering(hints=Hints.parse(["50,60=#a04030"])))
+    later = steered.suspend().resume()  # as after undo: latents are not kept
+    pictures = [np.asarray(Image.open(path), float) for path in way(later, colorizer, 1, 0.9, count=5)]
+    first, last = (np.asarray(Image.open(paint(steered, index, 0.9)), float) for index in (2, 1))
+    assert np.abs(pictures[0] - first).mean() < 0.5 and np.abs(pictures[-1] - last).mean() < 0.5
+    apart = np.abs(first - last).mean()
+    assert all(np.abs(one - other).mean() < 0.9 * apart for one, other in itertools.pairwise(pictures))
+    hint = np.array([int("a0", 16), int("40", 16), int("30", 16)])
+    shown = [picture[60, 50] - picture[60, 50].mean() for picture in pictures]
+    assert all(np.abs(one - 0.9 * (hint - hint.mean())).max() < 25 for one in shown)  # the hint is met all the way

@@ -101,6 +101,47 @@ def test_each_scale_has_a_temperature_of_its_own_if_that_is_wanted(
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
+def test_the_way_to_another_colouring_is_walked(open_studio: Callable[..., Page], garden: Path) -> None:
+    page = open_studio()
+    give(page, garden)
+    coloured(page)
+    open_details(page)
+    others, walk, steps = page.locator("#way .ends button"), page.locator("#way .walk"), page.locator("#way .steps img")
+    between = page.locator("#way .between")
+    expect(others.nth(0)).to_be_disabled()
+    expect(walk).to_be_hidden()
+
+    def walked(before: str = "") -> list[str]:
+        """Wait for seven pictures other than those before, and return their addresses."""
+        page.wait_for_function(
+            """(before) => {
+                const steps = [...document.querySelectorAll("#way .steps img")];
+                const stale = document.querySelector("#way.stale");
+                return !stale && steps.every((one) => one.naturalWidth && one.src !== before);
+            }""",
+            arg=before,
+        )
+        return steps.evaluate_all("all => all.map((one) => one.src)")
+
+    others.nth(2).click()
+    pictures = walked()
+    assert len(set(pictures)) == 7
+    expect(between).to_have_attribute("src", pictures[3])
+    page.locator("#way input").press("Home")
+    expect(between).to_have_attribute("src", pictures[0])
+    steps.nth(5).click()
+    expect(between).to_have_attribute("src", pictures[5])
+    expect(page.locator("#way input")).to_have_value("5")
+    choose(page, 1)  # the way starts there now
+    moved = walked(pictures[0])
+    assert not set(moved) & set(pictures)
+    expect(between).to_have_attribute("src", moved[5])
+    choose(page, 2)  # and now it is its end
+    expect(walk).to_be_hidden()
+    expect(others.nth(2)).to_be_disabled()
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
 def test_the_drawer_saves_files_for_programs(open_studio: Callable[..., Page], garden: Path, tmp_path: Path) -> None:
     page = open_studio()
     give(page, garden)

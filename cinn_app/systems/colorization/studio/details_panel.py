@@ -14,6 +14,7 @@ from cinn_app.systems.colorization.studio.likelihood import chart, marks
 from cinn_app.systems.colorization.studio.pictures import fingerprint
 from cinn_app.systems.colorization.studio.session import Controls, Session
 from cinn_app.systems.colorization.studio.texts import details
+from cinn_app.systems.colorization.studio.way_panel import WayPanel
 
 __all__ = ["DetailsPanel"]
 
@@ -52,6 +53,7 @@ class DetailsPanel:
     def lay_out(self) -> None:
         """Lay out what is known of the chosen colouring."""
         self.more = gr.HTML(None, js_on_load=ON_DEMAND, elem_id="more", wanted="", shown="")
+        self.way = WayPanel(self.colorizer)
         with gr.Row(elem_id="exports"):
             self.exports = {
                 kind: gr.Button(tr(text), size="sm", min_width=120, elem_id=f"export-{kind}")
@@ -62,7 +64,7 @@ class DetailsPanel:
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`expect` and :meth:`clear` set."""
-        return [self.more]
+        return [self.more, self.way.box]
 
     def connect(self, as_set: Callable[..., tuple[Session, Controls]], state: Sequence[Any]) -> None:
         """Compute what the page asks for, and let the buttons export.
@@ -74,17 +76,18 @@ class DetailsPanel:
         self.as_set = as_set
         quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         self.more.ask(self._fill, state[0], self.more, **quiet)
+        self.way.connect(as_set, state)
         for kind, button in self.exports.items():
             exported = button.click(self._exporting(kind), list(state), [button, self.file], **quiet)
             exported.then(None, self.file, js=SAVE_FILE)
 
-    def expect(self, session: Session) -> dict[Any, Any]:
-        """Let the page ask for the figures of the chosen colouring."""
-        return {self.more: gr.HTML(wanted=_key(session))}
+    def expect(self, session: Session, strength: float) -> dict[Any, Any]:
+        """Let the page ask for the figures of the chosen colouring, and for ways from it, at a strength of colours."""
+        return {self.more: gr.HTML(wanted=_key(session)), **self.way.expect(session, strength)}
 
     def clear(self) -> dict[Any, Any]:
         """Show nothing, of a photograph without colourings."""
-        return {self.more: gr.HTML("", wanted="", shown="")}
+        return {self.more: gr.HTML("", wanted="", shown=""), **self.way.clear()}
 
     def _fill(self, session: Session | None) -> Any:
         if session is None or not session.colourings:

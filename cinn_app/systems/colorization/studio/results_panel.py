@@ -128,7 +128,7 @@ class ResultsPanel:
         pictures = Pictures(picture, uncertainty_map(session), snapshot, controls.drawn, states)
         return {
             self.download: gr.Button(tr("Download"), interactive=True),
-            **self.details.expect(session),
+            **self.details.expect(session, controls.vividness),
             self.stage.board: self.stage.show(session, pictures, **value),
         }
 
