@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +16,7 @@ from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import read_provenance, save_picture
 from cinn_app.systems.colorization.studio import texts
 from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, AlbumPhotograph, Snapshot, look_at
+from cinn_app.systems.colorization.studio.album_panel import AlbumPanel
 from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.pictures import export, paint
 from cinn_app.systems.colorization.studio.session import Controls, Reference, Session
@@ -154,6 +156,19 @@ def test_many_photographs_are_looked_at_a_few_at_a_time(album: Album, scan: Call
     album, problems = album.looked_at(3)
     assert problems == [] and all(one.picture for one in album.photographs)
     assert album.looked_at(3)[0] is album
+
+
+def test_the_time_that_is_left_is_said_once_it_is_known(album: Album, scan: Callable[..., Path]) -> None:
+    with gr.Blocks():
+        panel = AlbumPanel()
+    album = album.with_photographs(tuple(look_at(scan(f"{n}.png", 90 + n), album.folder) for n in range(3)))
+    assert panel.show(album, None)[panel.count] == "0 of 3 coloured"
+    panel.note_pace(10)
+    assert panel.show(album, None)[panel.count] == "0 of 3 coloured<br>less than a minute left"
+    for _ in range(20):
+        panel.note_pace(40)
+    assert panel.show(album, None)[panel.count] == "0 of 3 coloured<br>about 2 min left"
+    assert panel.store.find({"key": album.key}).album is album
 
 
 def test_removed_photographs_leave_no_files(session: Session, album: Album, scan: Callable[..., Path]) -> None:

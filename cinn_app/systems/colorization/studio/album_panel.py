@@ -19,6 +19,9 @@ __all__ = ["ASK", "REALLY", "AlbumPanel"]
 
 PHOTOGRAPHS, CLEAR, ALL = later("Your photographs"), later("Remove all"), later("All photographs (ZIP)")
 COUNTED = later("{coloured} of {count} coloured")
+SECONDS_LEFT, MINUTES_LEFT = later("less than a minute left"), later("about {minutes} min left")
+#: Seconds of remaining work from which the time left is said, and what the latest photograph counts in their average.
+LONG, LATEST = 15, 0.3
 PAINTING = later("Painting {number} of {count} …")
 REALLY = later("Remove all photographs and their colours? The files on your computer stay.")
 REMOVE_ONE = later("Remove this photograph and what you have chosen for it? The file on your computer stays.")
@@ -32,7 +35,10 @@ class AlbumPanel:
     Attributes:
         album: the visitor's.
         store: of the albums of all visitors.
+        pace: seconds that a photograph took in the background, on average.
     """
+
+    pace = 0.0
 
     def __init__(self) -> None:
         self.album, self.store = gr.State(None), AlbumStore()
@@ -67,13 +73,21 @@ class AlbumPanel:
             )
             for number, one in enumerate(album.photographs)
         ]
-        coloured = len(album.photographs) - len(album.waiting)
+        waiting = len(album.waiting)
+        coloured, left = len(photographs) - waiting, waiting * self.pace
+        count = [tr(COUNTED, count=len(photographs), coloured=coloured)]
+        if left > LONG:
+            count.append(tr(MINUTES_LEFT, minutes=round(left / 60)) if left >= 60 else tr(SECONDS_LEFT))
         return {
             **self.keep(album, session),
             self.shelf: gr.Column(visible=len(photographs) > 1),
-            self.count: tr(COUNTED, count=len(photographs), coloured=coloured),
+            self.count: "<br>".join(count),
             self.photographs.box: self.photographs.show(photographs),
         }
+
+    def note_pace(self, seconds: float) -> None:
+        """Note how long a photograph took."""
+        self.pace += LATEST * (seconds - self.pace) if self.pace else seconds
 
     def write(self, archive: Archive) -> Iterator[tuple[Any, Any, Any]]:
         """Write all photographs into one file; yield the download button, the file, and a notice of problems."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ __all__ = ["ColorizeTab"]
 CHOOSE, ADD = later("Choose photographs"), later("Add")
 #: How many photographs of an album are looked at before they are shown.
 AT_ONCE = 8
+#: Seconds between two photographs that are coloured in the background.
+PAUSE = 1.0
 TOO_MANY = later("Only the first {taken} of {given} files were added.")
 FORGOTTEN = later(
     "Your photographs are no longer here, because the studio was restarted or a day has passed: choose them again."
@@ -64,7 +67,7 @@ class ColorizeTab:
         self.ranges = ControlRanges(colorizer)
         self.samples = list(sample_photographs().values())
         self.session = gr.State(None)
-        self.timer = gr.Timer(1, active=False)
+        self.timer = gr.Timer(PAUSE, active=False)
         with gr.Column(elem_id="colorize"):
             self.empty = gr.HTML(empty(), elem_id="empty")
             with (
@@ -416,6 +419,7 @@ class ColorizeTab:
         one = next((one for one in album.waiting if one.upload != present), None) if album else None
         if album is None or one is None:
             return {self.timer: gr.Timer(active=False)}
+        begun = time.monotonic()
         try:
             opened, controls, _ = album.turn_to(one.upload, None, self._read(None, settings), self.colorizer)
             steering = self.steering.constraints(opened, controls)
@@ -423,6 +427,7 @@ class ColorizeTab:
             album = album.with_snapshot(Snapshot.of(opened, controls))
         except CinnError:  # said when the visitor turns to it
             album = album.noting(one.upload, unreadable=True)
+        self.albums.note_pace(time.monotonic() - begun + PAUSE)
         return self.albums.show(album, session)
 
     def _archive(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[Any]:
