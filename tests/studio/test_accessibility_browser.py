@@ -76,7 +76,14 @@ def photograph_states(page: Page, photographs: list[Path], letter: Path) -> Iter
     four = coloured(page)
     expect(page.locator("#count")).to_have_text("2 of 2 coloured")
     open_details(page)
+    page.locator("#axis-strips summary").click()
+    page.locator("#way .ends button").nth(1).click()
+    expect(page.locator("#axis-strips img[src]")).to_have_count(20)
+    expect(page.locator("#way .steps img[src]")).to_have_count(7)
+    page.locator("#one-by-one input").check()
     yield "coloured, with a notice and all details", "body"
+    page.locator("#one-by-one input").uncheck()
+    page.locator("#axis-strips summary").click()
     page.locator(".board").click(position={"x": 50, "y": 50})
     expect(page.locator(".palette")).to_be_visible()
     yield "pointing", "#results"

@@ -13,8 +13,10 @@ from PIL import Image
 
 from cinn_app import Colorizer, Hints, Steering
 from cinn_app.errors import CinnError
-from cinn_app.imaging import lightness_and_ab_to_rgb8, read_photograph
+from cinn_app.imaging import lightness_and_ab_to_rgb8, read_photograph, rgb_to_lab
+from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colouring
+from cinn_app.systems.colorization.studio.axes_panel import ALONG, strips
 from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, SETTINGS, export_for_programs
 from cinn_app.systems.colorization.studio.likelihood import Mark, chart, marks
 from cinn_app.systems.colorization.studio.pictures import paint
@@ -144,3 +146,29 @@ def test_the_way_leads_from_the_chosen_colouring_to_another_one(coloured: Sessio
     hint = np.array([int("a0", 16), int("40", 16), int("30", 16)])
     shown = [picture[60, 50] - picture[60, 50].mean() for picture in pictures]
     assert all(np.abs(one - 0.9 * (hint - hint.mean())).max() < 25 for one in shown)  # the hint is met all the way
+
+
+def test_rows_along_the_axes_show_the_chosen_colouring_with_other_steps(
+    coloured: Session, colorizer: Colorizer
+) -> None:
+    steered = coloured.draw(colorizer, 0.8, 0, Steering({"greener": 1.0}))
+    paths = strips(steered.suspend().resume(), colorizer, 1.0)
+    assert len(paths) == len(AXES) * len(ALONG) and len(set(paths)) == len(paths) - len(AXES) + 1
+    pictures = [torch.from_numpy(np.array(Image.open(path))).movedim(-1, 0) / 255 for path in paths]
+    a, b = np.array([rgb_to_lab(picture)[1:].mean((1, 2)).numpy() for picture in pictures]).T
+    assert (np.diff(b[:5]) > 0).all()  # warmer
+    assert (np.diff(a[5:10]) < 0).all()  # greener
+    chosen = torch.from_numpy(np.array(Image.open(paint(steered, 2, 1.0)))).movedim(-1, 0) / 255
+    present = (2, 8, 12, 17)  # no step, but for the one that is there
+    assert all(float((pictures[number] - chosen).abs().mean()) < 0.01 for number in present)
+
+
+def test_a_colouring_is_steered_anew_as_if_it_was_drawn_so(coloured: Session, colorizer: Colorizer) -> None:
+    wanted = [Steering({"warmer": 1.0}), Steering(hints=Hints.parse(["50,60=#a04030"])), Steering()]
+    drawn = coloured.colourings[2]
+    for steering, steered in zip(wanted, colorizer.steer(drawn, wanted, coloured.encoded), strict=True):
+        one = colorizer.colorize(coloured.encoded, [drawn.settings["sample"]], 0.8, 0, steering)[0]
+        torch.testing.assert_close(steered.ab, one.ab, atol=1e-3, rtol=0)
+        assert steered.settings == one.settings
+    with pytest.raises(CinnError, match="not drawn from a seed"):
+        colorizer.steer(colorizer.best_guess(coloured.upload), wanted)

@@ -59,7 +59,7 @@ def test_the_drawer_says_how_likely_colours_are_once_it_is_open(
     coloured(page, page.eval_on_selector_all("#colourings img", "all => all.map((one) => one.src)"))
     expect(page.locator(LABELS)).to_have_count(7)
     open_details(page)
-    expect(page.locator("#more.stale")).to_have_count(0)
+    expect(page.locator("#more [data-stale]")).to_have_count(0)
     expect(page.locator(f"{LABELS}.chosen")).to_contain_text("1 ")
 
 
@@ -116,7 +116,7 @@ def test_the_way_to_another_colouring_is_walked(open_studio: Callable[..., Page]
         page.wait_for_function(
             """(before) => {
                 const steps = [...document.querySelectorAll("#way .steps img")];
-                const stale = document.querySelector("#way.stale");
+                const stale = document.querySelector("#way [data-stale]");
                 return !stale && steps.every((one) => one.naturalWidth && one.src !== before);
             }""",
             arg=before,
@@ -139,6 +139,32 @@ def test_the_way_to_another_colouring_is_walked(open_studio: Callable[..., Page]
     choose(page, 2)  # and now it is its end
     expect(walk).to_be_hidden()
     expect(others.nth(2)).to_be_disabled()
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def test_a_picture_along_an_axis_is_taken_by_a_click(open_studio: Callable[..., Page], garden: Path) -> None:
+    page = open_studio()
+    give(page, garden)
+    four = coloured(page)
+    open_details(page)
+    pictures, warmer = page.locator("#axis-strips img"), page.locator("#axis-strips .axis").first.locator("button")
+    expect(page.locator("#axis-strips img[src]")).to_have_count(0)
+    page.locator("#axis-strips summary").click()
+    expect(page.locator("#axis-strips img[src]")).to_have_count(20)
+    before = pictures.evaluate_all("all => all.map((one) => one.src)")
+    expect(warmer.nth(2)).to_have_attribute("aria-pressed", "true")
+    warmer.nth(4).click()
+    warm = coloured(page, four)
+    expect(warmer.nth(4)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#tool-axes input[type=range]").first).to_have_value("2")
+    expect(page.locator("#more table")).to_contain_text("+2")
+    expect(page.locator("#axis-strips [data-stale]")).to_have_count(0)
+    after = pictures.evaluate_all("all => all.map((one) => one.src)")
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True] * 5 + [False] * 15
+    page.locator(".undo").click()
+    shows(page, four)
+    expect(warmer.nth(2)).to_have_attribute("aria-pressed", "true")
+    assert warm != four
     expect(page.locator(".toast-body")).to_have_count(0)
 
 

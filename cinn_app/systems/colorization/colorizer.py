@@ -39,6 +39,7 @@ from cinn_app.systems.colorization.sampling import (
     draw_from_density,
     generator_of,
     sample_numbers,
+    steer,
 )
 from cinn_app.systems.colorization.selection import CANDIDATES, choose_diverse
 from cinn_app.systems.colorization.steering import Steering
@@ -186,19 +187,33 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
             return choose_diverse(drawn, len(numbers))
         scales, seed = self.temperatures(temperature), check_seed(seed)
         encoded = self.encode_photograph(image)
-        if steering.hints:
-            steering = dataclasses.replace(steering, hints=steering.hints.on(encoded.photograph.full_size))
-        ab = draw_chroma(self.model, encoded, scales, seed, numbers, steering)
-        return [
-            dataclasses.replace(
-                colouring,
-                seed=seed,
-                temperature=scales,
-                steering=steering,
-                settings=self.settings(seed, number, scales, steering),
-            )
-            for number, colouring in zip(numbers, self._colourings(encoded, ab), strict=True)
-        ]
+        ab = draw_chroma(self.model, encoded, scales, seed, numbers)
+        return self._steered(encoded, ab, scales, seed, numbers, steering)
+
+    @torch.inference_mode()
+    def steer(
+        self, colouring: Colouring, steerings: Sequence[Steering], encoded: EncodedPhotograph | None = None
+    ) -> list[Colouring]:
+        """Draw a colouring again with other constraints, in place of its own. The draw is made once for all of them.
+
+        Args:
+            colouring: that this model drew.
+            steerings: the constraints.
+            encoded: the photograph, if it is encoded already.
+
+        Returns:
+            A colouring for each of the constraints.
+
+        Raises:
+            CinnError: if the colouring was not drawn, or the constraints do not fit the photograph or the model.
+        """
+        of_type(colouring, Colouring, Message("A colouring"))
+        if colouring.seed is None or "sample" not in colouring.settings:
+            raise CinnError("This colouring was not drawn from a seed: give one of Colorizer.colorize.")
+        scales, seed, numbers = colouring.temperature, colouring.seed, [colouring.settings["sample"]]
+        encoded = self.encode_photograph(colouring.photograph if encoded is None else encoded)
+        ab = draw_chroma(self.model, encoded, scales, seed, numbers)
+        return [self._steered(encoded, ab, scales, seed, numbers, steering)[0] for steering in steerings]
 
     @torch.inference_mode()
     def sample_density(self, image: Picture, samples: int = 1, seed: int = 0) -> list[Colouring]:
@@ -322,6 +337,29 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
                 width=width,
             )
         return self._colourings(encoded, encoded.canvas.extend(ab).to(self.device))
+
+    def _steered(
+        self,
+        encoded: EncodedPhotograph,
+        ab: Tensor,
+        temperature: tuple[float, ...],
+        seed: int,
+        numbers: Sequence[int],
+        steering: Steering,
+    ) -> list[Colouring]:
+        """Steer drawn chroma of these numbers, and make colourings of it."""
+        if steering.hints:
+            steering = dataclasses.replace(steering, hints=steering.hints.on(encoded.photograph.full_size))
+        return [
+            dataclasses.replace(
+                colouring,
+                seed=seed,
+                temperature=temperature,
+                steering=steering,
+                settings=self.settings(seed, number, temperature, steering),
+            )
+            for number, colouring in zip(numbers, self._colourings(encoded, steer(encoded, ab, steering)), strict=True)
+        ]
 
     def _encoded(self, colouring: Colouring, encoded: EncodedPhotograph | None) -> EncodedPhotograph:
         """Encode the photograph of a colouring, and check that this model can have made the colouring."""

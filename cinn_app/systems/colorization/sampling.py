@@ -19,7 +19,7 @@ from cinn_app.systems.colorization.encoded import EncodedPhotograph
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.steering import Steering
 
-__all__ = ["MAX_SAMPLES", "check_seed", "draw_chroma", "draw_from_density", "generator_of", "sample_numbers"]
+__all__ = ["MAX_SAMPLES", "check_seed", "draw_chroma", "draw_from_density", "generator_of", "sample_numbers", "steer"]
 
 #: Samples of one call; more would not fit into memory.
 MAX_SAMPLES = 10_000
@@ -31,9 +31,8 @@ def draw_chroma(
     temperature: Sequence[float],
     seed: int,
     numbers: Sequence[int],
-    steering: Steering,
 ) -> Tensor:
-    """Draw chroma for a photograph, and steer it. No sample depends on which others are drawn.
+    """Draw chroma for a photograph. No sample depends on which others are drawn.
 
     Args:
         model: trained.
@@ -41,16 +40,28 @@ def draw_chroma(
         temperature: per scale, fine to coarse: how far samples depart from the mean.
         seed: makes draws repeatable.
         numbers: which samples of the seed to draw.
-        steering: constraints on the colours.
 
     Returns:
         Lab units, ``(samples, 2, height / 4, width / 4)`` of the canvas.
 
     Raises:
-        CinnError: if the steering does not fit the photograph or the model, or the seed is out of range.
+        CinnError: if the seed is out of range.
     """
     ab, *_ = _draw(model, encoded, [generator_of(seed, number) for number in numbers])
-    ab = model.cool(ab, encoded.conditions, [encoded.certainty * scale for scale in temperature])
+    return model.cool(ab, encoded.conditions, [encoded.certainty * scale for scale in temperature])
+
+
+def steer(encoded: EncodedPhotograph, ab: Tensor, steering: Steering) -> Tensor:
+    """Steer drawn chroma; each sample for itself.
+
+    Args:
+        encoded: the photograph.
+        ab: from :func:`draw_chroma`.
+        steering: constraints on the colours.
+
+    Raises:
+        CinnError: if the steering does not fit the photograph or the model.
+    """
     if steering.axes:
         thing = None if steering.thing is None else thing_at(encoded, steering.thing)
         ab = ab + change_along_axes(encoded.ensemble, steering.axes, thing)

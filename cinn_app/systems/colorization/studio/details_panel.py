@@ -9,6 +9,7 @@ from cinn_app.errors import CinnError
 from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.studio.axes_panel import AxesPanel
 from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, SETTINGS, export_for_programs
 from cinn_app.systems.colorization.studio.likelihood import chart, marks
 from cinn_app.systems.colorization.studio.pictures import fingerprint
@@ -29,7 +30,7 @@ ON_DEMAND = """
 let asked = null;
 const ask = () => {
     const { wanted, shown } = props;
-    element.classList.toggle("stale", wanted !== shown);
+    element.toggleAttribute("data-stale", wanted !== shown);
     if (!element.offsetParent || !wanted || wanted === shown || wanted === asked) return;
     asked = wanted;
     trigger("ask");
@@ -53,7 +54,7 @@ class DetailsPanel:
     def lay_out(self) -> None:
         """Lay out what is known of the chosen colouring."""
         self.more = gr.HTML(None, js_on_load=ON_DEMAND, elem_id="more", wanted="", shown="")
-        self.way = WayPanel(self.colorizer)
+        self.axes, self.way = AxesPanel(self.colorizer), WayPanel(self.colorizer)
         with gr.Row(elem_id="exports"):
             self.exports = {
                 kind: gr.Button(tr(text), size="sm", min_width=120, elem_id=f"export-{kind}")
@@ -64,18 +65,27 @@ class DetailsPanel:
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`expect` and :meth:`clear` set."""
-        return [self.more, self.way.box]
+        return [self.more, self.axes.box, self.way.box]
 
-    def connect(self, as_set: Callable[..., tuple[Session, Controls]], state: Sequence[Any]) -> None:
+    def connect(
+        self,
+        as_set: Callable[..., tuple[Session, Controls]],
+        state: Sequence[Any],
+        sliders: Sequence[Any],
+        drawing: dict[str, Any],
+    ) -> None:
         """Compute what the page asks for, and let the buttons export.
 
         Args:
             as_set: from the state, draws what the controls say if that is still to be done.
             state: the session, the album and the controls.
+            sliders: of the axes of colour, in their order.
+            drawing: the event that draws.
         """
         self.as_set = as_set
         quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         self.more.ask(self._fill, state[0], self.more, **quiet)
+        self.axes.connect(as_set, state, sliders, drawing)
         self.way.connect(as_set, state)
         for kind, button in self.exports.items():
             exported = button.click(self._exporting(kind), list(state), [button, self.file], **quiet)
@@ -83,11 +93,12 @@ class DetailsPanel:
 
     def expect(self, session: Session, strength: float) -> dict[Any, Any]:
         """Let the page ask for the figures of the chosen colouring, and for ways from it, at a strength of colours."""
-        return {self.more: gr.HTML(wanted=_key(session)), **self.way.expect(session, strength)}
+        further = {**self.axes.expect(session, strength), **self.way.expect(session, strength)}
+        return {self.more: gr.HTML(wanted=_key(session)), **further}
 
     def clear(self) -> dict[Any, Any]:
         """Show nothing, of a photograph without colourings."""
-        return {self.more: gr.HTML("", wanted="", shown=""), **self.way.clear()}
+        return {self.more: gr.HTML("", wanted="", shown=""), **self.axes.clear(), **self.way.clear()}
 
     def _fill(self, session: Session | None) -> Any:
         if session is None or not session.colourings:

@@ -155,7 +155,7 @@ class ColorizeTab:
         self.steering.connect(self.session, self.albums.album, self.timer, self.seed, drawing)
         self.temperatures.connect(self.variety, drawing)
         self.pictures.connect(self._as_set, state)
-        self.details.connect(self._as_set, state)
+        self.details.connect(self._as_set, state, self.steering.sliders, drawing)
         # In a queue of its own: an album takes minutes, for which other visitors should not wait.
         archiving = {**hidden, "concurrency_id": "archives", "trigger_mode": "once"}
         outputs = [self.pictures.download, self.albums.file, self.notice]

@@ -40,7 +40,7 @@ const ask = () => {
     if (!wanted || to === chosen) to = null;
     element.toggleAttribute("data-none", !wanted);
     one(".walk").hidden = to === null;
-    element.classList.toggle("stale", !done);
+    element.toggleAttribute("data-stale", !done);
     ends.replaceChildren(...names.map((name, index) => {
         const button = document.createElement("button");
         Object.assign(button, { type: "button", textContent: name, disabled: index === chosen });
