@@ -70,7 +70,7 @@ SEEN = """() => ({
     busy: document.querySelectorAll("#photographs [aria-busy=true]").length + unanswered.size,
     count: document.querySelector("#count")?.innerText,
     chip: document.querySelector("#reference")?.innerText,
-    settings: [...document.querySelectorAll("#vividness input, #tool-axes input, #seed input")].map((one) => one.value),
+    settings: [...document.querySelectorAll("#vividness input, #tool-axes input")].map((one) => one.value),
 })"""
 
 
@@ -267,9 +267,9 @@ class Visitor:
         if len(pictures) != len(seen["strip"]):
             return [f"{len(pictures)} pictures of {len(seen['strip'])} downloaded"]
         return [
-            f"the download of {title} is not what the strip shows"
+            f"the download of {title} is {apart:.1f} from what the strip shows"
             for picture, (title, *_, shown) in zip(pictures, seen["strip"], strict=True)
-            if difference(picture, self._picture(shown)) > SAME
+            if (apart := difference(picture, self._picture(shown))) > SAME
         ]
 
     def _saved(self, button: str) -> bytes:
@@ -321,7 +321,12 @@ def main() -> None:
         page.add_init_script(LISTENING)
         page.on("dialog", lambda dialog: dialog.accept())
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
+            ),
+        )
         wait_for_page(page, address)
         visitor = Visitor(page, rng, Path(folder))
         visitor._add()

@@ -114,6 +114,7 @@ def test_a_drawing_waits_on_its_photograph(
     for file in files:
         edited = album.with_drawing(file, drawn)
         assert edited.turn_to(file, None, CONTROLS, colorizer).controls.drawn == drawn
+        assert file in [one.upload for one in edited.waiting]  # the strip shows it without, until it is coloured again
         assert edited.with_drawing(file, None).turn_to(file, None, CONTROLS, colorizer).controls.drawn is None
     assert album.with_drawing(session.upload, None) is album  # that is its state already
 

@@ -213,7 +213,7 @@ class Album:
 
     @property
     def waiting(self) -> list[AlbumPhotograph]:
-        """The photographs that can be read and have no colours yet, or not as they are lent to them."""
+        """The photographs that can be read and have no colours yet, or not as they are wanted now."""
         return [one for one in self.photographs if not one.unreadable and self._waits(one)]
 
     def looked_at(self, count: int) -> tuple["Album", list[CinnError]]:
@@ -294,11 +294,9 @@ class Album:
 
     def _waits(self, one: AlbumPhotograph) -> bool:
         wanted = self.wanted(one)
-        if wanted is None:
+        if wanted is None or one.drawn is not None or one.frame is not None:
             return True
         session, _ = wanted
-        if not session.colourings:
-            return True
         digest = session.wanted_colours.digest if session.wanted_colours else None
         return session.colourings[0].settings.get("reference") != digest
 
