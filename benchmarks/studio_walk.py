@@ -67,7 +67,8 @@ SEEN = """() => ({
     strip: [...document.querySelectorAll("#photographs .choose")].map((one) =>
         [one.title, one.ariaCurrent, one.matches(".ticked"), one.querySelector("img").src]),
     marks: [...document.querySelectorAll("#stage .marks button")].map((one) => one.ariaLabel),
-    busy: document.querySelectorAll("#photographs [aria-busy=true]").length + unanswered.size,
+    opening: document.querySelectorAll("#photographs [aria-busy=true]").length,
+    unanswered: unanswered.size,
     count: document.querySelector("#count")?.innerText,
     chip: document.querySelector("#reference")?.innerText,
     settings: [...document.querySelectorAll("#vividness input, #tool-axes input")].map((one) => one.value),
@@ -232,7 +233,13 @@ class Visitor:
                 "-small.", "-large."
             )  # fmt: skip
             coloured = not now["count"] or len(set(now["count"].split()[0:3:2])) == 1
-            if time.monotonic() - changed > REST and (not now["shown"] or whole) and coloured and not now["busy"]:
+            if (
+                time.monotonic() - changed > REST
+                and (not now["shown"] or whole)
+                and coloured
+                and not now["opening"]
+                and not now["unanswered"]
+            ):
                 return seen
             time.sleep(0.1)
         return None

@@ -30,7 +30,7 @@ SCRIPT = """
 const fold = element.querySelector("details"), buttons = [...element.querySelectorAll("button")];
 let asked = null;
 const ask = () => {
-    const { wanted, shown, pictures, steps } = props, done = wanted === shown;
+    const { wanted, shown, pictures = [], steps = [] } = props, done = wanted === shown;
     element.toggleAttribute("data-none", !wanted);
     element.toggleAttribute("data-stale", !done);
     buttons.forEach((button, place) => {

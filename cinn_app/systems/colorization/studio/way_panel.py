@@ -36,7 +36,7 @@ const move = (at) => {
     picture.src = props.pictures[at].url;
 };
 const ask = () => {
-    const { wanted, names, chosen, shown, pictures } = props, done = shown === goal();
+    const { wanted, names = [], chosen, shown, pictures = [] } = props, done = shown === goal();
     if (!wanted || to === chosen) to = null;
     element.toggleAttribute("data-none", !wanted);
     one(".walk").hidden = to === null;
