@@ -54,7 +54,8 @@ def run_npe(
         source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
         np.savez(source, count=count, **{name: value.numpy() for name, value in given.items()})
         environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        subprocess.run([python, SCRIPT, source, target], check=True, env=environment)
+        command = [python.absolute(), SCRIPT.absolute(), source, target]
+        subprocess.run(command, check=True, env=environment, cwd=folder)  # where `sbi` leaves its logs
         with np.load(target) as made:
             return dict(made)
 
