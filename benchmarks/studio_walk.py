@@ -50,7 +50,7 @@ const listen = async (stream) => {
 };
 window.fetch = async (resource, options) => {
     const answer = await ask(resource, options), address = String(resource.url ?? resource);
-    if (address.includes("queue/join"))
+    if (address.includes("queue/join") && answer.ok)
         answer.clone().json().then(({ event_id: number }) => answered.has(number) || unanswered.add(number));
     if (!address.includes("/line/") || !answer.body) return answer;
     const [one, other] = answer.body.tee();
