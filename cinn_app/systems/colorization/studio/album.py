@@ -154,7 +154,7 @@ class Album:
         for one in self.photographs:
             if before and one.snapshot and _digest(one.snapshot.session.reference) == before:
                 session = dataclasses.replace(one.snapshot.session, reference=None)
-                album = album._changed(one, snapshot=dataclasses.replace(one.snapshot, session=session))
+                album = album.changed(one, snapshot=dataclasses.replace(one.snapshot, session=session))
         return album._replace(reference=reference)
 
     def cleared(self) -> "Album":
@@ -173,10 +173,10 @@ class Album:
         """Make a snapshot the present state of its photograph, with a number of its own unless it is so already."""
         one = self.find(snapshot.session.upload)
         if one and one.snapshot and one.snapshot.state == snapshot.state:
-            return self._changed(one, drawn=None, frame=None)
+            return self.changed(one, drawn=None, frame=None)
         count = self.count + 1
         snapshot = dataclasses.replace(snapshot, number=count)
-        album = self._changed(one, snapshot=snapshot, drawn=None, frame=None) if one else self
+        album = self.changed(one, snapshot=snapshot, drawn=None, frame=None) if one else self
         # Else the photographs that are coloured in the background would push out the states of the one in view.
         present = {one.snapshot.number for one in album.photographs if one.snapshot}
         snapshots = (*self.snapshots, snapshot)
@@ -194,7 +194,7 @@ class Album:
         one = self.find(snapshot.session.upload) if snapshot else None
         if snapshot is None or one is None:
             raise CinnError("This step is too long ago to be undone.")
-        return self._changed(one, snapshot=snapshot, drawn=None, frame=None)
+        return self.changed(one, snapshot=snapshot, drawn=None, frame=None)
 
     def with_drawing(self, upload: Path, drawn: dict[str, Any] | None) -> "Album":
         """Keep what was drawn on a photograph, if it is not in its present state yet."""
@@ -204,12 +204,12 @@ class Album:
         known = one.drawn if one.drawn is not None or not one.snapshot else one.snapshot.controls.drawn
         if (known or None) == drawn:
             return self
-        return self._changed(one, drawn=drawn or {})
+        return self.changed(one, drawn=drawn or {})
 
     def noting(self, upload: Path, **facts: bool | Frame) -> "Album":
         """Note that a photograph is ``picked`` or ``unreadable``, or its ``frame``."""
         one = self.find(upload)
-        return self._changed(one, **facts) if one else self
+        return self.changed(one, **facts) if one else self
 
     @property
     def waiting(self) -> list[AlbumPhotograph]:
@@ -226,7 +226,7 @@ class Album:
                 problems.append(error)
                 album = album._replace(photographs=tuple(each for each in album.photographs if each is not one))
             else:
-                album = album._changed(one, picture=picture)
+                album = album.changed(one, picture=picture)
         return album, problems
 
     def states(self, upload: Path) -> list[tuple[int, dict[str, Any] | None]]:
@@ -300,7 +300,7 @@ class Album:
         digest = session.wanted_colours.digest if session.wanted_colours else None
         return session.colourings[0].settings.get("reference") != digest
 
-    def _changed(self, one: AlbumPhotograph, **changes: Any) -> "Album":
+    def changed(self, one: AlbumPhotograph, **changes: Any) -> "Album":
         """Change one of the photographs."""
         return self._replace(
             photographs=tuple(each._replace(**changes) if each is one else each for each in self.photographs)
