@@ -198,7 +198,16 @@ def _run_stage(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and loggers, not for users
         ckpt_path = folder / STATE_FILE if resumed else None
-        trainer.fit(module, _loader(trainable.batches), checks, ckpt_path=ckpt_path, weights_only=True)
+        try:
+            trainer.fit(module, _loader(trainable.batches), checks, ckpt_path=ckpt_path, weights_only=True)
+        except ValueError as error:
+            if "loaded state dict" not in str(error):  # of the optimizer
+                raise
+            raise TrainingError(
+                "The training state in {run} is of another version, which grouped the weights in another way: delete it "
+                "and start again without --resume, or start in another folder with --run.",
+                run=folder,
+            ) from error
         measured = trainer.validate(module, checks, verbose=False)[0]
     module.eval()
     return trainer.global_step, measured

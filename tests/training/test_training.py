@@ -149,6 +149,13 @@ def test_a_killed_training_resumes(
     with pytest.raises(TrainingError, match="The data or the architecture are not those of"):
         again(resume=True, max_minutes=0.02)
     extra.unlink()
+    whole = state.read_bytes()
+    other = torch.load(state, weights_only=True)
+    other["optimizer_states"][0]["param_groups"].append(other["optimizer_states"][0]["param_groups"][0])
+    torch.save(other, state)
+    with pytest.raises(TrainingError, match="is of another version"):
+        again(resume=True, max_minutes=0.02)
+    state.write_bytes(whole)
     assert again(resume=True, max_minutes=0.02).figures["steps"] > saved
 
 
