@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 from rich.console import Console
 from studio_page import launch, studio, wait_for_page
 
@@ -110,7 +110,10 @@ class Visitor:
         count = found.count()
         if count == 0:
             return False
-        found.nth(self.rng.randrange(count) if number is None else number).click()
+        try:
+            found.nth(self.rng.randrange(count) if number is None else number).click(timeout=2000)
+        except TimeoutError:  # an answer has taken it away
+            return False
         return True
 
     def _point(self) -> tuple[float, float] | None:

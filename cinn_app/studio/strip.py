@@ -51,8 +51,10 @@ list.addEventListener("click", (event) => {
     if (button.matches(".remove")) {
         if (entry?.ticked && !window.confirm(props.question)) return;
     } else {  // the server may take seconds to open it
-        for (const one of list.querySelectorAll(".choose")) one.setAttribute("aria-current", one === button);
-        button.setAttribute("aria-busy", entry !== undefined && !entry.present);
+        for (const one of list.querySelectorAll(".choose")) {
+            one.setAttribute("aria-current", one === button);
+            one.setAttribute("aria-busy", one === button && entry !== undefined && !entry.present);
+        }
     }
     props.value = Number(button.dataset.number);  // of several events gradio handles the last with the first one's data
     if (button.matches(".remove")) list.querySelector("[aria-current=true]")?.focus();

@@ -46,6 +46,7 @@ def test_of_four_colourings_and_of_photographs_the_last_clicked_is_shown(
     expect(page.locator("#notice")).to_contain_text("uncle 2.png, 102 x 80 pixels")
     expect(page.locator("#photographs .choose").nth(3)).to_have_attribute("aria-current", "true")
     coloured(page, four)
+    expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
 
 
 def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
