@@ -16,12 +16,13 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, TimeoutError, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, TimeoutError, sync_playwright
 from rich.console import Console
 from studio_page import launch, studio, wait_for_page
 
@@ -294,6 +295,13 @@ class Visitor:
         return self.page.request.get(address).body()
 
 
+def note(errors: list[str], message: ConsoleMessage) -> None:
+    """Note a message of the browser if it is an error."""
+    if message.type == "error":
+        errors.append(f"{message.text} {message.location['url']}")
+        print(errors[-1])
+
+
 def difference(one: bytes, other: bytes) -> float:
     """Return the mean difference of two pictures at the size of the smaller one; of unlike shapes it is infinite."""
     pictures = [Image.open(io.BytesIO(content)).convert("RGB") for content in (one, other)]
@@ -331,12 +339,7 @@ def main() -> None:
         page.add_init_script(LISTENING)
         page.on("dialog", lambda dialog: dialog.accept())
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
-            ),
-        )
+        page.on("console", partial(note, errors))
         wait_for_page(page, address)
         visitor = Visitor(page, rng, Path(folder))
         visitor._add()

@@ -61,6 +61,11 @@ class Frame(NamedTuple):
             ),
         )
 
+    def size(self, whole: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of this part of a picture of height and width `whole`."""
+        rows, columns = self.cut.inside(whole if self.turns % 2 == 0 else whole[::-1])
+        return rows.stop - rows.start, columns.stop - columns.start
+
     def of_tensor(self, picture: Tensor) -> Tensor:
         """Return this part of a picture `(..., height, width)`."""
         turned = picture.rot90(-self.turns, (-2, -1))

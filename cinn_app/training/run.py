@@ -204,8 +204,8 @@ def _run_stage(
             if "loaded state dict" not in str(error):  # of the optimizer
                 raise
             raise TrainingError(
-                "The training state in {run} is of another version, which grouped the weights in another way: delete it "
-                "and start again without --resume, or start in another folder with --run.",
+                "The training state in {run} is of another version, which grouped the weights in another way: delete "
+                "it and start again without --resume, or start in another folder with --run.",
                 run=folder,
             ) from error
         measured = trainer.validate(module, checks, verbose=False)[0]

@@ -15,7 +15,7 @@ from cinn_app.imaging import read_provenance, rgb_to_lab
 from cinn_app.systems.colorization.selection import best_first, uncertainty
 from cinn_app.systems.colorization.studio.pictures import export, export_colours, gray, paint, uncertainty_map
 from cinn_app.systems.colorization.studio.session import ControlRanges, Reference, Session
-from cinn_app.systems.colorization.studio.stage import Stage, drawn_on, to_payload
+from cinn_app.systems.colorization.studio.stage import Stage, drawn_on, next_frame, to_payload
 from cinn_app.systems.colorization.studio.texts import details, words
 
 
@@ -237,6 +237,25 @@ def test_a_drawing_counts_for_its_own_photograph_only(session: Session) -> None:
     assert drawn_on(session, ours) == {"hints": hints, "keep": []} == drawn_on(session, {"hints": hints})
     assert drawn_on(session, {**ours, "photograph": "another"}) is None
     assert drawn_on(session, {"hints": [], "keep": []}) is None is drawn_on(None, ours) is drawn_on(session, "text")
+
+
+def test_what_is_drawn_before_the_answer_to_a_crop_stays_on_its_things(session: Session) -> None:
+    height, width = session.whole_size
+    hints = [{"colour": "#102030", "points": [[x, height - 3]], "radius": 1} for x in (2, width - 2)]
+    strokes = [{"points": [[5, 6]], "radius": 2}]
+    drawn = {"photograph": session.folder.name, "part": {"turns": 0}, "hints": hints, "keep": strokes}
+    right_half = session.reframed(next_frame(session, {"part": {"turns": 0}, "frame": {"cut": {"left": 0.5}}}))
+    moved = drawn_on(right_half, drawn)
+    assert moved == {"hints": [{**hints[1], "points": [(width - 2 - width / 2, height - 3)]}], "keep": []}
+    turned = session.reframed(next_frame(session, {"frame": {"turns": 1}}))
+    assert [hint["points"] for hint in drawn_on(turned, drawn)["hints"]] == [[(2, 2)], [(2, width - 2)]]
+    # Asked for twice before the first answer: both times of what is in view.
+    assert next_frame(turned, {"part": {"turns": 0}, "frame": {"turns": 1}}) == turned.frame
+    for frame in ({"cut": {"top": 0.6, "bottom": 0.4}}, {"cut": {"left": float("nan")}}, {"cut": {"top": -1}}):
+        with pytest.raises(CinnError, match="Nothing of the photograph is left"):
+            next_frame(session, {"frame": frame})
+    with pytest.raises(CinnError, match="cannot be read"):
+        next_frame(session, {"frame": "half"})
 
 
 @pytest.mark.parametrize(

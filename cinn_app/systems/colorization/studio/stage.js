@@ -146,8 +146,10 @@ const zoomBy = (factor, at) => {
 
 // --- Changes, undo and redo ---
 
+// What is drawn, in pixels of which part of which photograph.
+const drawing = () => ({ ...drawn, photograph: scene.photograph, part: scene.part });
 const send = () => {
-    props.value = { ...drawn, photograph: scene.photograph };
+    props.value = drawing();
     trigger("input");
 };
 const change = (next) => {
@@ -170,7 +172,7 @@ const step = (from, to) => {
     show();
     if (present.snapshot === null) return send();
     restoring = present.snapshot;
-    props.value = { ...drawn, photograph: scene.photograph, snapshot: restoring };
+    props.value = { ...drawing(), snapshot: restoring };
     trigger("restore");
 };
 const undo = () => step("past", "future"), redo = () => step("future", "past");
@@ -465,7 +467,7 @@ one("[data-for=keep] .cancel").addEventListener("click", () => {
     one(".keep").focus();
 });
 one(".redraw").addEventListener("click", () => {
-    props.value = { ...drawn, photograph: scene.photograph };
+    props.value = drawing();
     trigger("redraw");
     setMode("hint");
     one(".keep").focus();
@@ -484,7 +486,7 @@ const cutOff = (edge, share) => {  // at least a twentieth is left
     showCrop();
 };
 const reframe = (frame) => {
-    props.value = { ...drawn, photograph: scene.photograph, frame };
+    props.value = { ...drawing(), frame };
     trigger("frame");
     setMode("hint");
     one(".to-crop").focus({ preventScroll: true });
@@ -636,7 +638,7 @@ const receive = () => {
     showPair();
     // What the server has set may be older than what is drawn, which other events send along.
     if (unsent) send();
-    else if (value?.photograph !== scene.photograph) props.value = { ...drawn, photograph: scene.photograph };
+    else if (value?.photograph !== scene.photograph) props.value = drawing();
 };
 watch(["scene", "value"], receive);
 setMode("hint");

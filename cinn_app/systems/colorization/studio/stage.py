@@ -1,11 +1,11 @@
 """The large picture: to compare with the original, to zoom, and to draw on: hints, and strokes over a region to keep.
 
-The page sends ``{"photograph", "hints": [{"colour", "points", "radius"}], "keep": [{"points", "radius"}]}``, in pixels
-of the upright photograph, at any size on the screen. For undo and redo it also sends ``"snapshot"``, the number of the
-state to return to, and to crop or turn ``"frame"``, the part of the present picture to use.
+The page sends ``{"photograph", "part", "hints": [{"colour", "points", "radius"}], "keep": [{"points", "radius"}]}``, in
+pixels of that part of the upright photograph, at any size on the screen. For undo and redo it also sends
+``"snapshot"``, the number of the state to return to, and to crop or turn ``"frame"``, what of that part to use.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from cinn_app.systems.colorization.region import Stroke
 from cinn_app.systems.colorization.studio.pictures import gray
 from cinn_app.systems.colorization.studio.session import Session
 
-__all__ = ["Drawn", "Pictures", "Stage", "States", "carried_over", "drawn_on", "next_frame", "to_payload"]
+__all__ = ["Drawn", "Pictures", "Stage", "States", "drawn_on", "next_frame", "to_payload"]
 
 BOARD = later(
     "The photograph. Arrow keys move a cursor, Enter sets a colour there. Tab goes to the hints; arrow keys move a "
@@ -143,6 +143,7 @@ class Stage:
             "chosen": session.chosen,
             "snapshot": pictures.snapshot,
             "drawn": pictures.drawn,
+            "part": {"turns": session.frame.turns, "cut": session.frame.cut._asdict()},
             "cropped": session.frame.cut != WHOLE.cut,
             "states": [{"snapshot": number, "drawn": drawn} for number, drawn in pictures.states],
         }
@@ -150,45 +151,53 @@ class Stage:
 
 
 def drawn_on(session: Session | None, payload: Any) -> dict[str, Any] | None:
-    """Return what the page has sent if it was drawn on the photograph of a session, without marks of the page."""
+    """Return what the page has sent if it was drawn on the photograph of a session, without marks of the page.
+
+    What was drawn on another part of it, before the answer to a crop was there, is moved to where it belongs.
+    """
     if session is None or not isinstance(payload, dict):
         return None
     if payload.get("photograph", session.folder.name) != session.folder.name:
         return None
     drawn = {name: payload.get(name) or [] for name in ("hints", "keep")}
+    part = _frame(payload["part"]) if payload.get("part") else session.frame
+    if part != session.frame:
+        drawn = {"hints": list(_moved(drawn["hints"], part, session)), "keep": []}
     return drawn if any(drawn.values()) else None
 
 
-def next_frame(session: Session, payload: Any) -> Frame:
-    """Return the frame of a session after the page has sent what of the present picture to use; None: the whole file.
+def next_frame(session: Session, payload: dict[str, Any]) -> Frame:
+    """Return the frame that the page asks for: what of the part in view to use, or None for the whole file.
 
     Raises:
         CinnError: if nothing is left, or the page has sent no frame.
     """
-    if payload is None:
+    if payload.get("frame") is None:
         return WHOLE
-    try:
-        step = TypeAdapter(Frame).validate_python(payload)
-    except ValidationError as error:
-        raise CinnError(DAMAGED) from error
-    frame = session.frame.then(step)
+    part = _frame(payload["part"]) if payload.get("part") else session.frame
+    frame = part.then(_frame(payload["frame"]))
     cut = frame.cut
     if not all(0 <= share < 1 for share in cut) or cut.top + cut.bottom >= 1 or cut.left + cut.right >= 1:
         raise CinnError("Nothing of the photograph is left: crop less.")
     return frame
 
 
-def carried_over(drawn: dict[str, Any] | None, before: Session, after: Session) -> dict[str, Any] | None:
-    """Return the hints on another part of the same picture, as far as they are on it; a part to keep is let go."""
-    height, width = after.size
-    hints = []
-    for hint in (drawn or {}).get("hints", []):
-        places = [before.frame.place_in_whole(x, y, before.whole_size) for x, y in hint.get("points") or []]
-        points = [after.frame.place(x, y, after.whole_size) for x, y in places]
+def _frame(payload: Any) -> Frame:
+    try:
+        return TypeAdapter(Frame).validate_python(payload)
+    except ValidationError as error:
+        raise CinnError(DAMAGED) from error
+
+
+def _moved(hints: Sequence[dict[str, Any]], part: Frame, session: Session) -> Iterator[dict[str, Any]]:
+    """Yield hints on another part of the same picture, as far as they are on that of the session."""
+    height, width = session.frame.size(session.whole_size)
+    for hint in hints:
+        places = [part.place_in_whole(x, y, session.whole_size) for x, y in hint.get("points") or []]
+        points = [session.frame.place(x, y, session.whole_size) for x, y in places]
         inside = [point for point in points if 0 <= point[0] < width and 0 <= point[1] < height]
         if inside:
-            hints.append({**hint, "points": inside})
-    return {"hints": hints, "keep": []} if hints else None
+            yield {**hint, "points": inside}
 
 
 def to_payload(hints: Hints, drawn: Any = None) -> dict[str, Any]:

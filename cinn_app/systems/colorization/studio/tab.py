@@ -33,7 +33,7 @@ from cinn_app.systems.colorization.studio.details_panel import DetailsPanel
 from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPanel
 from cinn_app.systems.colorization.studio.session import SAMPLES, STEPS, VIVIDNESS, ControlRanges, Controls, Session
-from cinn_app.systems.colorization.studio.stage import Stage, carried_over, drawn_on, next_frame
+from cinn_app.systems.colorization.studio.stage import Stage, drawn_on, next_frame
 from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
 from cinn_app.systems.colorization.studio.temperatures_panel import TemperaturesPanel
 from cinn_app.systems.colorization.studio.texts import HELP, empty, failed, opened
@@ -238,7 +238,9 @@ class ColorizeTab:
         sessions = [session, *(one.snapshot.session for one in album.photographs if one.snapshot)]
         for one in sessions:
             if one and isinstance(drawn, dict) and drawn.get("photograph") == one.folder.name:
-                return album.with_drawing(one.upload, drawn_on(one, drawn))
+                kept = album.find(one.upload)
+                frame = kept.frame if kept and kept.frame else one.frame
+                return album.with_drawing(one.upload, drawn_on(one.reframed(frame), drawn))
         return album
 
     def _remove(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
@@ -286,9 +288,8 @@ class ColorizeTab:
         if album is None or present is None or asked != present.folder.name:
             return gr.skip()
         try:
-            session = present.reframed(next_frame(present, board.get("frame"))).resume()
-            controls = self._read(present, settings)
-            drawn = carried_over(controls.drawn, present, session)
+            session = present.reframed(next_frame(present, board)).resume()
+            controls, drawn = self._read(present, settings), drawn_on(session, board)
             album = album.noting(session.upload, frame=session.frame).with_drawing(session.upload, drawn)
             return self._show(Opened(session, controls._replace(drawn=drawn)), album)
         except CinnError as error:
