@@ -316,6 +316,13 @@ def test_a_page_that_is_loaded_again_has_everything_that_it_had(
     page.locator(".redo").click()
     shows(page, hinted, 2)
     assert Image.open(saved(page, "#download", tmp_path)).size == Image.open(photograph).size
+    point(page, 0.25, 0.25)
+    want(page, "#3a6ea5")
+    page.reload()  # before the answer
+    coloured(page, hinted)
+    assert len(marks(page)) == 2
+    page.locator(".undo").click()
+    shows(page, hinted, 2)
 
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator("#clear-photographs").click()

@@ -526,7 +526,10 @@ one(".to-crop").addEventListener("click", () => {
     one(".crop i").focus({ preventScroll: true });
 });
 for (const button of all(".turn"))
-    button.addEventListener("click", () => reframe({ turns: Number(button.dataset.turns) }));
+    button.addEventListener("click", () => {  // with what is cut off already, which turns along
+        const turns = Number(button.dataset.turns), { n, e, s, w } = cut;
+        reframe({ turns, cut: turns === 1 ? { top: w, right: n, bottom: e, left: s } : { top: e, right: s, bottom: w, left: n } });
+    });
 one(".whole").addEventListener("click", () => reframe(null));
 one(".apply").addEventListener("click",
     () => reframe({ cut: { top: cut.n, bottom: cut.s, left: cut.w, right: cut.e } }));

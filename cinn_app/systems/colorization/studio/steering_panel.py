@@ -165,6 +165,11 @@ class SteeringPanel:
         album = album.with_reference(session.reference if wanted == "all" else None)
         return _described(session, album)
 
+    def again(self, session: Session | None, drawn: Any) -> list[Any]:
+        """Choose another seed; what is painted over stays as it is in the chosen colouring."""
+        painted = session is not None and (drawn_on(session, drawn) or {}).get("keep")
+        return self._keep(session, drawn) if painted else [gr.skip(), random_seed()]
+
     def _keep(self, session: Session | None, drawn: Any) -> list[Any]:
         """Keep the painted region of the chosen colouring, and choose another seed for the rest."""
         try:
@@ -226,7 +231,7 @@ def _describe(session: Session, of_all: Reference | None) -> str:
     text = tr(FOR_NEXT if reference.origin == session.folder else FROM, name=html.escape(reference.name))
     checked = "checked" if of_all else ""
     return (
-        f'<div class="swatches" aria-hidden="true">{colours}</div><span>{text}</span>'
+        f'<div class="swatches" aria-hidden="true">{colours}</div><span title="{text}">{text}</span>'
         f'<label><input type="checkbox" {checked}>{tr("for all")}</label>'
         f'<button type="button" class="take-off" aria-label="{tr("Take these colours off")}">&times;</button>'
     )

@@ -14,7 +14,7 @@ from cinn_app.imaging import sample_photographs
 from cinn_app.studio.controls import SEEDS, keep_in_address
 from cinn_app.studio.files import new_kept_folder, upload_folder
 from cinn_app.studio.gradio_workarounds import cumulative
-from cinn_app.studio.handlers import COMPUTING, QUIET, SAVE_FILE, inform, random_seed, warn
+from cinn_app.studio.handlers import COMPUTING, QUIET, SAVE_FILE, inform, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
@@ -147,7 +147,9 @@ class ColorizeTab:
         self.albums.key.input(self._use, [self.session, self.albums.album], **QUIET)
         clearing = {"js": ASK.format(question=json.dumps(tr(REALLY))), **opening}
         self.albums.clear.click(self._clear, [self.albums.sure, *state], show_progress_on=gallery, **clearing)
-        self.pictures.dice.click(random_seed, None, self.seed, **QUIET).then(**drawing)
+        self.pictures.dice.click(self.steering.again, [self.session, board], [self.session, self.seed], **hidden).then(
+            **drawing
+        )
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
         choosing = [self.pictures.picked, *state]
         gallery.select(self._choose, choosing, [self.session, gallery, *large, *album], js=PICKED, **hidden)
@@ -322,7 +324,8 @@ class ColorizeTab:
             return {**update, **self.pictures.before(session, drawn, album.states(session.upload))}
         # Something was drawn since, so this is no state to return to.
         four = self.pictures.four(session, controls.vividness)
-        return {**update, **four, **self.pictures.large(session, controls, None, value=drawn)}
+        states = album.states(session.upload)
+        return {**update, **four, **self.pictures.large(session, controls, None, states, value=drawn)}
 
     def _large(self, session: Session, album: Album, controls: Controls, **value: Any) -> dict[Any, Any]:
         """Show the chosen colouring large, and keep the present state in the album."""
@@ -352,6 +355,8 @@ class ColorizeTab:
         album = self._with_drawing(album, session, (variety, vividness, seed, drawn))
         yield self.albums.keep(album, session)
         controls = self._read(session, (variety, vividness, seed, drawn, restore_levels, *further))
+        if not (controls.drawn and controls.drawn["keep"]):  # let go: what is painted next is another part
+            session = dataclasses.replace(session, region=None)
         try:
             steering = self.steering.constraints(session, controls)
             draw = self.colorizer, controls.temperature, controls.seed

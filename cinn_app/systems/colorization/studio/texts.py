@@ -70,7 +70,7 @@ WORDS = {
     "pinker": later("pinker"),
     "bolder": later("bolder"),
     "paler": later("paler"),
-    "": later("alike"),
+    "": later("another"),
 }
 
 
