@@ -46,7 +46,7 @@ REFUSED = later(
     "A proxy before the studio refused this file as too large: choose a smaller one, or ask the administrator to let "
     "larger requests through."
 )
-# Seconds: every hour gradio deletes files older than a day. All are deleted long before, see `clients.py`.
+# Seconds: every hour gradio deletes files older than a day. All are deleted before, see `clients.py` and `serving.py`.
 DELETE_CACHE = (3600, 24 * 3600)
 
 

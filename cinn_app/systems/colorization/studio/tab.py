@@ -332,7 +332,8 @@ class ColorizeTab:
         album = album.with_snapshot(Snapshot.of(session, controls))
         one = album.find(session.upload)
         number = one.snapshot.number if one and one.snapshot else 0
-        large = self.pictures.large(session, controls, number, album.states(session.upload), **value)
+        states = album.states(session.upload) if value else ()  # what is opened brings them; all else is known
+        large = self.pictures.large(session, controls, number, states, **value)
         return {**large, **self.albums.show(album, session)}
 
     @cumulative
