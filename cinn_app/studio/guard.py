@@ -20,7 +20,7 @@ __all__ = ["KEPT", "MAX_WAITING", "MAX_WAITING_PER_PAGE", "UNNAMED", "Guard"]
 
 #: How many jobs may wait in all, and of one page. One address may have half of all; programs may have half of all, and
 #: half of what their address may have, so that pages always have their share.
-MAX_WAITING, MAX_WAITING_PER_PAGE = 100, 10
+MAX_WAITING, MAX_WAITING_PER_PAGE = 100, 20
 #: Seconds for which files of programs are kept after each use, and those of pages that have not named them yet.
 KEPT, UNNAMED = 3600, 600
 
