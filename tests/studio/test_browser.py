@@ -132,7 +132,7 @@ def test_the_picture_is_compared_with_the_original_and_with_another_one_and_enla
         expect(gray).to_be_hidden()
         press()
         expect(gray).to_be_visible()
-        expect(page.locator(".badge")).to_have_text("Before")
+        expect(page.locator(".badge.before")).to_have_text("Before")
         release()
         expect(gray).to_be_hidden()
 

@@ -3,6 +3,7 @@
 const one = (selector) => element.querySelector(selector), all = (selector) => [...element.querySelectorAll(selector)];
 const view = one(".view"), board = one(".board"), picture = one(".picture"), lines = one(".board svg"), marks = one(".marks");
 const cursor = one(".cursor"), palette = one(".palette"), hex = one(".hex"), brush = one(".brush"), line = one(".line");
+const anyColour = one("input[type=color]");
 const NOTHING = { hints: [], keep: [] };
 const SVG = "http://www.w3.org/2000/svg";
 const HOLD = 300, SLACK = 6, MAX_ZOOM = 8;  // milliseconds; pixels of the screen; times
@@ -94,7 +95,7 @@ const showOver = () => {
     line.hidden = !split;
     line.style.left = `${line.ariaValueNow}%`;
     map.hidden = one(".legend").hidden = over !== "map" || before || !scene?.map;
-    one(".badge").hidden = !before;
+    one(".badge.before").hidden = !before;
     marks.hidden = before;
     lines.style.display = before ? "none" : "";
     one(".hold").setAttribute("aria-pressed", before);
@@ -187,9 +188,9 @@ const openPalette = (next) => {
     palette.hidden = false;
     hex.value = colour;
     hex.removeAttribute("aria-invalid");
-    one(".more input").value = colour || "#b0412e";
+    anyColour.value = colour || "#b0412e";
     one(".remove").hidden = next.number === undefined;
-    for (const swatch of all(".swatch")) swatch.setAttribute("aria-pressed", swatch.dataset.colour === colour);
+    for (const swatch of all("[data-colour]")) swatch.setAttribute("aria-pressed", swatch.dataset.colour === colour);
     const [x, y] = next.points?.at(-1) ?? anchor(drawn.hints[next.number]), box = picture.getBoundingClientRect();
     const frame = view.getBoundingClientRect(), gap = 18;
     const left = box.left - frame.left + (x + 0.5) / scene.width * box.width;
@@ -208,7 +209,7 @@ const closePalette = () => {
     palette.hidden = true;
     wanted = null;
     cursor.hidden = true;
-    stopPicking();
+    setPicking(false);
     show();
     if (focused) board.focus({ preventScroll: true });
 };
@@ -226,10 +227,10 @@ const pickAt = ([x, y]) => {
     const rgb = [...pen.getImageData(...spot, 1, 1).data.slice(0, 3)];
     setColour("#" + rgb.map((channel) => channel.toString(16).padStart(2, "0")).join(""));
 };
-const stopPicking = () => {
-    picking = false;
-    board.classList.remove("picking");
-    palette.classList.remove("picking");
+const setPicking = (value) => {
+    picking = value;
+    for (const part of [board, palette]) part.classList.toggle("picking", value);
+    one(".badge.picking").hidden = !value;
 };
 // A tap that opens the palette ends in a click on the shade, so only one that began there closes it, and does no more.
 let began = false;
@@ -246,14 +247,14 @@ palette.addEventListener("click", (event) => {
         const { number } = wanted;
         closePalette();
         remove(number);
+    } else if (button?.matches(".more")) {
+        anyColour.click();
     } else if (button?.matches(".dropper")) {
-        picking = true;
-        board.classList.add("picking");
-        palette.classList.add("picking");
+        setPicking(true);
         board.focus({ preventScroll: true });
     }
 });
-one(".more input").addEventListener("change", (event) => setColour(event.target.value));
+anyColour.addEventListener("change", () => wanted && setColour(anyColour.value));
 const readHex = () => {
     const [, digits] = hex.value.trim().match(/^#?([0-9a-f]{6}|[0-9a-f]{3})$/i) ?? [];
     hex.setAttribute("aria-invalid", !digits && hex.value.trim() !== "");

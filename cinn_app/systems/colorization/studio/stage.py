@@ -30,25 +30,25 @@ BOARD = later(
 )
 #: Colours of things that people know best, as they look in photographs.
 SWATCHES = {
-    later("fair skin"): "#e0b39a",
-    later("tan skin"): "#b98263",
-    later("dark skin"): "#74493a",
-    later("blond"): "#c8a468",
-    later("brown"): "#5c3d2a",
-    later("denim"): "#4b6690",
-    later("khaki"): "#a8976c",
-    later("wood"): "#8c5f3a",
-    later("brick"): "#9b4f3f",
-    later("leaf"): "#46703c",
-    later("grass"): "#7f9b4b",
-    later("sky"): "#86aedb",
-    later("red"): "#b3262c",
-    later("gold"): "#d8a722",
-    later("white"): "#f3f1ec",
+    later("Fair skin"): "#e0b39a",
+    later("Tan skin"): "#b98263",
+    later("Dark skin"): "#74493a",
+    later("Blond hair"): "#c8a468",
+    later("Brown hair"): "#5c3d2a",
+    later("Denim"): "#4b6690",
+    later("Khaki"): "#a8976c",
+    later("Wood"): "#8c5f3a",
+    later("Brick"): "#9b4f3f",
+    later("Leaf"): "#46703c",
+    later("Grass"): "#7f9b4b",
+    later("Sky"): "#86aedb",
+    later("White"): "#f3f1ec",
 }
-#: A sign that few fonts have.
-ENLARGE = """<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.8"
-  aria-hidden="true"><path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg>"""
+#: Signs that few fonts have.
+SIGN = """<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.8"
+  aria-hidden="true"><path d="{path}"/></svg>"""
+ENLARGE = SIGN.format(path="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4")
+PIPETTE = SIGN.format(path="M8 3.5L12.5 8M9.5 5l-6 6L2 14l3-1.5 6-6M10 4.5l2-2a1 1 0 0 1 1.5 1.5l-2 2")
 HERE = Path(__file__).parent
 DAMAGED = later("The drawing on the picture cannot be read: clear it, and draw again.")
 
@@ -237,17 +237,20 @@ def _markup() -> str:
     <div class="line" role="slider" tabindex="0" aria-label="{tr("Before and after")}" aria-valuemin="0"
       aria-valuemax="100" aria-valuenow="50" hidden></div>
   </div>
-  <div class="badge" hidden>{tr("Before")}</div>
+  <div class="badge before" hidden>{tr("Before")}</div>
+  <div class="badge picking" role="status" hidden>{tr("Now point at the place that has the colour.")}</div>
   <div class="legend" hidden>{tr("sure")} <i></i> {tr("unsure")}</div>
   <div class="busy" role="status" aria-label="{tr("Working")}"></div>
   <div class="pair" hidden>{side}{side}<button type="button" class="back">{tr("Back")}</button></div>
   <div class="palette" role="dialog" aria-label="{tr("Colour of this place")}" hidden>
     <button type="button" class="close" aria-label="{tr("Close")}">&times;</button>
-    <div class="swatches">{swatches}</div>
+    <div class="swatches">{swatches}
+      <button type="button" class="swatch dropper"
+        title="{tr("Take the colour of another place in the picture")}">{PIPETTE}{tr("Like here")}</button>
+      <button type="button" class="swatch more" title="{tr("Any colour")}">{tr("More")}</button>
+    </div>
+    <input type="color" tabindex="-1" aria-hidden="true">
     <div class="further">
-      <button type="button" class="dropper" title="{tr("Take the colour of another place in the picture")}">
-        {tr("Like …")}</button>
-      <label class="more">{tr("More")}<input type="color" tabindex="-1" aria-label="{tr("Any colour")}"></label>
       <input type="text" class="hex" maxlength="7" spellcheck="false" placeholder="#rrggbb"
         aria-label="{tr("Wanted colour as #RRGGBB")}">
       <button type="button" class="remove" hidden>{tr("Remove")}</button>
