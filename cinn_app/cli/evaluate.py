@@ -5,14 +5,14 @@ import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand
 
 from cinn_app.cli.console import count, err, out, say, say_warning
 from cinn_app.cli.options import Device, WrongUsage, data_help
-from cinn_app.errors import CheckpointError, DataError
+from cinn_app.errors import CheckpointError, CinnError, DataError
 
 if TYPE_CHECKING:
     from cinn_app.evaluation import Evaluation
@@ -171,6 +171,8 @@ def _as_option(hint: Any, panel: str) -> Any:
             return TypeAdapter(hint).validate_python(value)
         except ValidationError as error:
             raise typer.BadParameter(error.errors()[0]["msg"]) from None
+        except CinnError as error:
+            raise typer.BadParameter(str(error)) from None
 
     option = typer.Option(
         min=bounds.get("ge"),
@@ -179,7 +181,9 @@ def _as_option(hint: Any, panel: str) -> Any:
         callback=check,
         rich_help_panel=panel,
     )
-    return Annotated[described.annotation, option]
+    kinds = set(get_args(described.annotation)) - {type(None)}
+    # What may be of several types comes as text.
+    return Annotated[str | None if len(kinds) > 1 else described.annotation, option]
 
 
 def _show(name: str, system: str, evaluation: "Evaluation") -> None:

@@ -73,17 +73,17 @@ def seed_option(result: str, panel: str | None = None) -> Any:
     return typer.Option(min=0, max=MAX_SEED, help=text, rich_help_panel=panel)
 
 
-def temperature_option(help: str, panel: str | None = None) -> Any:
+def temperature_option(help: str, panel: str | None = None, **how: Any) -> Any:
     """Return the option of the temperature at which a model draws.
 
     Args:
         help: what it does in this command.
         panel: of the help, in which it is listed.
+        how: it is read, if not as one number.
     """
-    parser = _number_between(0, MAX_TEMPERATURE)
-    return typer.Option(  # `min` and `max` are for the help
-        min=0.0, max=MAX_TEMPERATURE, parser=parser, show_default="the model's", help=help, rich_help_panel=panel
-    )
+    # `min` and `max` are for the help.
+    how = how or {"min": 0.0, "max": MAX_TEMPERATURE, "parser": _number_between(0, MAX_TEMPERATURE)}
+    return typer.Option(show_default="the model's", help=help, rich_help_panel=panel, **how)
 
 
 def read_steps(texts: Sequence[str], context: typer.Context | None = None) -> dict[str | int, float]:

@@ -219,6 +219,8 @@ def test_no_picture_is_one_sentence(cinn: Callable, tmp_path: Path, draw: Callab
         ["a.png", "-o", "out", "--samples", "many"],
         ["a.png", "-o", "out", "--temperature", "2.1"],
         ["a.png", "-o", "out", "--temperature", "nan"],
+        ["a.png", "-o", "out", "--temperature", "0.3,0.5"],
+        ["a.png", "-o", "out", "--temperature", "1,1,1,1,warm"],
         ["a.png", "-o", "out", "--strength", "-1"],
         ["a.png", "-o", "out", "--strength", "nan"],
         ["a.png", "-o", "out", "--seed", "-1"],

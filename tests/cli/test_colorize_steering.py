@@ -71,6 +71,19 @@ def test_an_axis_moves_colours_both_ways(colorize: Callable, draw: Callable) -> 
     assert read_provenance("on/a.png")["axes"] == {"warmer": 2.0}
 
 
+def test_each_scale_may_have_a_temperature(colorize: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
+    source, each = draw("a.png", size=(64, 48)), ("--temperature", "0,0.1,0.2,0.5,0.9", "--seed", 3)
+    assert colorize(source, "-o", "out", *each).code == 0
+    mark = read_provenance("out/a.png")
+    assert mark["temperature"] == [0, 0.1, 0.2, 0.5, 0.9]
+    assert colorize(source, "-o", "out", *each).out.endswith("before.\n")
+    assert "made with temperature" in colorize(source, "-o", "out", "--seed", 3).err
+    drawn = Colorizer.load(tiny_checkpoint, "cpu").colorize(source, 1, mark["temperature"], 3)[0].render()
+    assert np.abs(colours("out/a.png") - drawn).max() <= 1
+    result = colorize(source, "-o", "two", "--temperature", "0.3,0.5")
+    assert result.code == 2 and "2 temperatures were given: give one" in result.err
+
+
 def test_an_axis_moves_one_thing(colorize: Callable, draw: Callable) -> None:
     ramp = np.where(np.arange(96) < 48, 60, 200).astype(np.uint8)
     Image.fromarray(np.broadcast_to(ramp, (64, 96)).copy()).save("halves.png")

@@ -89,13 +89,13 @@ def test_evaluate_shows_figures_and_writes_them(cinn: Callable, draw: Callable, 
 def test_evaluate_takes_a_temperature(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:
     draw("photos/a.png", mode="RGB", size=(40, 30))
     spread = []
-    for temperature in (0, 1):
+    for temperature in ("0,0,0,0,0", 1):
         arguments = ("--data", "photos", "--json", "figures.json", "--samples", 2, "--temperature", temperature)
         assert cinn("evaluate", tiny_checkpoint, *arguments).code == 0
         spread.append(json.loads(Path("figures.json").read_text())["figures"]["deviation"])
     assert spread[0] < 0.1 < spread[1]
-    result = cinn("evaluate", tiny_checkpoint, "--data", "photos", "--temperature", "nan")
-    assert result.code == 2 and "--temperature" in result.err
+    result = cinn("evaluate", tiny_checkpoint, "--data", "photos", "--temperature", "0,1")
+    assert result.code == 2 and "2 temperatures were given" in result.err
 
 
 def test_evaluate_judges_old_prints(cinn: Callable, draw: Callable, tiny_checkpoint: Path) -> None:

@@ -54,14 +54,14 @@ def pixels(path: str | Path) -> np.ndarray:
 
 
 def test_colourings_come_at_full_resolution_each_with_its_report(client: Client, photograph: Path) -> None:
-    given = {"picture": handle_file(photograph), "temperature": 0.7, "api_name": "/colorize"}
+    given = {"picture": handle_file(photograph), "temperature": [0, 0.1, 0.2, 0.5, 0.7], "api_name": "/colorize"}
     pictures, sheet, report = client.predict(samples=2, seed=5, **given)
     with Image.open(photograph) as gray, Image.open(pictures[0]) as first:
         assert (first.size, first.format, first.info["dpi"]) == (gray.size, "JPEG", (300, 300))
         assert first.getexif()[0x010E] == "Grandma in the garden"
     assert [line["output"] for line in report] == [Path(picture).name for picture in pictures]
     assert [(line["seed"], line["sample"]) for line in report] == [(5, 0), (5, 1)]
-    assert [line["temperature"][-1] for line in report] == pytest.approx([0.7, 0.7])
+    assert [line["temperature"] for line in report] == [[0, 0.1, 0.2, 0.5, 0.7]] * 2
     assert all(np.isfinite(line["log_likelihood"]) and line["seconds"] > 0 for line in report)
     mark = read_provenance(pictures[1])
     assert mark is not None and (mark["sample"], mark["source"]) == (1, report[1]["input"])
@@ -196,7 +196,8 @@ def test_what_cannot_be_done_is_one_sentence_and_the_next_call_is_served(
         (r"^The picture did not arrive whole: ", "/restyle", {"picture": "data:image/png;base64,abc"}),
         (r"^There is no picture: upload it to", "/restyle", {"picture": 7}),
         (r"^samples cannot be 17: input should be less than", "/colorize", {"picture": picture, "samples": 17}),
-        (r"^temperature cannot be 'hot': ", "/colorize", {"picture": picture, "temperature": "hot"}),
+        (r"^The temperature 'hot' is out of range: ", "/colorize", {"picture": picture, "temperature": "hot"}),
+        ("^2 temperatures were given: .* tiny details", "/uncertainty", {"picture": picture, "temperature": [1, 1]}),
         (r"^axes\.slant cannot be 'far': ", "/digits", {"axes": {"slant": "far"}}),
         (r"^There is no axis 'charm': choose one of 1 slant", "/digits", {"axes": {"charm": 1}}),
         (r"^The hint 999,30=#c02020 is outside", "/hint", {"picture": picture, "hints": "999,30=#c02020"}),

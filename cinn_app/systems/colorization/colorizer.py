@@ -13,14 +13,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cinn_app.arguments import as_number, as_python, of_type, short, whole_number
+from cinn_app.arguments import of_type, whole_number
 from cinn_app.errors import CinnError, ImageError
 from cinn_app.imaging import ImageSource, Photograph, read_photograph
 from cinn_app.latents import slerp
@@ -43,6 +43,7 @@ from cinn_app.systems.colorization.sampling import (
 )
 from cinn_app.systems.colorization.selection import CANDIDATES, choose_diverse
 from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.temperatures import read_temperature
 from cinn_app.trained_model import TrainedModel
 
 __all__ = ["Colorizer", "Colouring"]
@@ -84,31 +85,18 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
         Args:
             temperature: of the coarsest scale, which carries the hue, while the finer ones keep the recipe's proportion
-                to it; or one per scale; or ``None`` for the recipe's.
+                to it; or one for each of :data:`~cinn_app.systems.colorization.temperatures.SCALES`; or ``None`` for
+                the recipe's.
 
         Raises:
             CinnError: if it is not in 0..2, or not one per scale.
         """
-        default = self.recipe.sampling.temperature
-        if temperature is None:
-            chosen = tuple(default)
-        elif isinstance(given := as_python(temperature), Iterable) and not isinstance(given, str | bytes):
-            chosen = tuple(map(as_number, given))
-        else:
-            chosen = tuple(round(as_number(given) * scale / default[-1], 6) for scale in default)
-        if len(chosen) != len(default):
-            raise CinnError(
-                "{given} temperatures were given: give one number, or {needed}, fine to coarse.",
-                given=len(chosen),
-                needed=len(default),
-            )
-        if not all(0 <= scale <= MAX_TEMPERATURE for scale in chosen):  # refuses not-a-number, too
-            raise CinnError(
-                "The temperature {temperature} is out of range: give one from 0 to {most:g}.",
-                temperature=short(temperature),
-                most=MAX_TEMPERATURE,
-            )
-        return chosen
+        default, given = self.recipe.sampling.temperature, read_temperature(temperature)
+        if given is None:
+            return tuple(default)
+        if isinstance(given, tuple):
+            return given
+        return tuple(round(min(given * scale / default[-1], MAX_TEMPERATURE), 6) for scale in default)
 
     def settings(
         self,

@@ -21,6 +21,7 @@ from cinn_app.progress import Progress, no_progress
 from cinn_app.systems.colorization.classification import ClassifierMetrics
 from cinn_app.systems.colorization.comparison import Comparison, Painter, Quotients, compare, compare_print
 from cinn_app.systems.colorization.old_prints import KINDS, make_old_print
+from cinn_app.systems.colorization.temperatures import GivenTemperature
 
 __all__ = ["evaluate_colorizer"]
 
@@ -36,7 +37,8 @@ def evaluate_colorizer(
     *,
     samples: Annotated[int, Field(ge=1, le=100, description="Colourings per picture.")] = 8,
     temperature: Annotated[
-        float | None, Field(ge=0, le=MAX_TEMPERATURE, description="Of the samples; without it, the model's own.")
+        GivenTemperature,
+        Field(description=f"Of the samples, 0 to {MAX_TEMPERATURE:g}, or one per scale; without it, the model's own."),
     ] = None,
     aged: Annotated[
         bool, Field(description=f"Measure old prints of up to {AGED_PICTURES} of the pictures, too.")

@@ -137,7 +137,14 @@ MISUSES: list[tuple[Callable[[Colorizer, Colouring, Path], Any], str]] = [
     (lambda *_: Steering({"warmer": "x"}), "A step of 'x' along 'warmer' is out of range"),  # type: ignore[dict-item]
     (lambda *_: Region(5, MASK), "The colours of what to keep have to be those of a colouring"),  # type: ignore[arg-type]
     (lambda c, one, _: c.colorize(PIXELS, temperature="hot"), "The temperature 'hot' is out of range: give one from 0"),
-    (lambda c, one, _: c.colorize(PIXELS, temperature=[1, 1]), "2 temperatures were given: give one number, or 5"),
+    (
+        lambda c, one, _: c.colorize(PIXELS, temperature=[1, 1]),
+        "2 temperatures were given: give one number, or 5, fine to coarse: of tiny details, small",
+    ),
+    (
+        lambda c, one, _: c.colorize(PIXELS, temperature=[1, 1, 1, 1, 3]),
+        r"The temperature \[1, 1, 1, 1, 3\] is out of range",
+    ),
     (lambda c, one, _: c.interpolate(one, 5), "A colouring cannot be given as int: give a Colouring"),
     (lambda c, one, _: c.redraw(5, MASK), "A colouring cannot be given as int: give a Colouring"),
     (lambda c, one, _: c.redraw(one, MASK, encoded=5), ""),

@@ -4,7 +4,7 @@ import contextlib
 import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,12 +12,14 @@ from cinn_app.cli.console import err, say_error, say_warning
 from cinn_app.cli.files import STREAM, find_pictures, listed_suffixes
 from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps, seed_option, temperature_option
 from cinn_app.cli.pipeline import in_stages
+from cinn_app.errors import CinnError
 from cinn_app.files import sweep
 from cinn_app.limits import MAX_STRENGTH
 from cinn_app.process import usable_cpus
 from cinn_app.systems.colorization.commands.plan import Extras, ProtectedInputs, make_plan
 from cinn_app.systems.colorization.commands.report import RunSummary, open_report
 from cinn_app.systems.colorization.commands.work import Outcome, Request, State, Worker, is_colouring
+from cinn_app.systems.colorization.temperatures import SCALES, Temperature, read_temperature
 
 if TYPE_CHECKING:
     from cinn_app.systems.colorization.hints import Hints
@@ -29,6 +31,13 @@ MAX_PIXELS_WAITING = 60_000_000
 #: More threads rarely help: the network computes beside them.
 JOBS = min(4, usable_cpus())
 COLOURS, READ, WRITTEN = "Which colours", "What is read", "What is written"
+
+
+def _read_temperature(text: str) -> Temperature | None:
+    try:
+        return read_temperature(text)
+    except CinnError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def colorize(
@@ -63,8 +72,14 @@ def colorize(
         ),
     ] = False,
     temperature: Annotated[
-        float | None,
-        temperature_option("How far colours depart from the best guess: 0 not at all, 1 as true ones may.", COLOURS),
+        Any,
+        temperature_option(
+            "How far colours depart from the best guess: 0 not at all, 1 as true ones may; or one for each scale, fine "
+            f"to coarse: {', '.join(SCALES)}.",
+            COLOURS,
+            parser=_read_temperature,
+            metavar="NUMBER|N,N,N,N,N",
+        ),
     ] = None,
     strength: Annotated[
         float,

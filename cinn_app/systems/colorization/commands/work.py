@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cinn_app.cli.files import STREAM, make_folder
 from cinn_app.errors import DiskFullError, ImageError
 from cinn_app.systems.colorization.commands.plan import Job, ProtectedInputs
+from cinn_app.systems.colorization.temperatures import Temperature
 
 if TYPE_CHECKING:
     from cinn_app.imaging import Photograph
@@ -44,7 +45,7 @@ class Request:
 
     samples: int
     diverse: bool
-    temperature: float | None
+    temperature: Temperature | None
     seed: int
     steering: "Steering"
     strength: float

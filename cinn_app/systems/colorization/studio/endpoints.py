@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from cinn_app.imaging import format_like, read_photograph
-from cinn_app.studio.endpoints import Axes, File, Line, Picture, Seed, Strength, Temperature
+from cinn_app.studio.endpoints import Axes, File, Line, Picture, Seed, Strength
 from cinn_app.studio.files import new_results_folder
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
@@ -16,6 +16,7 @@ from cinn_app.systems.colorization.hints import Hints
 from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.selection import save_contact_sheet, save_uncertainty
 from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.temperatures import GivenTemperature, Temperature
 
 __all__ = ["ColorizeApi"]
 
@@ -41,7 +42,7 @@ class ColorizeApi:
         self,
         picture: Picture,
         samples: Samples = 1,
-        temperature: Temperature = None,
+        temperature: GivenTemperature = None,
         strength: Strength = 1.0,
         seed: Seed = 0,
         axes: Axes = None,
@@ -53,7 +54,7 @@ class ColorizeApi:
         Args:
             picture: The photograph, of any size and format; only its light and shade are used.
             samples: Number of colourings, 1 to 16.
-            temperature: How much colours vary, 0 to 2; by default the model's own.
+            temperature: How much colours vary, 0 to 2, or five numbers, fine to coarse; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2; 1 is as the model draws them.
             seed: The same seed gives the same colours, another seed other colours.
             axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
@@ -77,7 +78,7 @@ class ColorizeApi:
         self,
         picture: Picture,
         hints: str | dict[str, Any],
-        temperature: Temperature = None,
+        temperature: GivenTemperature = None,
         strength: Strength = 1.0,
         seed: Seed = 0,
         axes: Axes = None,
@@ -105,7 +106,7 @@ class ColorizeApi:
         self,
         picture: Picture,
         reference: Picture,
-        temperature: Temperature = None,
+        temperature: GivenTemperature = None,
         strength: Strength = 1.0,
         seed: Seed = 0,
         axes: Axes = None,
@@ -116,7 +117,7 @@ class ColorizeApi:
         Args:
             picture: The photograph, of any size and format.
             reference: The picture in colour.
-            temperature: How much colours vary, 0 to 2; by default the model's own.
+            temperature: How much colours vary, 0 to 2, or five numbers, fine to coarse; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
             seed: Another seed distributes the colours differently.
             axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
@@ -135,7 +136,7 @@ class ColorizeApi:
         keep: Picture,
         seed: Seed = 0,
         other_seed: Seed = 1,
-        temperature: Temperature = None,
+        temperature: GivenTemperature = None,
         strength: Strength = 1.0,
         axes: Axes = None,
         restore_levels: bool = False,
@@ -147,7 +148,7 @@ class ColorizeApi:
             keep: A picture of the same size, white where colours stay and black where they are redrawn.
             seed: Seed of the colouring to keep, as for /colorize.
             other_seed: Seed of the colours around the region.
-            temperature: How much colours vary, 0 to 2; by default the model's own.
+            temperature: How much colours vary, 0 to 2, or five numbers, fine to coarse; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
             axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
@@ -171,7 +172,7 @@ class ColorizeApi:
         seed: Seed = 0,
         other_seed: Seed = 1,
         count: SeveralSamples = 8,
-        temperature: Temperature = None,
+        temperature: GivenTemperature = None,
         strength: Strength = 1.0,
         axes: Axes = None,
         restore_levels: bool = False,
@@ -183,7 +184,7 @@ class ColorizeApi:
             seed: Seed of the first colouring, as for /colorize.
             other_seed: Seed of the last colouring.
             count: Number of colourings, both ends included, 2 to 16.
-            temperature: How much colours vary, 0 to 2; by default the model's own.
+            temperature: How much colours vary, 0 to 2, or five numbers, fine to coarse; by default the model's own.
             strength: How strong colours are, 0 (gray) to 2.
             axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
             restore_levels: Remove the fading of a faded photograph; without it, colours are as faded as it is.
@@ -203,7 +204,7 @@ class ColorizeApi:
         self,
         picture: Picture,
         samples: SeveralSamples = 8,
-        temperature: Temperature = None,
+        temperature: GivenTemperature = None,
         seed: Seed = 0,
         axes: Axes = None,
     ) -> File:
@@ -212,7 +213,7 @@ class ColorizeApi:
         Args:
             picture: The photograph, of any size and format.
             samples: Number of colourings to compare, 2 to 16.
-            temperature: How much colours vary, 0 to 2; by default the model's own.
+            temperature: How much colours vary, 0 to 2, or five numbers, fine to coarse; by default the model's own.
             seed: Seed of the colourings.
             axes: Steps of -3 to 3 along the axes of colour, such as {"warmer": 1}; /models lists them.
 
@@ -225,7 +226,7 @@ class ColorizeApi:
         return path
 
     def _steered(
-        self, picture: Path, steering: Steering, temperature: float | None, strength: float, seed: int
+        self, picture: Path, steering: Steering, temperature: Temperature | None, strength: float, seed: int
     ) -> tuple[Path, Line]:
         start = time.perf_counter()
         colourings = self.colorizer.colorize(picture, 1, temperature, seed, steering)

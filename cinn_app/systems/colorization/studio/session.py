@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import OUTPUT_FORMATS, WHOLE, Frame, Photograph, read_photograph, shrink_photograph
@@ -22,6 +22,7 @@ from cinn_app.systems.colorization.reference import ColourReference
 from cinn_app.systems.colorization.region import Region
 from cinn_app.systems.colorization.selection import CANDIDATES, choose_diverse
 from cinn_app.systems.colorization.steering import Steering
+from cinn_app.systems.colorization.temperatures import Temperature
 
 __all__ = ["SAMPLES", "STEPS", "VIVIDNESS", "ControlRanges", "Controls", "Reference", "Session", "read_upload"]
 
@@ -34,8 +35,6 @@ TINY = 16
 # Suffixes that a download keeps; any other becomes .png, which loses nothing.
 KEPT_SUFFIXES = {f".{name}" for name in (*OUTPUT_FORMATS, "jpeg", "tif")}
 UNSTEERED = Steering()
-#: See :meth:`Colorizer.temperatures`.
-Temperature: TypeAlias = float | tuple[float, ...]
 
 VIVIDNESS = Range(0, 1.5, 1)
 #: The highest temperature of the page.

@@ -6,13 +6,12 @@ from typing import Any
 import gradio as gr
 
 from cinn_app.studio.handlers import QUIET
-from cinn_app.studio.language import later, tr
+from cinn_app.studio.language import tr
 from cinn_app.systems.colorization.studio.session import ControlRanges, Controls
+from cinn_app.systems.colorization.temperatures import SCALES
 
 __all__ = ["TemperaturesPanel"]
 
-#: Fine to coarse, as the recipe has them.
-SCALES = (later("Tiny details"), later("Small details"), later("Large details"), later("Parts"), later("Things"))
 #: A script: the sliders start where the variety has them.
 START = """(on, variety, ...scales) => {
     const usual = %s;
@@ -32,8 +31,8 @@ class TemperaturesPanel:
         self.one_by_one = gr.Checkbox(label=tr("A temperature for each scale"), elem_id="one-by-one")
         with gr.Row(equal_height=False, elem_id="temperatures"):
             coarse_to_fine = [
-                scale.slider(step=0.01, label=tr(label), min_width=160)
-                for scale, label in reversed(list(zip(ranges.scales, SCALES, strict=True)))
+                scale.slider(step=0.01, label=tr(name).capitalize(), min_width=160)
+                for scale, name in reversed(list(zip(ranges.scales, SCALES, strict=True)))
             ]
         self.sliders = coarse_to_fine[::-1]
 
