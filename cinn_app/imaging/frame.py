@@ -1,6 +1,6 @@
 """What is used of a picture: how it is turned, and what is cut off."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -60,6 +60,22 @@ class Frame(NamedTuple):
                 cut.right + width * other.cut.right,
             ),
         )
+
+    def record(self, whole: tuple[int, int]) -> dict[str, Any]:
+        """Return what it is of a picture of height and width `whole`, for provenance records; nothing of all of it.
+
+        >>> Frame(1, Border(top=0.5)).record((100, 60))
+        {'turned': 90, 'crop': [0, 30, 100, 30]}
+
+        Returns:
+            ``turned``: degrees clockwise; ``crop``: left, top, width and height in pixels of the turned picture.
+        """
+        record: dict[str, Any] = {"turned": 90 * self.turns} if self.turns else {}
+        if self.cut != NO_BORDER:
+            height, width = self.size(whole)
+            rows, columns = self.cut.inside(whole if self.turns % 2 == 0 else whole[::-1])
+            record["crop"] = [columns.start, rows.start, width, height]
+        return record
 
     def size(self, whole: tuple[int, int]) -> tuple[int, int]:
         """Return height and width of this part of a picture of height and width `whole`."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +54,8 @@ class Photograph:
         border: of the print or film, found when it was read.
         levels: black and white inside the border.
         halftone: distance of the dots of a halftone, in pixels of the original photograph; 0 without dots.
+        frame: the part of the picture in the file that this is.
+        whole_size: height and width of the picture in the file, if this is a part of it.
     """
 
     lightness: Tensor
@@ -64,6 +67,8 @@ class Photograph:
     border: Border = NO_BORDER
     levels: Levels = FULL_LEVELS
     halftone: float = 0.0
+    frame: Frame = WHOLE
+    whole_size: tuple[int, int] | None = None
 
     @property
     def colours(self) -> Tensor | None:
@@ -86,8 +91,24 @@ class Photograph:
             return self
         alpha = None if self.alpha is None else frame.of_array(self.alpha)
         ab = None if self.ab is None else frame.of_tensor(self.ab)
-        part = dataclasses.replace(self, lightness=frame.of_tensor(self.lightness), ab=ab, alpha=alpha)
+        part = dataclasses.replace(
+            self,
+            lightness=frame.of_tensor(self.lightness),
+            ab=ab,
+            alpha=alpha,
+            frame=self.frame.then(frame),
+            whole_size=self.whole_size or self.size,
+        )
         return part._measured()
+
+    def without_rim(self) -> "Photograph":
+        """Return a photograph at full size without the dark rim of a film, if it has one."""
+        return self.framed(Frame.without_rim(self.lightness, self.border))
+
+    @property
+    def cut_out(self) -> dict[str, Any]:
+        """What of the picture in its file this is (:meth:`Frame.record`); empty if it is all of it."""
+        return self.frame.record(self.whole_size) if self.whole_size else {}
 
     def _measured(self) -> "Photograph":
         """Find border, levels and halftone."""

@@ -9,11 +9,12 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from cinn_app import Colorizer, ColourReference, Hints, Steering
 from cinn_app.errors import CinnError, ImageError
-from cinn_app.imaging import read_provenance, save_picture
+from cinn_app.imaging import WHOLE, Frame, read_photograph, read_provenance, save_picture
 from cinn_app.systems.colorization.studio import texts
 from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, AlbumPhotograph, Snapshot, look_at
 from cinn_app.systems.colorization.studio.album_panel import AlbumPanel
@@ -293,6 +294,27 @@ def test_a_dropped_picture_restores_a_temperature_for_each_scale(
     save_picture(album.folder / "old.png", np.full((40, 60, 3), 90, np.uint8), provenance=record)
     old = album.open(album.folder / "old.png", None, CONTROLS, colorizer)
     assert old.missing == ("weights",) and (old.controls.temperatures, old.controls.variety) == ((), 1.0)
+
+
+def test_a_download_says_what_was_cut_off_and_what_was_kept_comes_back(
+    album: Album, colorizer: Colorizer, tmp_path: Path
+) -> None:
+    waves = (128 + 90 * np.sin(np.mgrid[:80, :120][1] / 9)).astype(np.uint8)
+    film = tmp_path / "film.png"
+    Image.fromarray(np.pad(waves, 12, constant_values=4)).save(film)
+    trimmed = Session.open(film, album.folder, colorizer).draw(colorizer, 0.8, 3)
+    record, (height, width) = read_provenance(export(trimmed, 1.0)), trimmed.size
+    assert record["crop"][2:] == [width, height] and 74 <= height <= 80
+    assert "Part of the picture" in texts.details(trimmed) and "Turned" not in texts.details(trimmed)
+    chosen = trimmed.colourings[0]
+    same = colorizer.colorize(read_photograph(film).without_rim(), [chosen.settings["sample"]], 0.8, 3)[0]
+    assert torch.allclose(same.ab, chosen.ab, atol=1e-3)
+    turned = trimmed.reframed(trimmed.frame.then(Frame(1))).resume().draw(colorizer, 0.8, 3)
+    assert read_provenance(export(turned, 1.0))["turned"] == 90
+    whole = trimmed.reframed(WHOLE).resume()
+    whole = whole.draw(colorizer, 0.8, 3, Steering(hints=Hints.parse(["140,100=#c02020"]).on(whole.size)))
+    opened = album.open(export(whole, 1.0), None, CONTROLS, colorizer)
+    assert (opened.session.frame, opened.session.size, opened.missing) == (WHOLE, (104, 144), ())
 
 
 def test_settings_that_cannot_be_restored_are_named(

@@ -142,6 +142,7 @@ class Colouring:
         """Return settings, likelihood and warnings, as JSON has them."""
         return {
             **self.settings,
+            **self.photograph.cut_out,
             "strength": strength,
             "log_likelihood": self.log_prob,
             "bits_per_dim": self.bits_per_dim,
@@ -149,8 +150,11 @@ class Colouring:
         }
 
     def record(self, strength: float = 1.0, source: Path | None = None, quality: int | None = None) -> dict[str, Any]:
-        """Return the provenance record of the finished picture: program, model, seed, settings and source."""
-        made = {"strength": strength, "quality": quality, **source_record(source)}
+        """Return the provenance record of the finished picture: program, model, seed, settings and source.
+
+        Of a part of the picture in the file it says which (:meth:`cinn_app.imaging.Frame.record`).
+        """
+        made = {**self.photograph.cut_out, "strength": strength, "quality": quality, **source_record(source)}
         return {"program": f"cinn_app {__version__}", **self.settings, **made}
 
     def chroma(self, strength: float = 1.0) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor
 from cinn_app.arguments import as_path, short
 from cinn_app.errors import CinnError, SettingError
 from cinn_app.files import atomic_write, read_text
-from cinn_app.imaging import GeodesicGrid, rgb_to_lab, shrink_into_gamut
+from cinn_app.imaging import Frame, GeodesicGrid, rgb_to_lab, shrink_into_gamut
 from cinn_app.messages import Message
 from cinn_app.systems.colorization.region import are_coordinates, stroke_pixels
 
@@ -245,6 +245,22 @@ class Hints:
                 )
         return dataclasses.replace(self, width=width, height=height)
 
+    def on_part(self, frame: Frame, whole: tuple[int, int]) -> "Hints":
+        """Move hints of a picture to a part of it; those of a picture as large as the part are taken for its own.
+
+        Args:
+            frame: the part.
+            whole: height and width of the picture.
+
+        Raises:
+            CinnError: if they belong to another picture, or one lies outside the part.
+        """
+        size = frame.size(whole)
+        if (self.height, self.width) == size:
+            return self
+        moved = tuple(_on_part(hint, frame, whole) for hint in self.on(whole).hints)
+        return Hints(moved, size[1], size[0])
+
     def places(self, size: tuple[int, int]) -> list[Tensor]:
         """Return rows and columns of each hint's pixels, ``(2, count)``, in a copy of the picture of this size."""
         height, width = self.height or size[0], self.width or size[1]
@@ -278,6 +294,25 @@ class Hints:
     def ab(self) -> Tensor:
         """The a and b of each hint in Lab units, ``(hints, 2)``."""
         return torch.stack([hint.ab for hint in self.hints])
+
+
+def _on_part(hint: Hint, frame: Frame, whole: tuple[int, int]) -> Hint:
+    if hint.runs:
+        mask = np.zeros(whole, bool)
+        mask[*hint.pixels(*whole).numpy()] = True
+        mask = frame.of_array(mask)
+        if mask.any():
+            return Hint.of_mask(mask, hint.colour)
+    else:
+        height, width = frame.size(whole)
+        points = [frame.place(x, y, whole) for x, y in hint.points]
+        inside = tuple((x, y) for x, y in points if 0 <= x < width and 0 <= y < height)
+        if inside:
+            return dataclasses.replace(hint, points=inside)
+    raise CinnError(
+        "The hint {colour} is not on the photograph without its dark rim: point there, or keep the whole picture.",
+        colour=hint.colour,
+    )
 
 
 @functools.lru_cache(maxsize=8)  # every sample and every copy of a photograph need the same distances

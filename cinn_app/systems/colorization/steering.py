@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cinn_app.arguments import of_type, short
-from cinn_app.errors import SettingError
+from cinn_app.errors import CinnError, SettingError
+from cinn_app.imaging import WHOLE, Frame
 from cinn_app.messages import Message
 from cinn_app.systems.colorization.axes import check_steps
 from cinn_app.systems.colorization.hints import Hints
@@ -66,6 +67,28 @@ class Steering:
                 "A thing is chosen, but nothing to change in it: give steps along axes, such as {example}.",
                 example="{'warmer': 1.5}",
             )
+
+    def on_part(self, frame: Frame, whole: tuple[int, int]) -> "Steering":
+        """Move hints and thing of a picture of height and width `whole` to a part of it.
+
+        Raises:
+            CinnError: if the hints belong to another picture, or a place lies outside the part.
+        """
+        if frame == WHOLE:
+            return self
+        hints, thing = self.hints and self.hints.on_part(frame, whole), self.thing
+        if thing is not None:
+            x, y = frame.place(*thing, whole)
+            height, width = frame.size(whole)
+            if not (0 <= x < width and 0 <= y < height):
+                raise CinnError(
+                    "The thing at {x:g},{y:g} is not on the photograph without its dark rim: point there, or keep the "
+                    "whole picture.",
+                    x=thing[0],
+                    y=thing[1],
+                )
+            thing = (x, y)
+        return dataclasses.replace(self, hints=hints, thing=thing)
 
     def settings(self) -> dict[str, Any]:
         """Return the constraints for a provenance record, as JSON has them; empty without any."""

@@ -31,7 +31,7 @@ class RunSummary:
     def __init__(self, total: int, problems: int, lines: "JsonLines", quiet: bool) -> None:
         self.total, self.failed, self.lines, self.quiet = total, problems, lines, quiet
         self.states: Counter[State] = Counter()
-        self.first_conflict = ""
+        self.first_conflict, self.trimmed = "", 0
 
     def add(self, job: Job, outcome: Outcome | Exception) -> None:
         """Report the outcome of one picture.
@@ -48,6 +48,7 @@ class RunSummary:
             return
         self.states[outcome.state] += 1
         self.first_conflict = self.first_conflict or outcome.conflict
+        self.trimmed += outcome.trimmed
         for line in outcome.lines:
             self.lines.add(line, again=outcome.state is not State.FINISHED_BEFORE)
         for warning in outcome.warnings if not self.quiet else ():
@@ -74,6 +75,8 @@ class RunSummary:
             parts += [f"{left:,} left as before"] * bool(left)
             parts += [f"{self.failed:,} failed"] * bool(self.failed)
             say("; ".join(parts) + ".")
+            if self.trimmed:
+                say(f"Cut the dark rim of a film off {count(self.trimmed, 'picture')}; --whole keeps it.")
         return not (left or self.failed)
 
 

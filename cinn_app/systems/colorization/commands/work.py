@@ -40,6 +40,7 @@ class Request:
         format: of standard output; "keep" for the picture's own.
         overwrite: replace existing outputs.
         strict: refuse pictures that are damaged or cut short.
+        whole: keep the dark rims of films.
         report: whether outcomes have lines for a report, which need the likelihood of each colouring.
     """
 
@@ -54,6 +55,7 @@ class Request:
     mark: bool
     overwrite: bool
     strict: bool
+    whole: bool
     report: bool
 
     @property
@@ -81,12 +83,14 @@ class Outcome:
         warnings: sentences about the picture.
         lines: of the report, one per colouring, also of those that were finished before.
         conflict: why the picture was left.
+        trimmed: whether the rim of a film was cut off.
     """
 
     state: State
     warnings: tuple[str, ...] = ()
     lines: tuple[Mapping[str, Any], ...] = ()
     conflict: str = ""
+    trimmed: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,22 +108,20 @@ class Worker:
 
     def __init__(self, colorizer: "Colorizer", request: Request, inputs: ProtectedInputs) -> None:
         self.colorizer, self.request, self.inputs = colorizer, request, inputs
-        # Through JSON, as the records that they are compared with.
-        self._settings = [
-            json.loads(json.dumps(colorizer.settings(request.seed, sample, request.temperature, request.steering)))
-            for sample in range(request.samples)
-        ]
+        self.steering = request.steering
 
     def read(self, job: Job) -> "tuple[Photograph, float] | Outcome":
         """Read the picture, unless its colourings exist."""
-        from cinn_app.imaging import read_photograph
-
-        start = time.perf_counter()
+        start, request = time.perf_counter(), self.request
         self.inputs.check(job)
-        if not self.request.overwrite and (done := self._existing(job)):
+        photograph = None
+        if request.steering.hints or request.steering.thing:  # of this one picture: what is cut off moves them
+            photograph = self._photograph(job)
+            whole = photograph.whole_size or photograph.size
+            self.steering = request.steering.on_part(photograph.frame, whole)
+        if not request.overwrite and (done := self._existing(job)):
             return done
-        source = io.BytesIO(sys.stdin.buffer.read()) if job.source == STREAM else job.source
-        return read_photograph(source, strict=self.request.strict), time.perf_counter() - start
+        return photograph or self._photograph(job), time.perf_counter() - start
 
     def colour(self, job: Job, found: "tuple[Photograph, float] | Outcome") -> "_Coloured | Outcome":
         """Draw the colourings."""
@@ -129,9 +131,16 @@ class Worker:
         start = time.perf_counter()
         request = self.request
         colourings = self.colorizer.colorize(
-            photograph, request.samples, request.temperature, request.seed, request.steering, request.diverse
+            photograph, request.samples, request.temperature, request.seed, self.steering, request.diverse
         )
         return _Coloured(colourings, seconds + time.perf_counter() - start)
+
+    def _photograph(self, job: Job) -> "Photograph":
+        from cinn_app.imaging import read_photograph
+
+        source = io.BytesIO(sys.stdin.buffer.read()) if job.source == STREAM else job.source
+        photograph = read_photograph(source, strict=self.request.strict)
+        return photograph if self.request.whole else photograph.without_rim()
 
     def pixels(self, work: "_Coloured | Outcome") -> int:
         """Return the size of the picture that waits to be written."""
@@ -165,7 +174,8 @@ class Worker:
             for target, colouring in zip(job.targets, work.colourings, strict=True)
             if self.request.report
         ]
-        return Outcome(State.COLOURED, warnings, tuple(lines))
+        trimmed = bool(work.colourings[0].photograph.cut_out)
+        return Outcome(State.COLOURED, warnings, tuple(lines), trimmed=trimmed)
 
     def _write(self, job: Job, target: Path, colouring: "Colouring") -> None:
         request = self.request
@@ -188,8 +198,9 @@ class Worker:
             if record is None:
                 return Outcome(State.LEFT, conflict=f"{file} has no record of how it was made")
             wanted = {**self._wanted(job, file), **source}
-            # A setting that only one of the two has counts, too. Which samples are chosen is known after drawing alone.
-            for key in sorted((wanted.keys() | record.keys()) - {"program", *(["sample"] if request.diverse else [])}):
+            # A setting that only one of the two has counts, too, but not what is known after reading or drawing alone.
+            later = {"sample": request.diverse, "crop": not request.whole}
+            for key in sorted((wanted.keys() | record.keys()) - {"program", *(key for key in later if later[key])}):
                 if record.get(key) != wanted.get(key):
                     return Outcome(
                         State.LEFT, conflict=f"{file} was made with {key} {record.get(key)}, not {wanted.get(key)}"
@@ -212,13 +223,16 @@ class Worker:
     def _wanted(self, job: Job, file: Path) -> dict[str, Any]:
         """Return what the record of an output would hold."""
         request = self.request
+        sample = job.targets.index(file) if file in job.targets else 0
+        settings = self.colorizer.settings(request.seed, sample, request.temperature, self.steering)
+        settings = json.loads(json.dumps(settings))  # as the records that they are compared with
         if file == job.uncertainty:
-            return {**self._settings[0], "samples": request.drawn}
+            return {**settings, "samples": request.drawn}
         chosen = {"chosen_of": request.drawn} if request.diverse else {}
         drawn = {"strength": request.strength, **chosen}
         if file == job.sheet:
-            return {**self._settings[0], **drawn, "samples": request.samples}
-        return {**self._settings[job.targets.index(file)], **drawn, "quality": request.quality}
+            return {**settings, **drawn, "samples": request.samples}
+        return {**settings, **drawn, "quality": request.quality}
 
 
 def is_colouring(path: Path) -> bool:

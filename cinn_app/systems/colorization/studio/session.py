@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cinn_app.errors import CinnError
-from cinn_app.imaging import OUTPUT_FORMATS, WHOLE, Frame, Photograph, read_photograph, shrink_photograph
+from cinn_app.imaging import (
+    OUTPUT_FORMATS,
+    WHOLE,
+    Frame,
+    Photograph,
+    read_photograph,
+    read_provenance,
+    shrink_photograph,
+)
 from cinn_app.limits import MAX_STEP
 from cinn_app.messages import Message
 from cinn_app.studio.controls import SEEDS, Range
@@ -165,7 +173,7 @@ class Session:
 
     @classmethod
     def open(cls, upload: Path, cache: Path, colorizer: Colorizer, reference: Reference | None = None) -> "Session":
-        """Read a photograph. The dark rim of a film is left out.
+        """Read a photograph. The dark rim of a film is left out, except of a colouring that was made with it.
 
         Args:
             upload: its file.
@@ -178,11 +186,11 @@ class Session:
         """
         working_size = colorizer.recipe.data.size
         whole = read_upload(upload)
-        frame = Frame.without_rim(whole.lightness, whole.border)
-        small, large, inputs = _reduced(whole.framed(frame), working_size)
+        part = whole if read_provenance(upload) else whole.without_rim()
+        small, large, inputs = _reduced(part, working_size)
         cache.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="session-", dir=cache))
-        return cls(upload, folder, whole.size, frame, working_size, small, large, inputs, reference=reference)
+        return cls(upload, folder, whole.size, part.frame, working_size, small, large, inputs, reference=reference)
 
     @property
     def size(self) -> tuple[int, int]:

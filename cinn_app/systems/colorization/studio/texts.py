@@ -58,6 +58,8 @@ ROWS = {
     "reference": later("Colours of another picture"),
     "kept": later("Region that was kept"),
     "restore_levels": later("Fading"),
+    "turned": later("Turned clockwise, degrees"),
+    "crop": later("Part of the picture: left, top, width, height"),
     "model": later("Model"),
     "weights": later("Weights"),
 }
@@ -112,7 +114,8 @@ def words(session: Session) -> list[str]:
 def details(session: Session) -> str:
     """List all settings that made the chosen colouring."""
     colouring = session.colourings[session.chosen]
-    rows = [(tr(label), _plain(colouring.settings[key])) for key, label in ROWS.items() if key in colouring.settings]
+    made = {**colouring.settings, **colouring.photograph.cut_out}
+    rows = [(tr(label), _plain(made[key])) for key, label in ROWS.items() if key in made]
     table = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
     return f"<table>{table}</table>"
 
