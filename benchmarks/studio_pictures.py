@@ -33,8 +33,9 @@ COLOURED = """(before) => {
     const four = [...document.querySelectorAll("#colourings .thumbnail-item img")];
     const large = [...document.querySelectorAll("#stage .picture")];
     const there = [...four, ...large].every((one) => one.complete && one.naturalWidth);
-    const whole = large.every((one) => one.src.includes("-large.")) && !document.querySelector("#download")?.disabled;
-    return four.length === 4 && there && whole && !four.some((one) => before.includes(one.src))
+    const whole = large.every((one) => one.src.includes("-large."));
+    const ready = !document.querySelector("#download .opener")?.disabled;
+    return four.length === 4 && there && whole && ready && !four.some((one) => before.includes(one.src))
         && four.map((one) => one.src);
 }"""
 

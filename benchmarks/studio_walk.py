@@ -258,7 +258,7 @@ class Visitor:
         if not seen["shown"]:
             return []
         found = []
-        if difference(self._saved("#download"), self._picture(seen["large"])) > SAME:
+        if difference(self._saved("this"), self._picture(seen["large"])) > SAME:
             found.append("the download is not what is seen")
         if len(seen["strip"]) > 1:
             found += self._of_all(seen)
@@ -273,7 +273,7 @@ class Visitor:
         return found
 
     def _of_all(self, seen: dict[str, Any]) -> list[str]:
-        with zipfile.ZipFile(io.BytesIO(self._saved("#download-all"))) as archive:
+        with zipfile.ZipFile(io.BytesIO(self._saved("all"))) as archive:
             pictures = [archive.read(name) for name in archive.namelist()]
         if len(pictures) != len(seen["strip"]):
             return [f"{len(pictures)} pictures of {len(seen['strip'])} downloaded"]
@@ -283,11 +283,10 @@ class Visitor:
             if (apart := difference(picture, self._picture(shown))) > SAME
         ]
 
-    def _saved(self, button: str) -> bytes:
-        if button != "#download":
-            self.page.locator("#download-menu > button").click()
+    def _saved(self, kind: str) -> bytes:
+        self.page.locator("#download .opener").click()
         with self.page.expect_download(timeout=1000 * PATIENCE) as caught:
-            self.page.locator(button).click()
+            self.page.locator(f"#download [data-kind={kind}]").click()
         caught.value.save_as(self.folder / "download.bin")
         return (self.folder / "download.bin").read_bytes()
 

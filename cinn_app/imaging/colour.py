@@ -5,7 +5,7 @@ sRGB in 0..1. Lab is CIE 1976 with the D65 white point and the 2 degree observer
 sRGB a in -86..98 and b in -108..94. Chroma is the length of (a, b), hue its angle.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -79,7 +79,7 @@ def shrink_into_gamut(lightness: Tensor, ab: Tensor) -> Tensor:
     return shrunk.movedim(-1, -3)
 
 
-def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor) -> Tensor:
+def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor, progress: Callable[[float], None] | None = None) -> Tensor:
     """Convert to 8-bit sRGB with the given Lab lightness, exact to within the rounding of 8 bits.
 
     Chroma outside the gamut is reduced first (`shrink_into_gamut`). Large pictures are converted in tiles, which
@@ -88,6 +88,7 @@ def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor) -> Tensor:
     Args:
         lightness: `(..., 1, height, width)`, 0..100.
         ab: `(..., 2, height, width)`; leading dimensions broadcast.
+        progress: is told the share that is done, up to 1, after each tile.
 
     Returns:
         uint8 `(..., height, width, 3)`: channels last, as in picture files and PIL.
@@ -100,6 +101,8 @@ def lightness_and_ab_to_rgb8(lightness: Tensor, ab: Tensor) -> Tensor:
         lab = torch.cat([tile_lightness, shrink_into_gamut(tile_lightness, tile_ab)], dim=-3)
         rgb = lab_to_rgb(lab).clamp(0, 1).mul(255).round()
         rgb8[..., rows, :, :] = rgb.to(torch.uint8).movedim(-3, -1)
+        if progress:
+            progress(rows.stop / height)
     return rgb8
 
 

@@ -15,7 +15,7 @@ COLOURED = """([before, differs]) => {
     const chosen = document.querySelector("#colourings .selected img");
     const large = document.querySelector("#stage .picture");
     const other = (one) => !before.includes(one.src), same = (one, index) => one.src === before[index];
-    return four.length === 4 && chosen && !document.querySelector("#download").disabled
+    return four.length === 4 && chosen && !document.querySelector("#download .opener").disabled
         && [large, ...four].every((one) => one.complete && one.naturalWidth > 0)
         && large.src === chosen.src.replace("-small.", "-large.")
         && four.every(differs ? other : same) && four.map((one) => one.src);
@@ -68,9 +68,9 @@ def saved(page: Page, button: str, folder: Path) -> Path:
 
 
 def saved_as(page: Page, kind: str, folder: Path) -> Path:
-    """Download another kind of file, with the menu of downloads."""
-    page.locator("#download-menu > button").click()
-    return saved(page, f"#download-{kind}", folder)
+    """Download "this", "png", "colours" or "all", with the menu of downloads."""
+    page.locator("#download .opener").click()
+    return saved(page, f"#download [data-kind={kind}]", folder)
 
 
 def set_slider(page: Page, name: str, value: float) -> None:

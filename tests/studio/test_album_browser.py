@@ -19,7 +19,6 @@ from colour_page import (  # after the check that it is there
     open_details,
     pixels,
     point,
-    saved,
     saved_as,
     set_slider,
     shows,
@@ -164,7 +163,7 @@ def test_many_photographs_each_keep_their_state_and_go_into_one_file_as_the_stri
     def assert_archived() -> dict[str, np.ndarray]:
         """Check that the archive has what the strip shows, and return it."""
         expect(page.locator("#count")).to_have_text("3 of 3 coloured")
-        expect(page.locator("#download")).to_be_enabled()
+        expect(page.locator("#download .opener")).to_be_enabled()
         shown = [pixels(page, address) for address in strip(page)]
         pictures = unzipped(saved_as(page, "all", tmp_path))
         assert list(pictures) == [
@@ -175,8 +174,7 @@ def test_many_photographs_each_keep_their_state_and_go_into_one_file_as_the_stri
         for picture, seen in zip(pictures.values(), shown, strict=True):
             assert picture.shape == seen.shape
             assert np.abs(picture - seen).mean() < 2
-        expect(page.locator("#download-all")).to_be_enabled()
-        expect(page.locator("#download-all")).to_have_text("All photographs (ZIP)")
+        expect(page.locator("#download .opener span")).to_have_text("Download")
         return pictures
 
     as_drawn, before = assert_archived(), strip(page)
@@ -233,7 +231,7 @@ def test_a_download_dropped_back_restores_the_session(
     set_slider(page, "#vividness", 0.75)
     coloured(page, first)
     choose(page, 3)
-    kept = saved(page, "#download", tmp_path)
+    kept = saved_as(page, "this", tmp_path)
     assert kept.name == "grandma 1932-colourised-71-4.jpg"
 
     page = open_studio()
@@ -315,7 +313,7 @@ def test_a_page_that_is_loaded_again_has_everything_that_it_had(
     shows(page, first, 2)
     page.locator(".redo").click()
     shows(page, hinted, 2)
-    assert Image.open(saved(page, "#download", tmp_path)).size == Image.open(photograph).size
+    assert Image.open(saved_as(page, "this", tmp_path)).size == Image.open(photograph).size
     point(page, 0.25, 0.25)
     want(page, "#3a6ea5")
     page.reload()  # before the answer

@@ -20,7 +20,6 @@ from colour_page import (  # after the check that it is there
     open_details,
     pixels,
     point,
-    saved,
     saved_as,
     set_slider,
     shows,
@@ -97,7 +96,7 @@ def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(
     shows(page, rolled, 2)
     assert large(page) != before
 
-    path = saved(page, "#download", tmp_path)
+    path = saved_as(page, "this", tmp_path)
     assert path.name == f"grandma 1932-colourised-{seed}-3.jpg"
     with Image.open(path) as kept:
         assert (kept.format, kept.size, kept.mode) == ("JPEG", (330, 240), "RGB")
@@ -111,7 +110,15 @@ def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(
     with Image.open(png) as kept:
         assert (kept.format, kept.size) == ("PNG", (330, 240))
         assert np.abs(np.asarray(kept, np.int16) - shown).mean() < 2
-    expect(page.locator("#download-png")).to_be_hidden()  # the menu has closed
+    menu, opener = page.locator("#download [role=menu]"), page.locator("#download .opener")
+    expect(menu).to_be_hidden()
+    opener.press("ArrowDown")
+    for key, wanted in (("ArrowDown", "png"), ("End", "colours"), ("ArrowDown", "this"), ("ArrowUp", "colours")):
+        page.keyboard.press(key)
+        expect(page.locator("#download :focus")).to_have_attribute("data-kind", wanted)  # all of one is none
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(opener).to_be_focused()
     lightness, layer = ab(saved_as(page, "colours", tmp_path))
     assert np.abs(layer - ab(png)[1]).mean() < 1
     assert np.ptp(lightness) < 2
@@ -214,7 +221,7 @@ def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(
     page = open_studio()
     give(page, tmp_path / "scan.tif")
     first = coloured(page)
-    with Image.open(saved(page, "#download", tmp_path)) as kept:
+    with Image.open(saved_as(page, "this", tmp_path)) as kept:
         assert (kept.filename.endswith("scan-colourised-0-1.tif"), kept.format, kept.size) == (True, "TIFF", (90, 60))
         assert kept.info["dpi"] == (600, 600)
 
@@ -223,7 +230,7 @@ def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(
     give(page, tmp_path / "confetti.bmp")
     coloured(page, first)
     expect(page.locator("#notice")).to_contain_text("It is in colour already; only its lightness is used.")
-    with Image.open(saved(page, "#download", tmp_path)) as kept:
+    with Image.open(saved_as(page, "this", tmp_path)) as kept:
         assert (kept.format, kept.size) == ("PNG", (50, 40))
 
 

@@ -13,7 +13,7 @@ from colour_page import (  # after the check that it is there
     give,
     marks,
     point,
-    saved,
+    saved_as,
     shows,
     want,
 )
@@ -30,7 +30,7 @@ def film(tmp_path: Path) -> Path:
 
 
 def download_size(page: Page, folder: Path) -> tuple[int, int]:
-    with Image.open(saved(page, "#download", folder)) as picture:
+    with Image.open(saved_as(page, "this", folder)) as picture:
         return picture.size
 
 

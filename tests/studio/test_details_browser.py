@@ -15,6 +15,7 @@ from colour_page import (  # after the check that it is there
     give,
     open_details,
     saved,
+    saved_as,
     set_slider,
     shows,
 )
@@ -82,7 +83,7 @@ def test_each_scale_has_a_temperature_of_its_own_if_that_is_wanted(
     tamer = coloured(page, usual)
     expect(page.locator("#more table")).to_contain_text("0.31")
     made = json.loads(saved(page, "#export-settings", tmp_path).read_text("utf-8"))
-    kept = saved(page, "#download", tmp_path)
+    kept = saved_as(page, "this", tmp_path)
     assert made["temperature"][-1] == 0.31
 
     page.locator(".undo").click()

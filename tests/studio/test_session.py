@@ -43,8 +43,10 @@ def test_previews_are_reduced_and_a_download_has_full_resolution(colorizer: Colo
     assert (session.size, session.large.size, session.small.size) == ((500, 1500), (341, 1024), (170, 512))
     with Image.open(paint(session, 0, 1.0)) as small, Image.open(paint(session, 0, 1.0, large=True)) as large:
         assert (small.size, large.size) == ((512, 170), (1024, 341))
-    with Image.open(export(session, 1.0)) as whole:
+    told: list[float] = []
+    with Image.open(export(session, 1.0, progress=told.append)) as whole:
         assert (whole.size, whole.format) == ((1500, 500), "WEBP")
+    assert told == sorted(set(told)) and len(told) > 2 and 0.9 < told[-1] <= 1
 
 
 def test_previews_have_no_metadata_and_a_download_has_all(session: Session) -> None:

@@ -22,6 +22,7 @@ from colour_page import (  # after the check that it is there
     pixels,
     point,
     saved,
+    saved_as,
     set_slider,
     shows,
     want,
@@ -111,7 +112,7 @@ def test_a_hint_colours_the_download_where_it_was_put(open_studio: Callable[...,
     want(page, "#2F6F9F")
     coloured(page, first)
     assert marks(page) == [("#2f6f9f", 350, 675)]
-    kept = saved(page, "#download", tmp_path)
+    kept = saved_as(page, "this", tmp_path)
     with Image.open(kept) as picture:
         assert picture.size == (1400, 900)
     wanted = Hints.parse(["0,0=#2f6f9f"]).ab[0].numpy()
@@ -228,7 +229,7 @@ def test_axes_move_all_four_and_reset_brings_them_back(
     steered = coloured(page, before)
     shows(page, steered, 2)
     assert np.abs(pixels(page, steered[2]) - pixels(page, before[2])).mean() > 1
-    mark = read_provenance(saved(page, "#download", tmp_path))
+    mark = read_provenance(saved_as(page, "this", tmp_path))
     assert mark["axes"] == {"warmer": 2.0} and mark["seed"] == 0
     open_details(page)
     expect(page.locator("#more table")).to_contain_text("+2")
@@ -238,7 +239,7 @@ def test_axes_move_all_four_and_reset_brings_them_back(
     expect(page.locator("#more table")).to_be_visible()  # what was unfolded stays so
     set_slider(page, "#further-axes", -1.1)
     coloured(page, before)
-    assert read_provenance(saved(page, "#download", tmp_path))["axes"] == {"more vivid": -1.0}
+    assert read_provenance(saved_as(page, "this", tmp_path))["axes"] == {"more vivid": -1.0}
 
 
 def test_colours_are_taken_from_another_picture_for_one_photograph_or_for_all(
@@ -261,7 +262,7 @@ def test_colours_are_taken_from_another_picture_for_one_photograph_or_for_all(
     expect(chip.locator("input")).not_to_be_checked()
     bluer = coloured(page, before)
     assert np.diff([pixels(page, four[0])[..., 2].mean() for four in (before, bluer)]) > 5
-    assert "reference" in read_provenance(saved(page, "#download", tmp_path))
+    assert "reference" in read_provenance(saved_as(page, "this", tmp_path))
     assert uncle.get_attribute("src") == as_drawn
     chip.locator("input").check()
     expect(uncle).not_to_have_attribute("src", as_drawn)
@@ -269,7 +270,7 @@ def test_colours_are_taken_from_another_picture_for_one_photograph_or_for_all(
     chip.locator(".take-off").click()
     shows(page, before)
     expect(chip).to_be_hidden()
-    assert "reference" not in read_provenance(saved(page, "#download", tmp_path))
+    assert "reference" not in read_provenance(saved_as(page, "this", tmp_path))
 
 
 def test_a_part_is_kept_while_the_rest_is_drawn_anew(
@@ -292,12 +293,12 @@ def test_a_part_is_kept_while_the_rest_is_drawn_anew(
     gone = np.abs(shown - pixels(page, after[0])).mean(-1)
     assert gone[100:140, 46:86].mean() < 4
     assert gone[:, 220:].mean() > 3 * gone[100:140, 46:86].mean()
-    mark = read_provenance(saved(page, "#download", tmp_path))
+    mark = read_provenance(saved_as(page, "this", tmp_path))
     assert mark["kept"] and mark["seed"] == int(page.locator("#seed input").input_value())
 
     page.locator(".release").click()
     freed = coloured(page, after)
-    assert "kept" not in read_provenance(saved(page, "#download", tmp_path))
+    assert "kept" not in read_provenance(saved_as(page, "this", tmp_path))
     page.locator(".keep").click()
     point(page, 0.2, 0.5)
     expect(outline).to_have_count(1)
@@ -369,6 +370,6 @@ def test_fading_is_removed_where_there_is_some(open_studio: Callable[..., Page],
     expect(page.get_by_label("Remove fading")).not_to_be_checked()
     page.get_by_label("Remove fading").check()
     coloured(page, faded)
-    file = saved(page, "#download", tmp_path)
+    file = saved_as(page, "this", tmp_path)
     assert read_provenance(file)["restore_levels"] is True
     assert np.ptp(np.asarray(Image.open(file)).mean(-1)) > 200

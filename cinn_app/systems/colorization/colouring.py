@@ -179,11 +179,12 @@ class Colouring:
             ab = put_colours(ab, self.lightness, places, strength * self.hints.ab, distances)
         return ab
 
-    def render(self, strength: float = 1.0) -> np.ndarray:
+    def render(self, strength: float = 1.0, progress: Callable[[float], None] | None = None) -> np.ndarray:
         """Make the picture at the photograph's resolution, with the photograph's lightness, as faded or as restored.
 
         Args:
             strength: as in :meth:`chroma`.
+            progress: is told the share of the pixels that is done, up to 1; before the first the colours are enlarged.
 
         Returns:
             uint8 RGB, ``(height, width, 3)``.
@@ -191,7 +192,7 @@ class Colouring:
         Raises:
             CinnError: if the strength is not a number from 0 to 2.
         """
-        return lightness_and_ab_to_rgb8(self.lightness, self.chroma(strength)).numpy()
+        return lightness_and_ab_to_rgb8(self.lightness, self.chroma(strength), progress).numpy()
 
     def save(
         self,
@@ -200,6 +201,7 @@ class Colouring:
         source: Path | None = None,
         record: bool = True,
         quality: int | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> None:
         """Write the picture in the format of the path's suffix, whole or not at all, with the photograph's metadata.
 
@@ -209,6 +211,7 @@ class Colouring:
             source: the photograph's file, if it is known.
             record: whether the metadata get the provenance record, which `imaging.read_provenance` reads.
             quality: of JPEG and WebP, 1 to 100; 95 by default.
+            progress: as in :meth:`render`.
 
         Raises:
             ImageError: if the file cannot be written, or is the source.
@@ -216,7 +219,7 @@ class Colouring:
         photograph = self.photograph
         save_picture(
             as_path(path),
-            self.render(strength),
+            self.render(strength, progress),
             photograph.metadata,
             photograph.alpha,
             source=source,

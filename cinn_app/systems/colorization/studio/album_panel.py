@@ -1,28 +1,22 @@
-"""The strip of the visitor's photographs, and the file with all of them."""
+"""The strip of the visitor's photographs."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from cinn_app.errors import CinnError
-from cinn_app.studio.handlers import warn
 from cinn_app.studio.language import later, tr
 from cinn_app.studio.strip import Entry, Strip
 from cinn_app.systems.colorization.studio.album import Album
 from cinn_app.systems.colorization.studio.album_store import REMEMBER, AlbumStore
-from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.session import Session
-from cinn_app.systems.colorization.studio.texts import failed
 
 __all__ = ["ASK", "REALLY", "AlbumPanel"]
 
-PHOTOGRAPHS, CLEAR, ALL = later("Your photographs"), later("Remove all"), later("All photographs (ZIP)")
+PHOTOGRAPHS, CLEAR = later("Your photographs"), later("Remove all")
 COUNTED = later("{coloured} of {count} coloured")
 SECONDS_LEFT, MINUTES_LEFT = later("less than a minute left"), later("about {minutes} min left")
 #: Seconds of remaining work from which the time left is said, and what the latest photograph counts in their average.
 LONG, LATEST = 15, 0.3
-PAINTING = later("Painting {number} of {count} …")
 REALLY = later("Remove all photographs and their colours? The files on your computer stay.")
 REMOVE_ONE = later("Remove this photograph and what you have chosen for it? The file on your computer stays.")
 #: A script that asks first.
@@ -48,7 +42,6 @@ class AlbumPanel:
             self.count = gr.HTML(elem_id="count")
             self.clear = gr.Button(tr(CLEAR), size="sm", min_width=70, elem_id="clear-photographs")
         self.sure = gr.Checkbox(visible=False)
-        self.file = gr.File(visible="hidden", label=tr(ALL), elem_id="all-file")
 
     @property
     def outputs(self) -> list[Any]:
@@ -88,24 +81,3 @@ class AlbumPanel:
     def note_pace(self, seconds: float) -> None:
         """Note how long a photograph took."""
         self.pace += LATEST * (seconds - self.pace) if self.pace else seconds
-
-    def write(self, archive: Archive) -> Iterator[tuple[Any, Any, Any]]:
-        """Write all photographs into one file; yield the download button, the file, and a notice of problems."""
-        count = len(archive.album.photographs)
-        yield _busy(1, count), None, gr.skip()
-        file, problems = None, tuple[CinnError, ...]()
-        try:
-            for progress in archive.write():
-                file, problems = progress.path, progress.problems
-                yield _busy(min(progress.done + 1, count), count), None, gr.skip()
-        except CinnError as error:
-            warn(error)
-        yield (
-            gr.Button(tr("Download"), interactive=True),
-            file and str(file),
-            failed(problems) if problems else gr.skip(),
-        )
-
-
-def _busy(number: int, count: int) -> gr.Button:
-    return gr.Button(tr(PAINTING, number=number, count=count), interactive=False)

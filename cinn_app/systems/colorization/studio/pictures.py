@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from cinn_app.systems.colorization.selection import uncertainty
 from cinn_app.systems.colorization.studio.session import Session, read_upload
 
 __all__ = [
+    "Told",
     "export",
     "export_colours",
     "fingerprint",
@@ -23,13 +25,18 @@ __all__ = [
     "save_preview",
     "save_whole",
     "uncertainty_map",
+    "untold",
     "whole",
 ]
 
+#: Is told the share of a work that is done, 0 to 1.
+Told: TypeAlias = Callable[[float], None]
 #: The colour scale of maps, RGB: even in lightness, and legible without a sense of red and green (inferno).
 SCALE = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
 #: L* of colours without the photograph.
 EVEN = 60.0
+#: Shares of the work on a large picture that are done when it has been read, and when its colours are enlarged.
+READ, PAINTED = 0.2, 0.4
 
 
 def gray(session: Session) -> Path:
@@ -72,10 +79,18 @@ def uncertainty_map(session: Session) -> Path:
     return path
 
 
-def export(session: Session, strength: float, suffix: str | None = None) -> Path:
+def untold(share: float) -> None:
+    """Tell nobody how much of the work is done."""
+
+
+def export(session: Session, strength: float, suffix: str | None = None, progress: Told = untold) -> Path:
     """Write the chosen colouring at full resolution, with the photograph's metadata.
 
-    The suffix chooses the format, by default that of the photograph.
+    Args:
+        session: with colourings.
+        strength: of the colours.
+        suffix: chooses the format, by default that of the photograph.
+        progress: is told the share that is done.
 
     Raises:
         CinnError: if the photograph's file has been deleted, or the picture cannot be written.
@@ -85,33 +100,45 @@ def export(session: Session, strength: float, suffix: str | None = None) -> Path
     colouring = session.colourings[session.chosen]
     path = folder / session.download_name(colouring)
     path = path.with_suffix(suffix) if suffix else path
-    save_whole(session, colouring, path, strength)
+    save_whole(session, colouring, path, strength, progress)
     return path
 
 
-def export_colours(session: Session, strength: float) -> Path:
+def export_colours(session: Session, strength: float, progress: Told = untold) -> Path:
     """Write the colours of the chosen colouring at full resolution, at an even lightness, as PNG.
 
     As a layer of the kind "colour" over the photograph, an image editor shows the colouring.
+
+    Args:
+        session, strength, progress: as for :func:`export`.
 
     Raises:
         CinnError: as :func:`export`.
     """
     colouring = session.colourings[session.chosen]
     path = session.folder / f"{Path(session.download_name(colouring)).stem}-colours-{strength:g}.png"
-    rgb = colouring.on(whole(session)).render(strength)
+    photograph = whole(session)
+    progress(READ)
+    rgb = colouring.on(photograph).render(strength, _part(progress, PAINTED, 0.6))
     ab = rgb_to_lab(torch.from_numpy(rgb).movedim(-1, 0) / 255)[1:]
-    save_picture(path, lightness_and_ab_to_rgb8(torch.full_like(ab[:1], EVEN), ab).numpy())
+    even = torch.full_like(ab[:1], EVEN)
+    save_picture(path, lightness_and_ab_to_rgb8(even, ab, _part(progress, 0.7, 0.95)).numpy())
     return path
 
 
-def save_whole(session: Session, colouring: Colouring, path: Path, strength: float) -> None:
+def save_whole(session: Session, colouring: Colouring, path: Path, strength: float, progress: Told = untold) -> None:
     """Write a colouring of a session's photograph at full resolution, with the metadata of its file.
 
     Raises:
         CinnError: as :func:`export`.
     """
-    colouring.on(whole(session)).save(path, strength, source=session.upload)
+    photograph = whole(session)
+    progress(READ)
+    colouring.on(photograph).save(path, strength, source=session.upload, progress=_part(progress, PAINTED, 0.95))
+
+
+def _part(progress: Told, start: float, end: float) -> Told:
+    return lambda share: progress(start + share * (end - start))
 
 
 def whole(session: Session) -> Photograph:

@@ -1,16 +1,16 @@
-"""Four colourings to choose from, side by side, and the chosen one to download."""
+"""Four colourings to choose from, side by side."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
 from cinn_app.errors import CinnError
-from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, warn
-from cinn_app.studio.language import later, tr
+from cinn_app.studio.handlers import COMPUTING, warn
+from cinn_app.studio.language import tr
 from cinn_app.systems.colorization.studio.details_panel import DetailsPanel
-from cinn_app.systems.colorization.studio.pictures import export, export_colours, gray, paint, uncertainty_map
+from cinn_app.systems.colorization.studio.download_menu import DownloadMenu
+from cinn_app.systems.colorization.studio.pictures import gray, paint, uncertainty_map
 from cinn_app.systems.colorization.studio.session import SAMPLES, Controls, Session
 from cinn_app.systems.colorization.studio.stage import Pictures, Stage, States
 from cinn_app.systems.colorization.studio.texts import words
@@ -21,16 +21,10 @@ __all__ = ["PICKED", "ResultsPanel"]
 #: the last one with the data of the first one, but with its own inputs. `head.html` notes what is clicked: an answer to
 #: an earlier click may have moved the mark since.
 PICKED = "(_, ...rest) => [window.picked, ...rest]"
-#: What is downloaded: the picture in the format of the photograph, as PNG, or its colours alone.
-AS_UPLOADED, AS_PNG, COLOURS = "as uploaded", "png", "colours"
-MENU = {
-    AS_PNG: later("This one as PNG"),
-    COLOURS: later("Its colours alone (a layer of the mode Colour)"),
-}
 
 
 class ResultsPanel:
-    """Lays out, in the page that is being built, the four pictures, and with :meth:`lay_out_download` the buttons.
+    """Lays out, in the page that is being built, the four pictures, and with :meth:`lay_out_download` a menu.
 
     Args:
         stage: shows the chosen one.
@@ -56,23 +50,16 @@ class ResultsPanel:
             self.compare = gr.Button(tr("Compare two"), min_width=100, elem_id="compare")
 
     def lay_out_download(self) -> None:
-        """Lay out the button, and a menu of other files."""
-        with gr.Row(elem_id="downloads"):
-            self.download = gr.Button(tr("Download"), variant="primary", min_width=140, elem_id="download")
-            with gr.Accordion(tr("More"), open=False, elem_id="download-menu"):
-                self.others = {
-                    kind: gr.Button(tr(text), size="sm", elem_id=f"download-{kind}") for kind, text in MENU.items()
-                }
-                self.all = gr.Button(tr("All photographs (ZIP)"), size="sm", elem_id="download-all")
-        self.file = gr.File(visible="hidden", label=tr("Download"), elem_id="file")
+        """Lay out the menu of downloads."""
+        self.menu = DownloadMenu()
 
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`large` and :meth:`before` set."""
-        return [self.download, *self.details.outputs, self.stage.board]
+        return [self.menu.box, *self.details.outputs, self.stage.board]
 
     def connect(self, as_set: Callable[..., tuple[Session, Controls]], state: Sequence[Any]) -> None:
-        """Let the buttons download and compare.
+        """Let the button compare.
 
         Args:
             as_set: from the state, draws what the controls say if that is still to be done.
@@ -80,16 +67,13 @@ class ResultsPanel:
         """
         self.as_set = as_set
         quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
-        for kind, button in {AS_UPLOADED: self.download, **self.others}.items():
-            exported = button.click(self._exporting(kind), list(state), [self.download, self.file], **quiet)
-            exported.then(None, self.file, js=SAVE_FILE)
         self.compare.click(self._compare, list(state), self.stage.board, **quiet)
 
     def before(self, session: Session, drawn: dict[str, Any] | None, states: States) -> dict[Any, Any]:
         """Show a photograph that has no colours yet, with what is already drawn on it and its earlier states."""
         return {
             self.gallery: None,
-            self.download: gr.Button(interactive=False),
+            **self.menu.enable(False),
             **self.details.clear(),
             self.stage.board: self.stage.show(
                 session, Pictures(gray(session), drawn=drawn, states=states), value=drawn
@@ -127,7 +111,7 @@ class ResultsPanel:
         picture = paint(session, session.chosen, controls.vividness, large=True)
         pictures = Pictures(picture, uncertainty_map(session), snapshot, controls.drawn, states)
         return {
-            self.download: gr.Button(tr("Download"), interactive=True),
+            **self.menu.enable(True),
             **self.details.expect(session, controls.vividness),
             self.stage.board: self.stage.show(session, pictures, **value),
         }
@@ -144,26 +128,3 @@ class ResultsPanel:
             return gr.skip()
         names = dict(zip(words(session), four, strict=True))
         return self.stage.show(session, Pictures(four[session.chosen], four=names))
-
-    def _exporting(self, kind: str) -> Callable[..., Iterator[dict[Any, Any]]]:
-        def export_one(session: Session | None, *state: Any) -> Iterator[dict[Any, Any]]:
-            """Paint at full resolution, which takes a while for a large photograph."""
-            if session is None or not session.colourings:
-                yield {self.file: None}
-                return
-            yield {self.download: gr.Button(tr("Painting at full size …"), interactive=False), self.file: None}
-            file: Path | None = None
-            try:
-                session, controls = self.as_set(session, *state)
-                if kind == COLOURS:
-                    file = export_colours(session, controls.vividness)
-                else:
-                    file = export(session, controls.vividness, ".png" if kind == AS_PNG else None)
-            except CinnError as error:
-                warn(error)
-            yield {
-                self.download: gr.Button(tr("Download"), interactive=True),
-                self.file: None if file is None else str(file),
-            }
-
-        return export_one

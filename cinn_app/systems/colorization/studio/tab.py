@@ -14,7 +14,7 @@ from cinn_app.imaging import sample_photographs
 from cinn_app.studio.controls import SEEDS, keep_in_address
 from cinn_app.studio.files import new_kept_folder, upload_folder
 from cinn_app.studio.gradio_workarounds import cumulative
-from cinn_app.studio.handlers import COMPUTING, QUIET, SAVE_FILE, inform, warn
+from cinn_app.studio.handlers import COMPUTING, QUIET, inform, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
@@ -158,10 +158,7 @@ class ColorizeTab:
         self.temperatures.connect(self.variety, drawing)
         self.pictures.connect(self._as_set, state)
         self.details.connect(self._as_set, state, self.steering.sliders, drawing)
-        # In a queue of its own: an album takes minutes, for which other visitors should not wait.
-        archiving = {**hidden, "concurrency_id": "archives", "trigger_mode": "once"}
-        outputs = [self.pictures.download, self.albums.file, self.notice]
-        self.pictures.all.click(self._archive, state, outputs, **archiving).then(None, self.albums.file, js=SAVE_FILE)
+        self.pictures.menu.connect(self._as_set, self._archive, state, self.notice)
         # One photograph at a time, so that a visitor who turns to another one waits for no more.
         self.timer.tick(self._colour_next, state, [self.notice, *album], **{**hidden, "trigger_mode": "once"})
         keep_in_address(
@@ -437,14 +434,13 @@ class ColorizeTab:
         self.albums.note_pace(time.monotonic() - begun + PAUSE)
         return self.albums.show(album, session)
 
-    def _archive(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[Any]:
+    def _archive(self, session: Session | None, album: Album | None, *settings: Any) -> Archive | None:
         if album is None:
-            yield gr.skip(), None, gr.skip()
-            return
+            return None
         if session is not None and session.colourings:
             album = album.with_snapshot(Snapshot.of(*self._as_set(session, album, *settings)))
         controls = self._read(session, settings)
-        yield from self.albums.write(Archive(album, self.colorizer, controls, self.steering.constraints))
+        return Archive(album, self.colorizer, controls, self.steering.constraints)
 
 
 def _small(photographs: Mapping[str, Path]) -> list[Path]:
