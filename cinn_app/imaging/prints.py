@@ -34,8 +34,8 @@ SEARCHED_SIDE, MAX_BORDER, NESTED = 320, 0.25, 3
 BLACK_BORDER, WHITE_BORDER, TOLERANCE = 20.0, 75.0, 8.0
 #: Least share of a row's pixels that are the border's; the rest is left to writing, perforations and dust.
 BORDER_SHARE = 0.7
-#: How much of that share ends within two rows, and how much if only two sides have a border.
-STEP, STEP_OF_A_PAIR = 0.45, 0.8
+#: How much of that share ends within two rows, of pixels that are merely dark, and if only two sides have a border.
+STEP, STEP_OF_DARKNESS, STEP_OF_A_PAIR = 0.45, 0.6, 0.8
 #: How much borders of one picture differ in L.
 SAME_BORDER = 12.0
 
@@ -218,10 +218,15 @@ def _border_of_side(rows: np.ndarray) -> _Side:
     if most < 4 or rows.shape[1] < 8:
         return NO_SIDE
     level = float(np.median(rows[1:3]))  # scans often smear the first row
-    share = (np.abs(rows - level) <= TOLERANCE).mean(1)
-    ends = np.flatnonzero(share[1:] < BORDER_SHARE) + 1
-    if not len(ends) or not 2 <= ends[0] < most:
-        return NO_SIDE
-    width = int(ends[0])
-    step = float(share[1:width].mean() - share[width + 1 : width + 3].mean())
-    return _Side(width, level, step) if step >= STEP else NO_SIDE
+    kinds = [(np.abs(rows - level) <= TOLERANCE, STEP)]
+    if level <= BLACK_BORDER:  # a film is even darker where it has holes
+        kinds.append((rows <= BLACK_BORDER, STEP_OF_DARKNESS))
+    for alike, least in kinds:
+        share = alike.mean(1)
+        ends = np.flatnonzero(share[1:] < BORDER_SHARE) + 1
+        if len(ends) and 2 <= ends[0] < most:
+            width = int(ends[0])
+            step = float(share[1:width].mean() - share[width + 1 : width + 3].mean())
+            if step >= least:
+                return _Side(width, level, step)
+    return NO_SIDE

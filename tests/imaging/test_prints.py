@@ -89,6 +89,14 @@ def test_borders_may_lie_within_each_other_and_hold_writing() -> None:
     assert (rows.start, rows.stop, columns.start, columns.stop) == pytest.approx((30, 270, 30, 350), abs=1)
 
 
+def test_the_rim_of_a_film_has_holes_that_are_darker() -> None:
+    film = framed(scene(200, 280), 32, (20, 24, 12, 12))
+    for left in range(10, 290, 36):
+        film[:12, left : left + 18] = film[-12:, left : left + 18] = 2
+    rows, columns = border_of(film)
+    assert (rows, columns) == (slice(20, 220), slice(12, 292))
+
+
 def test_skies_studios_and_the_night_are_no_borders() -> None:
     y, x = np.mgrid[0:240, 0:320]
     sky = scene()
