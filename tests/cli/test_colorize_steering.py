@@ -44,24 +44,24 @@ def test_fading_is_removed_on_request_only(colorize: Callable) -> None:
     assert "out/faded.png was made with restore_levels True" in colorize("faded.png", "-o", "out").err
 
 
-def test_dark_rims_are_cut_off_as_in_the_studio_and_places_move_along(colorize: Callable) -> None:
+def test_dark_rims_are_cut_off_on_request_and_places_move_along(colorize: Callable) -> None:
     waves = (128 + 90 * np.sin(np.mgrid[:80, :120][1] / 9)).astype(np.uint8)
     Image.fromarray(np.pad(waves, 12, constant_values=4)).save("film.png")
     hint = ("--hint", "62,42=#d02020")
-    result = colorize("film.png", "-o", "out", *hint)
-    assert result.code == 0 and "Cut the dark rim of a film off 1 picture; --whole keeps it." in result.out
+    result = colorize("film.png", "-o", "out", "--trim", *hint)
+    assert result.code == 0 and "Cut the dark rim of a film off 1 picture." in result.out
     mark, shown = read_provenance("out/film.png"), colours("out/film.png")
     left, top, width, height = mark["crop"]
     assert shown.shape[:2] == (height, width) and 74 <= height <= 80 and 114 <= width <= 120
     assert mark["hints"][0]["points"] == [[62 - left, 42 - top]]
     red = shown[42 - top, 62 - left]
     assert red[0] > red[2] + 20
-    assert colorize("film.png", "-o", "out", *hint).out.endswith("1 finished before.\n")
-    assert "was made with crop" in colorize("film.png", "-o", "out", "--whole", *hint).err
-    assert colorize("film.png", "-o", "all", "--whole", *hint).code == 0
+    assert colorize("film.png", "-o", "out", "--trim", *hint).out.endswith("1 finished before.\n")
+    assert "was made with crop" in colorize("film.png", "-o", "out", *hint).err
+    assert colorize("film.png", "-o", "all", *hint).code == 0
     assert colours("all/film.png").shape[:2] == (104, 144) and "crop" not in read_provenance("all/film.png")
     for place in (("--hint", "3,3=#d02020"), ("--axis", "warmer=1", "--thing", 3, 3)):
-        refused = colorize("film.png", "-o", "rim", *place)
+        refused = colorize("film.png", "-o", "rim", "--trim", *place)
         assert refused.code == 1 and "is not on the photograph without its dark rim" in refused.err
 
 

@@ -147,11 +147,11 @@ def colorize(
             rich_help_panel=READ,
         ),
     ] = False,
-    whole: Annotated[
+    trim: Annotated[
         bool,
         typer.Option(
-            "--whole",
-            help="Keep the dark rims of scanned films, which are cut off otherwise, as in the studio.",
+            "--trim",
+            help="Cut the dark rims of scanned films off, as the studio does.",
             rich_help_panel=READ,
         ),
     ] = False,
@@ -211,8 +211,8 @@ def colorize(
 
     A picture NAME.jpg becomes NAME.jpg in the output folder, or NAME-1.jpg, NAME-2.jpg and so on with several samples.
     Folders keep their tree, and inputs are never changed. A run that was stopped continues when it is started again.
-    The dark rims of scanned films are cut off. Of a picture that is cut short what is there is coloured, with a
-    warning. Pictures that cannot be coloured are reported while the rest continues; the exit code is then 1.
+    Of a picture that is cut short what is there is coloured, with a warning. Pictures that cannot be coloured are
+    reported while the rest continues; the exit code is then 1.
     """
     from cinn_app.cli.bars import rich_progress
     from cinn_app.imaging import INPUT_SUFFIXES, OTHER_SUFFIXES
@@ -272,7 +272,7 @@ def colorize(
             mark=mark,
             overwrite=overwrite,
             strict=strict,
-            whole=whole,
+            trim=trim,
             report=report is not None,
         )
         worker = Worker(colorizer, request, ProtectedInputs(found.pictures))

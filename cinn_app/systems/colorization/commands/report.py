@@ -76,7 +76,7 @@ class RunSummary:
             parts += [f"{self.failed:,} failed"] * bool(self.failed)
             say("; ".join(parts) + ".")
             if self.trimmed:
-                say(f"Cut the dark rim of a film off {count(self.trimmed, 'picture')}; --whole keeps it.")
+                say(f"Cut the dark rim of a film off {count(self.trimmed, 'picture')}.")
         return not (left or self.failed)
 
 

@@ -40,7 +40,7 @@ class Request:
         format: of standard output; "keep" for the picture's own.
         overwrite: replace existing outputs.
         strict: refuse pictures that are damaged or cut short.
-        whole: keep the dark rims of films.
+        trim: cut the dark rims of films off.
         report: whether outcomes have lines for a report, which need the likelihood of each colouring.
     """
 
@@ -55,7 +55,7 @@ class Request:
     mark: bool
     overwrite: bool
     strict: bool
-    whole: bool
+    trim: bool
     report: bool
 
     @property
@@ -140,7 +140,7 @@ class Worker:
 
         source = io.BytesIO(sys.stdin.buffer.read()) if job.source == STREAM else job.source
         photograph = read_photograph(source, strict=self.request.strict)
-        return photograph if self.request.whole else photograph.without_rim()
+        return photograph.without_rim() if self.request.trim else photograph
 
     def pixels(self, work: "_Coloured | Outcome") -> int:
         """Return the size of the picture that waits to be written."""
@@ -199,7 +199,7 @@ class Worker:
                 return Outcome(State.LEFT, conflict=f"{file} has no record of how it was made")
             wanted = {**self._wanted(job, file), **source}
             # A setting that only one of the two has counts, too, but not what is known after reading or drawing alone.
-            later = {"sample": request.diverse, "crop": not request.whole}
+            later = {"sample": request.diverse, "crop": request.trim}
             for key in sorted((wanted.keys() | record.keys()) - {"program", *(key for key in later if later[key])}):
                 if record.get(key) != wanted.get(key):
                     return Outcome(
