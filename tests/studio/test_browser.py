@@ -29,7 +29,7 @@ from playwright.sync_api import expect
 from cinn_app.imaging import rgb_to_lab
 
 #: Each is one that :func:`cinn_app.systems.colorization.differences.name_differences` gives.
-WORDS = {"best", "warmer", "cooler", "greener", "pinker", "bolder", "paler", "another"}
+WORDS = {"best", "warmer", "bluer", "greener", "pinker", "bolder", "paler", "another"}
 #: The lower ends of all elements, and how far one has scrolled.
 LOWER_ENDS = "(all) => all.map((one) => one.getBoundingClientRect().bottom + scrollY)"
 #: Adds up how far things move by themselves from now on.

@@ -11,7 +11,7 @@ import gradio as gr
 from cinn_app.errors import CinnError
 from cinn_app.imaging import IN_COLOUR, WHOLE
 from cinn_app.studio.language import joined, later, listed, tr
-from cinn_app.systems.colorization.differences import BEST, name_differences
+from cinn_app.systems.colorization.differences import BEST, BOLDER, PALER, name_differences
 from cinn_app.systems.colorization.studio.album import Opened
 from cinn_app.systems.colorization.studio.session import Session
 
@@ -67,11 +67,11 @@ ROWS = {
 WORDS = {
     BEST: later("best"),
     "warmer": later("warmer"),
-    "cooler": later("cooler"),
+    "bluer": later("bluer"),
     "greener": later("greener"),
     "pinker": later("pinker"),
-    "bolder": later("bolder"),
-    "paler": later("paler"),
+    BOLDER: later("bolder"),
+    PALER: later("paler"),
     "": later("another"),
 }
 
