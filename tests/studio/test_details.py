@@ -17,7 +17,7 @@ from cinn_app.imaging import lightness_and_ab_to_rgb8, read_photograph, rgb_to_l
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colouring
 from cinn_app.systems.colorization.studio.axes_panel import ALONG, strips
-from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, SETTINGS, export_for_programs
+from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, OWN_LATENTS, SETTINGS, export_for_programs
 from cinn_app.systems.colorization.studio.likelihood import Mark, chart, marks
 from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.session import Session
@@ -146,6 +146,26 @@ def test_the_way_leads_from_the_chosen_colouring_to_another_one(coloured: Sessio
     hint = np.array([int("a0", 16), int("40", 16), int("30", 16)])
     shown = [picture[60, 50] - picture[60, 50].mean() for picture in pictures]
     assert all(np.abs(one - 0.9 * (hint - hint.mean())).max() < 25 for one in shown)  # the hint is met all the way
+
+
+def test_own_colours_end_a_way_and_are_saved_as_latents(coloured: Session, colorizer: Colorizer) -> None:
+    later = coloured.suspend().resume()
+    pictures = [np.asarray(Image.open(path), float) for path in way(later, colorizer, 4, 1.0, count=3)]
+    true = np.asarray(Image.open(coloured.upload), float)
+    away = [np.abs(picture - true).mean() for picture in pictures]
+    assert away[-1] < 6 and away[0] > away[1] > away[2]
+    file = export_for_programs(OWN_LATENTS, later, colorizer, 1.0)
+    assert file.name == "garden-own-latents.npz"
+    with np.load(file) as arrays:
+        saved = torch.from_numpy(arrays["segments"])
+        assert json.loads(str(arrays["settings"]))["source"] == "garden.png"
+    torch.testing.assert_close(saved, colorizer.encode(coloured.upload).latents[-1], atol=0.05, rtol=0.05)
+
+
+def test_a_gray_photograph_has_no_own_colours_to_save(photograph: Path, tmp_path: Path, colorizer: Colorizer) -> None:
+    session = Session.open(photograph, tmp_path, colorizer)
+    with pytest.raises(CinnError, match="is not in colour"):
+        export_for_programs(OWN_LATENTS, session, colorizer, 1.0)
 
 
 def test_rows_along_the_axes_show_the_chosen_colouring_with_other_steps(

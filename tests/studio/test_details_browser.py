@@ -95,6 +95,10 @@ def test_each_scale_has_a_temperature_of_its_own_if_that_is_wanted(
     expect(things).to_have_value("0.31")
     box.uncheck()
     shows(page, usual)
+    page.locator("#as-learnt").click()
+    coloured(page, usual)
+    expect(page.locator("#more table")).to_contain_text("the density as it was learnt")
+    expect(box).to_be_checked()
     give(page, kept)
     expect(page.locator("#notice")).to_contain_text("its settings are restored.")
     expect(box).to_be_checked()
@@ -137,6 +141,11 @@ def test_the_way_to_another_colouring_is_walked(open_studio: Callable[..., Page]
     moved = walked(pictures[0])
     assert not set(moved) & set(pictures)
     expect(between).to_have_attribute("src", moved[5])
+    others.nth(4).click()
+    own = walked(moved[0])
+    assert not set(own) & set(moved + pictures)
+    others.nth(2).click()
+    walked(own[1])
     choose(page, 2)  # and now it is its end
     expect(walk).to_be_hidden()
     expect(others.nth(2)).to_be_disabled()
@@ -177,6 +186,7 @@ def test_the_drawer_saves_files_for_programs(open_studio: Callable[..., Page], g
     open_details(page)
     with np.load(saved(page, "#export-latents", tmp_path)) as file:
         assert "segments" in file and json.loads(str(file["settings"]))["source"] == "garden.png"
+    assert saved(page, "#export-own-latents", tmp_path).name == "garden-own-latents.npz"
     chroma = saved(page, "#export-ab", tmp_path)
     assert chroma.name == "garden-colourised-0-2-ab.npy" and np.load(chroma).shape == (2, 200, 300)
     assert json.loads(saved(page, "#export-settings", tmp_path).read_text("utf-8"))["seed"] == 0

@@ -10,8 +10,8 @@ from cinn_app.studio.handlers import COMPUTING, SAVE_FILE, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.studio.axes_panel import AxesPanel
-from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, SETTINGS, export_for_programs
-from cinn_app.systems.colorization.studio.likelihood import chart, marks
+from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, OWN_LATENTS, SETTINGS, export_for_programs
+from cinn_app.systems.colorization.studio.likelihood import chart, has_own_colours, marks
 from cinn_app.systems.colorization.studio.pictures import fingerprint
 from cinn_app.systems.colorization.studio.session import Controls, Session
 from cinn_app.systems.colorization.studio.texts import details
@@ -21,6 +21,7 @@ __all__ = ["DetailsPanel"]
 
 EXPORTS = {
     LATENTS: later("Save the latents (NPZ)"),
+    OWN_LATENTS: later("Save those of its own colours (NPZ)"),
     CHROMA: later("Save the chroma (NPY)"),
     SETTINGS: later("Save the settings (JSON)"),
 }
@@ -60,12 +61,13 @@ class DetailsPanel:
                 kind: gr.Button(tr(text), size="sm", min_width=120, elem_id=f"export-{kind}")
                 for kind, text in EXPORTS.items()
             }
+        self.own = self.exports[OWN_LATENTS]
         self.file = gr.File(visible="hidden", label=tr("Download"), elem_id="export-file")
 
     @property
     def outputs(self) -> list[Any]:
         """The components that :meth:`expect` and :meth:`clear` set."""
-        return [self.more, self.axes.box, self.way.box]
+        return [self.more, self.own, self.axes.box, self.way.box]
 
     def connect(
         self,
@@ -94,7 +96,8 @@ class DetailsPanel:
     def expect(self, session: Session, strength: float) -> dict[Any, Any]:
         """Let the page ask for the figures of the chosen colouring, and for ways from it, at a strength of colours."""
         further = {**self.axes.expect(session, strength), **self.way.expect(session, strength)}
-        return {self.more: gr.HTML(wanted=_key(session)), **further}
+        own = {self.own: gr.Button(visible=has_own_colours(session))}
+        return {self.more: gr.HTML(wanted=_key(session)), **own, **further}
 
     def clear(self) -> dict[Any, Any]:
         """Show nothing, of a photograph without colourings."""

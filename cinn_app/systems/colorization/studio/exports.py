@@ -5,21 +5,28 @@ from pathlib import Path
 
 from cinn_app.systems.colorization.arrays import save_chroma, save_latents, save_settings
 from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.studio.likelihood import encode_own_colours
 from cinn_app.systems.colorization.studio.pictures import whole
 from cinn_app.systems.colorization.studio.session import Session
 
-__all__ = ["CHROMA", "LATENTS", "SETTINGS", "export_for_programs"]
+__all__ = ["CHROMA", "LATENTS", "OWN_LATENTS", "SETTINGS", "export_for_programs"]
 
-LATENTS, CHROMA, SETTINGS = "latents", "ab", "settings"
-SUFFIXES = {LATENTS: "npz", CHROMA: "npy", SETTINGS: "json"}
+LATENTS, OWN_LATENTS, CHROMA, SETTINGS = "latents", "own-latents", "ab", "settings"
+SUFFIXES = {LATENTS: "npz", OWN_LATENTS: "npz", CHROMA: "npy", SETTINGS: "json"}
 
 
 def export_for_programs(kind: str, session: Session, colorizer: Colorizer, strength: float) -> Path:
     """Write the latents, the chroma at full resolution, or the settings, and return the file.
 
+    The latents may be those of the photograph's own colours instead.
+
     Raises:
         CinnError: if the photograph's file has been deleted, or the file cannot be written.
     """
+    if kind == OWN_LATENTS:
+        path = session.folder / f"{session.upload.stem}-{kind}.{SUFFIXES[kind]}"
+        save_latents(encode_own_colours(session, colorizer), path, 1.0, session.upload)
+        return path
     colouring = session.colourings[session.chosen]
     stem = Path(session.download_name(colouring)).stem
     path = session.folder / f"{stem}-{kind}.{SUFFIXES[kind]}"

@@ -21,7 +21,7 @@ from cinn_app.systems.colorization.studio.pictures import fingerprint
 from cinn_app.systems.colorization.studio.session import Session, read_upload
 from cinn_app.systems.colorization.studio.texts import words
 
-__all__ = ["Mark", "chart", "marks"]
+__all__ = ["OWN", "Mark", "chart", "encode_own_colours", "has_own_colours", "marks"]
 
 GRAY, GUESS, OWN = later("gray"), later("single best guess"), later("own colours")
 LIKELIER, LESS_LIKELY = later("likelier"), later("less likely")
@@ -69,12 +69,17 @@ def marks(session: Session, colorizer: Colorizer) -> list[Mark]:
     return [Mark(kind, name, one) for (kind, name, _), one in zip(found, coded, strict=True)]
 
 
+def has_own_colours(session: Session) -> bool:
+    """Return whether the photograph is in colour."""
+    return IN_COLOUR in session.large.warnings
+
+
 def own_colours(session: Session) -> Tensor | None:
     """Return the chroma that the photograph of a session has, as small as that of its colourings; None if it is gray.
 
     Its file is read once: that takes a while if it is large.
     """
-    if IN_COLOUR not in session.large.warnings:
+    if not has_own_colours(session):
         return None
     path, canvas = session.folder / f"{fingerprint(session, ())}-own-colours.npy", session.inputs[0].canvas
     try:
@@ -84,6 +89,23 @@ def own_colours(session: Session) -> Tensor | None:
         return torch.from_numpy(np.load(path))
     except (CinnError, OSError, ValueError):  # the file has been deleted, or is being written
         return None
+
+
+def encode_own_colours(session: Session, colorizer: Colorizer) -> Colouring:
+    """Return the colours that the photograph of a session has as a colouring of the model, with latents and likelihood.
+
+    Raises:
+        CinnError: if it has none, or its file has been deleted.
+    """
+    own = own_colours(session)
+    if own is None:
+        raise CinnError(
+            "{name} is not in colour, or has been deleted in the meantime: upload a colour photograph.",
+            name=session.upload.name,
+        )
+    encoded = session.encoded or colorizer.encode_photograph(session.large, session.inputs)
+    (coded,) = colorizer.encode_chroma(encoded, own[None])
+    return coded
 
 
 def chart(all_marks: Sequence[Mark]) -> str:

@@ -17,10 +17,12 @@ START = """(on, variety, ...scales) => {
     const usual = %s;
     return on ? usual.map((one) => Math.round(100 * variety * one / usual.at(-1)) / 100) : scales;
 }"""
+#: A script: the box is checked, and each scale is at 1.
+AS_LEARNT = f"() => {json.dumps([True, *[1] * len(SCALES)])}"
 
 
 class TemperaturesPanel:
-    """Lays out a box and the sliders that it shows, in the page that is being built.
+    """Lays out a box with the sliders that it shows, and a button for the learnt density, in the page being built.
 
     Args:
         ranges: of the sliders.
@@ -28,7 +30,11 @@ class TemperaturesPanel:
 
     def __init__(self, ranges: ControlRanges) -> None:
         self.ranges = ranges
-        self.one_by_one = gr.Checkbox(label=tr("A temperature for each scale"), elem_id="one-by-one")
+        with gr.Row(elem_id="scales"):
+            self.one_by_one = gr.Checkbox(label=tr("A temperature for each scale"), elem_id="one-by-one", min_width=240)
+            self.as_learnt = gr.Button(
+                tr("Draw the density as it was learnt"), size="sm", scale=0, min_width=250, elem_id="as-learnt"
+            )
         with gr.Row(equal_height=False, elem_id="temperatures"):
             coarse_to_fine = [
                 scale.slider(step=0.01, label=tr(name).capitalize(), min_width=160)
@@ -42,7 +48,7 @@ class TemperaturesPanel:
         return [self.one_by_one, *self.sliders]
 
     def connect(self, variety: gr.Slider, drawing: dict[str, Any]) -> None:
-        """Let the box and the sliders draw again.
+        """Let the box, the sliders and the button draw again.
 
         Args:
             variety: whose temperatures the sliders start with.
@@ -53,6 +59,7 @@ class TemperaturesPanel:
             None, [self.one_by_one, variety, *self.sliders], self.sliders, js=script, **QUIET
         )
         started.then(**drawing)
+        self.as_learnt.click(None, None, self.inputs, js=AS_LEARNT, **QUIET).then(**drawing)
         gr.on([slider.release for slider in self.sliders], **drawing)
 
     def show(self, controls: Controls) -> dict[Any, Any]:

@@ -32,7 +32,11 @@ differ as much as true colours may; more looks garish. The same **seed** with th
 again.
 
 **A temperature for each scale** takes the place of the variety: of things, of their parts, and of details of three
-sizes. At 0 a scale is as the best guess has it. Details near 1 are speckled, as the model has learnt them.
+sizes. At 0 a scale is as the best guess has it. With all at 1 the four are draws of the density as it was learnt, to
+which likelihood and calibration belong; its details are speckled.
+
+**A colour photograph** is encoded, too: its own colours are on the line of likelihoods, a way leads to them, and their
+latents can be saved.
 """)
 HERE = Path(__file__).parent
 RESTORED = later("It was coloured here; its settings are restored.")
@@ -116,6 +120,8 @@ def details(session: Session) -> str:
     colouring = session.colourings[session.chosen]
     made = {**colouring.settings, **colouring.photograph.cut_out}
     rows = [(tr(label), _plain(made[key])) for key, label in ROWS.items() if key in made]
+    if set(colouring.temperature) == {1.0}:
+        rows.append((tr("Drawn from"), tr("the density as it was learnt")))
     table = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
     return f"<table>{table}</table>"
 

@@ -1,6 +1,7 @@
 """The way from the chosen colouring to another one, through the latent space: a row of pictures, one of them large.
 
-The page asks for a way with ``to``, the index of the other colouring. An answer is of a state, which it names; the page
+It may end at the own colours of a colour photograph, too. The page asks for a way with ``to``, the index of the other
+colouring; that of the own colours follows the last one. An answer is of a state, which it names; the page
 asks again if that is not the present one.
 """
 
@@ -16,6 +17,7 @@ from cinn_app.errors import CinnError
 from cinn_app.studio.handlers import COMPUTING, served, warn
 from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
+from cinn_app.systems.colorization.studio.likelihood import OWN, encode_own_colours, has_own_colours
 from cinn_app.systems.colorization.studio.pictures import fingerprint, save_preview
 from cinn_app.systems.colorization.studio.session import Controls, Session
 from cinn_app.systems.colorization.studio.texts import words
@@ -104,6 +106,7 @@ class WayPanel:
     def expect(self, session: Session, strength: float) -> dict[Any, Any]:
         """Let the page ask for ways from the chosen colouring."""
         names = [f"{number} {word}" for number, word in enumerate(words(session), start=1)]
+        names += [tr(OWN)] * has_own_colours(session)
         return {self.box: gr.HTML(**_state(_key(session, strength), names, session.chosen))}
 
     def clear(self) -> dict[Any, Any]:
@@ -111,7 +114,9 @@ class WayPanel:
         return {self.box: gr.HTML(**_state())}
 
     def _walk(self, to: Any, session: Session | None, *state: Any) -> Any:
-        if session is None or to not in range(len(session.colourings)) or to == session.chosen:
+        if session is None or not session.colourings or to == session.chosen:
+            return gr.skip()
+        if to not in range(len(session.colourings) + has_own_colours(session)):
             return gr.skip()
         try:
             session, controls = self.as_set(session, *state)
@@ -128,14 +133,16 @@ def way(session: Session, colorizer: Colorizer, to: int, strength: float, count:
     Args:
         session: with colourings.
         colorizer: that made them.
-        to: index of the other one.
+        to: index of the other one, or of the own colours behind the last one.
         strength: factor of the chroma.
         count: of the pictures, at least 2.
 
     Raises:
-        CinnError: if a picture cannot be written.
+        CinnError: if a picture cannot be written, or the photograph's file has been deleted.
     """
-    ends = [session.colourings[session.chosen], session.colourings[to]]
+    chosen = session.colourings[session.chosen]
+    four = session.colourings
+    ends = [chosen, four[to] if to < len(four) else encode_own_colours(session, colorizer)]
     name = f"{fingerprint(session, ends)}-{strength:g}"
     paths = [session.folder / f"{name}-way-{number}-of-{count}.jpg" for number in range(1, count + 1)]
     if not all(path.exists() for path in paths):
