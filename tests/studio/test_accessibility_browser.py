@@ -198,7 +198,7 @@ def test_the_keyboard_reaches_all_from_top_to_bottom_and_shows_where_it_is(
         reached.append(focused)
     assert [one["number"] for one in reached] == list(range(reached[-1]["count"]))
     texts = "\n".join(one["text"] for one in reached)
-    order = ["Colorize", "The photograph", "Before", "Divide", "Unsure", "Keep a part", "Larger", "best", "Four more"]
+    order = ["Colour", "The photograph", "Before", "Divide", "Unsure", "Keep a part", "Larger", "best", "Four more"]
     order += ["Compare two", "Vivid", "Warm", "Green", "Another picture's", "Use these", "Download", "grandma"]
     order += ["Remove: grandma", "uncle", "Remove all", "Add", "Details", "Variety", "Seed", "Reset", "Save", "Load"]
     places = list(itertools.accumulate(order, lambda place, text: texts.index(text, place), initial=0))

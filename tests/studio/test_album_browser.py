@@ -167,9 +167,9 @@ def test_many_photographs_each_keep_their_state_and_go_into_one_file_as_the_stri
         shown = [pixels(page, address) for address in strip(page)]
         pictures = unzipped(saved_as(page, "all", tmp_path))
         assert list(pictures) == [
-            "grandma 1932-colourised-0-2.jpg",
-            f"aunt-colourised-{seed}-1.png",
-            "aunt-colourised-0-1.png",
+            "grandma 1932-coloured-0-2.jpg",
+            f"aunt-coloured-{seed}-1.png",
+            "aunt-coloured-0-1.png",
         ]
         for picture, seen in zip(pictures.values(), shown, strict=True):
             assert picture.shape == seen.shape
@@ -232,7 +232,7 @@ def test_a_download_dropped_back_restores_the_session(
     coloured(page, first)
     choose(page, 3)
     kept = saved_as(page, "this", tmp_path)
-    assert kept.name == "grandma 1932-colourised-71-4.jpg"
+    assert kept.name == "grandma 1932-coloured-71-4.jpg"
 
     page = open_studio()
     give(page, kept)
@@ -273,7 +273,7 @@ def test_a_link_brings_the_tab_along_and_follows_it(open_studio: Callable[..., P
     page.wait_for_function("location.search === '?seed=3&tab=models'")
     page.reload()
     expect(page.locator("#models-tab")).to_be_visible()
-    page.get_by_role("tab", name="Colorize").click()
+    page.get_by_role("tab", name="Colour").click()
     page.wait_for_function("location.search === '?seed=3'")
     page.goto(page.url.replace("seed=3", "tab=cellar"))
     expect(page.locator("#upload")).to_be_visible()

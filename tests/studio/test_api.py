@@ -354,6 +354,6 @@ def test_the_page_about_them_runs(
         assert result.returncode == 0, result.stderr
         if language == "python":
             assert "(1, 12, 28, 28)" in result.stdout and "a picture, image/jpeg" in result.stdout
-    fetched = sorted(path.name for path in tmp_path.glob("*colourised*"))
-    assert fetched == ["grandma-colourised-1.jpg", "grandma-colourised-2.jpg"]
+    fetched = sorted(path.name for path in tmp_path.glob("*coloured*"))
+    assert fetched == ["grandma-coloured-1.jpg", "grandma-coloured-2.jpg"]
     assert pixels(fetched[0]).shape == (240, 330, 3)

@@ -97,7 +97,7 @@ def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(
     assert large(page) != before
 
     path = saved_as(page, "this", tmp_path)
-    assert path.name == f"grandma 1932-colourised-{seed}-3.jpg"
+    assert path.name == f"grandma 1932-coloured-{seed}-3.jpg"
     with Image.open(path) as kept:
         assert (kept.format, kept.size, kept.mode) == ("JPEG", (330, 240), "RGB")
         assert kept.info["dpi"] == (300, 300)
@@ -106,7 +106,7 @@ def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(
         assert np.abs(np.asarray(kept, np.int16) - shown).mean() < 2
 
     png = saved_as(page, "png", tmp_path)
-    assert png.name == f"grandma 1932-colourised-{seed}-3.png"
+    assert png.name == f"grandma 1932-coloured-{seed}-3.png"
     with Image.open(png) as kept:
         assert (kept.format, kept.size) == ("PNG", (330, 240))
         assert np.abs(np.asarray(kept, np.int16) - shown).mean() < 2
@@ -222,7 +222,7 @@ def test_a_deep_scan_keeps_its_format_and_a_colour_photograph_is_said_to_be_one(
     give(page, tmp_path / "scan.tif")
     first = coloured(page)
     with Image.open(saved_as(page, "this", tmp_path)) as kept:
-        assert (kept.filename.endswith("scan-colourised-0-1.tif"), kept.format, kept.size) == (True, "TIFF", (90, 60))
+        assert (kept.filename.endswith("scan-coloured-0-1.tif"), kept.format, kept.size) == (True, "TIFF", (90, 60))
         assert kept.info["dpi"] == (600, 600)
 
     confetti = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)

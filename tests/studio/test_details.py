@@ -98,7 +98,7 @@ def test_programs_get_latents_chroma_and_settings_of_what_is_shown(coloured: Ses
     latents, chroma, settings = (
         export_for_programs(kind, steered.suspend().resume(), colorizer, 0.7) for kind in (LATENTS, CHROMA, SETTINGS)
     )
-    assert latents.name == "garden-colourised-0-3-latents.npz"
+    assert latents.name == "garden-coloured-0-3-latents.npz"
     with np.load(latents) as file:
         z, made = {name: file[name] for name in file if name != "settings"}, json.loads(str(file["settings"]))
     assert list(z) == ["details_8", "details_16", "details_32", "segments"]

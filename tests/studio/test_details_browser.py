@@ -188,7 +188,7 @@ def test_the_drawer_saves_files_for_programs(open_studio: Callable[..., Page], g
         assert "segments" in file and json.loads(str(file["settings"]))["source"] == "garden.png"
     assert saved(page, "#export-own-latents", tmp_path).name == "garden-own-latents.npz"
     chroma = saved(page, "#export-ab", tmp_path)
-    assert chroma.name == "garden-colourised-0-2-ab.npy" and np.load(chroma).shape == (2, 200, 300)
+    assert chroma.name == "garden-coloured-0-2-ab.npy" and np.load(chroma).shape == (2, 200, 300)
     assert json.loads(saved(page, "#export-settings", tmp_path).read_text("utf-8"))["seed"] == 0
     expect(page.locator("#export-settings")).to_be_enabled()
     expect(page.locator(".toast-body")).to_have_count(0)

@@ -281,7 +281,7 @@ def test_a_picture_pasted_here_does_not_reach_the_other_tab(open_digits, photogr
     )
     choose(page, "#digit", "1")
     expect(page.locator("#digits-heading")).to_contain_text("The digit 1")  # had there been an upload, it came first
-    page.get_by_role("tab", name="Colorize").click()
+    page.get_by_role("tab", name="Colour").click()
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator("#results")).to_be_hidden()
 

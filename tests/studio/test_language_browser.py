@@ -115,7 +115,7 @@ def test_any_other_browser_gets_english(open_studio, photograph: Path) -> None:
     assert page.evaluate("document.documentElement.lang") == "en"
     give(page, photograph)
     coloured(page)
-    for tab in ("Colorize", "Digits", "Models"):
+    for tab in ("Colour", "Digits", "Models"):
         page.get_by_role("tab", name=tab).click()
         assert chinese(page) == {"中文"}
 
@@ -136,7 +136,7 @@ def test_the_header_changes_the_language_and_the_address_keeps_it(open_studio, p
     four = coloured(page)
     page.get_by_role("link", name="English").click()
     page.wait_for_url("**lang=en**")
-    expect(page.get_by_role("tab", name="Colorize")).to_be_visible()
+    expect(page.get_by_role("tab", name="Colour")).to_be_visible()
     shows(page, four)
 
 

@@ -75,7 +75,7 @@ def test_a_damaged_model_leaves_the_other_tab(
     shutil.copy(tiny_digits_checkpoint, shipped / "digits.safetensors")
     capsys.readouterr()
     assert list(load_models()) == ["digits"]
-    assert "The tab Colorize is missing: The checkpoint" in capsys.readouterr().out
+    assert "The tab Colour is missing: The checkpoint" in capsys.readouterr().out
 
 
 def test_without_any_model_there_is_no_studio(shipped: Path) -> None:

@@ -130,7 +130,7 @@ def noise(path: Path, side: int) -> Path:
 
 
 def assert_arrows_move_between_tabs(page: Page) -> None:
-    moves = {"ArrowLeft": "Colorize", "End": "Models", "ArrowRight": "Colorize"}  # from Digits, and round the ends
+    moves = {"ArrowLeft": "Colour", "End": "Models", "ArrowRight": "Colour"}  # from Digits, and round the ends
     for key, name in moves.items():
         page.keyboard.press(key)
         tab = page.get_by_role("tab", name=name)
@@ -146,7 +146,7 @@ def assert_the_focus_stays_on_a_control(page: Page) -> None:
         "'beforeend', '<div><p><button>Gone</button></p><button>Near</button></div>')"
     )
     gone, near = (page.get_by_role("button", name=name, exact=True) for name in ("Gone", "Near"))
-    page.get_by_role("tab", name="Colorize").focus()
+    page.get_by_role("tab", name="Colour").focus()
     gone.focus()
     gone.evaluate("one => one.parentElement.remove()")
     expect(near).to_be_focused()
@@ -155,7 +155,7 @@ def assert_the_focus_stays_on_a_control(page: Page) -> None:
     near.evaluate("one => setTimeout(() => one.disabled = false, 200)")
     expect(near).to_be_focused()
     near.evaluate("one => one.parentElement.style.display = 'none'")
-    expect(page.get_by_role("tab", name="Colorize")).to_be_focused()
+    expect(page.get_by_role("tab", name="Colour")).to_be_focused()
 
 
 def test_everything_works_with_the_network_cut(page: Page, studio: str, photograph: Path) -> None:

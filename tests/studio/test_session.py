@@ -63,10 +63,10 @@ def test_previews_have_no_metadata_and_a_download_has_all(session: Session) -> N
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a.JPG", "a-colourised-0-2.JPG"),
-        ("b.tif", "b-colourised-0-2.tif"),
-        ("c.gif", "c-colourised-0-2.png"),
-        ("d", "d-colourised-0-2.png"),
+        ("a.JPG", "a-coloured-0-2.JPG"),
+        ("b.tif", "b-coloured-0-2.tif"),
+        ("c.gif", "c-coloured-0-2.png"),
+        ("d", "d-coloured-0-2.png"),
     ],
 )
 def test_a_download_is_named_after_its_photograph(session: Session, name: str, expected: str) -> None:

@@ -58,7 +58,7 @@ def test_an_answer_in_parts_that_arrive_at_once_is_shown_whole(open_digits, phot
     changed(page, "#grid img", before)
     changed(page, "#between img", way)
 
-    page.get_by_role("tab", name="Colorize").click()
+    page.get_by_role("tab", name="Colour").click()
     page.locator("#upload input[type=file]").set_input_files(photograph)
     expect(page.locator("#colourings img")).to_have_count(4)
     four = pictures(page, "#colourings img")

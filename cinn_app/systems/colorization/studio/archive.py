@@ -17,7 +17,7 @@ from cinn_app.systems.colorization.studio.session import Controls, Session
 
 __all__ = ["Archive", "Progress"]
 
-NAME = "colourised.zip"
+NAME = "coloured.zip"
 
 
 class Progress(NamedTuple):

@@ -240,7 +240,7 @@ def _save(
     """Write colourings at full resolution, and report on each as `cinn colorize --report` does."""
     folder, photograph = new_results_folder(), colourings[0].photograph
     suffix = format_like(photograph.metadata)
-    files = [folder / f"{picture.stem}-colourised-{number}.{suffix}" for number in range(1, len(colourings) + 1)]
+    files = [folder / f"{picture.stem}-coloured-{number}.{suffix}" for number in range(1, len(colourings) + 1)]
     for file, colouring in zip(files, colourings, strict=True):
         colouring.save(file, strength, picture)
     seconds = round((time.perf_counter() - start) / len(files), 3)

@@ -231,7 +231,7 @@ class Session:
     def download_name(self, colouring: Colouring) -> str:
         """Return the name of a file with the chosen colouring."""
         suffix = self.upload.suffix if self.upload.suffix.lower() in KEPT_SUFFIXES else ".png"
-        return f"{self.upload.stem}-colourised-{colouring.seed}-{self.chosen + 1}{suffix}"
+        return f"{self.upload.stem}-coloured-{colouring.seed}-{self.chosen + 1}{suffix}"
 
     @property
     def wanted_colours(self) -> ColourReference | None:

@@ -60,7 +60,7 @@ class ColorizeTab:
         colorizer: shared by all visitors, and never changed.
     """
 
-    title = later("Colorize")
+    title = later("Colour")
 
     def __init__(self, colorizer: Colorizer) -> None:
         self.colorizer = colorizer
