@@ -1,18 +1,22 @@
 """What the operating system allows this process, and how it asks it to end."""
 
+import atexit
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any
 
 __all__ = ["end_when_asked", "usable_cpus", "usable_memory", "worker_count"]
 
 #: Where Linux shows the limits of containers and services.
 CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
+#: Some systems lack some of them.
+REQUESTS_TO_END = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+USUAL_ANSWERS = (signal.SIG_DFL, signal.default_int_handler)
 # Windows cannot wait for more processes at once.
 MOST_WORKERS = 61
 
@@ -57,23 +61,41 @@ def worker_count(memory_each: int = 2_000_000_000, cgroups: Path = CGROUPS, memb
     return max(1, min(usable_cpus(cgroups, membership), fit, MOST_WORKERS))
 
 
-def end_when_asked() -> None:
-    """Answer SIGTERM, and SIGHUP of a terminal that is closed, like Ctrl-C, unless they are ignored or handled.
+def end_when_asked() -> Callable[[], None]:
+    """Answer every request to end with one :class:`KeyboardInterrupt`, and ignore those that follow it.
 
-    Only the main thread can listen for signals; in others nothing happens.
+    Requests are Ctrl-C, SIGTERM and, of a terminal that is closed, SIGHUP; on Windows Ctrl-Break, too. Terminals and
+    services send two of them, of one kind or of two, and the second one must not end what tidies up. What is ignored, as
+    nohup does, or handled already, stays so. Only the main thread can listen for signals; in others nothing happens.
+
+    Returns:
+        What puts the former answers back, for a process that goes on.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _end)
+    former: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in REQUESTS_TO_END if hasattr(signal, name)]
+        former = {number: answer for number in numbers if (answer := signal.getsignal(number)) in USUAL_ANSWERS}
+    is_ending = False
 
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal is_ending
+        if not is_ending:
+            is_ending = True
+            raise KeyboardInterrupt
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """End once: a terminal that is closed may send its signal again while files are tidied up."""
-    signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    def ignore() -> None:
+        for number in former:
+            signal.signal(number, signal.SIG_IGN)
+
+    def put_back() -> None:
+        atexit.unregister(ignore)
+        for number, answer in former.items():
+            signal.signal(number, answer)
+
+    for number in former:
+        signal.signal(number, end)
+    atexit.register(ignore)  # Python forgets its own answers before the process has ended
+    return put_back
 
 
 def _groups(cgroups: Path, membership: Path, controller: str) -> Iterator[Path]:

@@ -1,9 +1,11 @@
 """What a process may use, in containers and outside, and how it ends."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,23 +81,35 @@ def test_outside_of_linux_affinity_or_the_number_of_cpus_counts(
     assert worker_count(2 * GIGABYTE, *nowhere) == 61  # Windows waits for no more
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
-def test_a_request_to_end_is_answered_like_ctrl_c_unless_it_is_ignored(sent: signal.Signals) -> None:
-    code = f"""
+ENDING = """
 import signal, sys
-if sys.argv[1:]:
-    signal.signal({int(sent)}, signal.SIG_IGN)  # as nohup does
 from cinn_app.process import end_when_asked
-end_when_asked()
+first, second, ignored = map(int, sys.argv[1:])
+if ignored:
+    signal.signal(ignored, signal.SIG_IGN)  # as nohup does
+put_back = end_when_asked()
 try:
-    signal.raise_signal({int(sent)})
+    signal.raise_signal(first)
     print("still there")
 except KeyboardInterrupt:
+    for number in (second, first, second):
+        signal.raise_signal(number)
     print("tidied up")
+put_back()
+print(signal.getsignal(first) in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler))
+end_when_asked()
+class AtTheVeryEnd:
+    def __del__(self, raise_signal=signal.raise_signal, second=second):
+        raise_signal(second)  # Python has put its own answers away by now
+sys.kept = AtTheVeryEnd()
 """
-    answers = [
-        subprocess.run([sys.executable, "-c", code, *more], capture_output=True, text=True).stdout
-        for more in ([], ["ignored"])
-    ]
-    assert answers == ["tidied up\n", "still there\n"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+@pytest.mark.parametrize("sent", [*itertools.permutations([signal.SIGTERM, signal.SIGHUP, signal.SIGINT], 2)], ids=str)
+def test_a_request_to_end_is_answered_once_whatever_follows_it(sent: tuple[int, int]) -> None:
+    command = [sys.executable, "-c", ENDING, *(str(int(number)) for number in sent)]
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # even in a suite run in the background
+    for ignored, said in ((0, "tidied up\nTrue\n"), (int(sent[0]), "still there\nTrue\n")):
+        ended = subprocess.run([*command, str(ignored)], capture_output=True, text=True, preexec_fn=default)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, said, "")

@@ -102,8 +102,9 @@ def _about(
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; whatever goes wrong becomes one sentence and an exit code.
 
-    A request to end, SIGTERM, is answered like Ctrl-C, and so is a terminal that is closed. What standard output cannot
-    say in its encoding (redirected on Windows, a code page) is replaced, and never ends a finished job.
+    A request to end, SIGTERM, is answered like Ctrl-C, and so is a terminal that is closed; what is sent after that is
+    ignored while the command tidies up. What standard output cannot say in its encoding (redirected on Windows, a code
+    page) is replaced, and never ends a finished job.
 
     Args:
         arguments: as after the program's name; by default those of the process.

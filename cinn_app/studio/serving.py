@@ -93,10 +93,12 @@ def serve(
     _check_address(host, port)
     models = load_models(model, device)
     _bypass_proxies(host)
-    end_when_asked()
     _limit_heaps()
     _raise_file_limit()
-    with private_folder() as folder, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.ExitStack() as stack:
+        stack.callback(end_when_asked())
+        folder = stack.enter_context(private_folder())
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))
         page = build(models, next(iter(models)), model, has_login=login is not None)
         clients, launched = Clients(page), threading.Event()
         guesses, assets = Guesses(login) if login else None, Assets(*needed_assets(page))

@@ -70,9 +70,9 @@ def test_standard_output_to_a_full_disk_is_one_sentence(draw: Callable, tiny_che
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)], ids=str)
 def test_ctrl_c_and_a_request_to_end_leave_whole_files_only(
-    draw: Callable, tiny_checkpoint: Path, sent: signal.Signals
+    draw: Callable, tiny_checkpoint: Path, sent: tuple[signal.Signals, ...]
 ) -> None:
     for number in range(200):
         draw(f"in/{number}.png", size=(64, 48))
@@ -82,7 +82,8 @@ def test_ctrl_c_and_a_request_to_end_leave_whole_files_only(
     with subprocess.Popen(command, **pipes, text=True, preexec_fn=listening) as process:
         while process.poll() is None and not list(Path().glob("out/*.png")):
             time.sleep(0.01)
-        process.send_signal(sent)
+        for one in sent:
+            process.send_signal(one)
         out, err = process.communicate()
     assert (process.returncode, out) == (130, "")
     assert len(err.splitlines()) == 1 and err.startswith("Stopped: ")

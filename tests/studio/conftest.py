@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -104,7 +105,9 @@ def serve_tiny_models(
     """Serve a studio, whose disk takes files of so many bytes at most, and give its address."""
     port = find_free_port()
     command = [sys.executable, "-c", SERVER, str(port), str(installed), str(contacted), json.dumps(options)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HTTP_PROXY": "http://192.0.2.1:9", "PYTHONUNBUFFERED": "1"}
+    temporary = log.with_name(f"temporary-{port}")
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1", "HTTP_PROXY": "http://192.0.2.1:9", "PYTHONUNBUFFERED": "1"}
     if largest_file:
         command = ["prlimit", f"--fsize={largest_file}", *command]
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as server:
@@ -115,8 +118,11 @@ def serve_tiny_models(
                 pytest.fail(f"The studio did not start: {log.read_text()}")
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/"
-        server.terminate()
+        for sent in ("SIGHUP", "SIGTERM"):  # as a terminal or a service ends it
+            server.send_signal(getattr(signal, sent, signal.SIGTERM))
         server.wait(PATIENCE)
+    left = [path for path in temporary.rglob("*") if path.is_file() or path.name.startswith("cinn-studio-")]
+    assert (server.returncode, left) == (0, []), f"{left} is left of it: {log.read_text()}"
 
 
 @pytest.fixture(scope="session")
