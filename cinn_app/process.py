@@ -65,8 +65,8 @@ def end_when_asked() -> Callable[[], None]:
     """Answer every request to end with one :class:`KeyboardInterrupt`, and ignore those that follow it.
 
     Requests are Ctrl-C, SIGTERM and, of a terminal that is closed, SIGHUP; on Windows Ctrl-Break, too. Terminals and
-    services send two of them, of one kind or of two, and the second one must not end what tidies up. What is ignored, as
-    nohup does, or handled already, stays so. Only the main thread can listen for signals; in others nothing happens.
+    services send two of them, of one kind or of two, and the second one must not end what tidies up. What is ignored,
+    as nohup does, or handled already, stays so. Only the main thread can listen for signals; in others nothing happens.
 
     Returns:
         What puts the former answers back, for a process that goes on.

@@ -107,7 +107,8 @@ def serve_tiny_models(
     command = [sys.executable, "-c", SERVER, str(port), str(installed), str(contacted), json.dumps(options)]
     temporary = log.with_name(f"temporary-{port}")
     temporary.mkdir()
-    environment = {**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1", "HTTP_PROXY": "http://192.0.2.1:9", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HTTP_PROXY": "http://192.0.2.1:9", "PYTHONUNBUFFERED": "1"}
+    environment["TMPDIR"] = str(temporary)
     if largest_file:
         command = ["prlimit", f"--fsize={largest_file}", *command]
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as server:
