@@ -30,7 +30,7 @@ def usable_cpus(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [_quota(folder) for folder in _groups(cgroups, membership, "cpu")]
-    return max(1, min([count, *(round(quota) for quota in quotas if quota is not None)]))
+    return max(1, min([count, *(int(quota + 0.5) for quota in quotas if quota is not None)]))
 
 
 def usable_memory(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int | None:
@@ -108,7 +108,9 @@ def _groups(cgroups: Path, membership: Path, controller: str) -> Iterator[Path]:
         _, controllers, place = [*line.split(":", 2), "", ""][:3]
         if controllers and controller not in controllers.split(","):
             continue
-        root = cgroups / controller if controllers else cgroups
+        # Version 1 mounts controllers apart, or several together, with or without a link of each one's name.
+        mounts = [cgroups / name for name in dict.fromkeys([controller, controllers])] if controllers else [cgroups]
+        root = next((mount for mount in mounts if mount.is_dir()), mounts[0])
         below = Path(*(part for part in Path(place).parts if part not in ("/", "..")))
         # In a container the path may be that outside, which does not exist here: its own group is the root then.
         yield from (root / folder for folder in (below, *below.parents) if (root / folder).is_dir())

@@ -1,6 +1,5 @@
 """The base class of the objects that users work with: a trained model, loaded from its checkpoint."""
 
-import logging
 import math
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -11,14 +10,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
-from cinn_app.devices import NOT_USABLE, ON_CPU, choose_device, differs, first_line, place
+from cinn_app.devices import FAILURES, NOT_USABLE, choose_device, differs, exact, first_line, place, warn_of_cpu
 from cinn_app.errors import CheckpointError, DeviceError
 from cinn_app.recipes import Recipe
 from cinn_app.registry import System, systems
 
 __all__ = ["TrainedModel"]
 
-LOG = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Recipe)
 
@@ -147,12 +145,13 @@ class TrainedModel(ABC, Generic[R]):
         expected = on_cpu.probe()
         try:
             model = cls(checkpoint, chosen)
-            fault = differs(model.probe(), expected)
-        except (RuntimeError, NotImplementedError) as error:  # as torch raises them
+            with exact():
+                fault = differs(model.probe(), expected)
+        except FAILURES as error:
             fault = f"the model {on_cpu.recipe.name} fails there ({first_line(error)})"
         if fault is None:
             return model
         if device != "auto":
             raise DeviceError(NOT_USABLE, name=device, fault=fault)
-        LOG.warning(ON_CPU, chosen, fault)
+        warn_of_cpu(chosen, fault)
         return on_cpu

@@ -40,6 +40,8 @@ def test_version_2_the_tightest_group_counts(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path, own) == 6 and usable_memory(tmp_path, own) == 12 * GIGABYTE
     write(tmp_path / "pod" / "container", cpu__max="150000 100000")
     assert usable_cpus(tmp_path, own) == 2
+    write(tmp_path / "pod" / "container", cpu__max="250000 100000")
+    assert usable_cpus(tmp_path, own) == 3
     write(tmp_path / "pod" / "container", cpu__max="20000 100000")
     assert usable_cpus(tmp_path, own) == 1
     assert worker_count(2 * GIGABYTE, tmp_path, own) == 1
@@ -60,6 +62,8 @@ def test_version_1_has_a_folder_per_controller(tmp_path: Path) -> None:
     write(tmp_path / "memory", memory__limit_in_bytes=str(2**63 - 4096))
     assert usable_cpus(tmp_path, own) == 4 and usable_memory(tmp_path, own) == 20 * GIGABYTE
     assert worker_count(8 * GIGABYTE, tmp_path, own) == 2
+    (tmp_path / "cpu").rename(tmp_path / "cpu,cpuacct")  # as it is mounted where there is no link
+    assert usable_cpus(tmp_path, own) == 4
 
 
 @pytest.mark.parametrize("quota", ["", "max", "0 0", "many few", "100000", "-1 100000"])

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.special import ndtr, ndtri
 
 from cinn_app.flows.base import Bijection, Condition, LatentShape, Shape, ShapeError, require_condition
-from cinn_app.flows.numerics import Subnet, run_network, soft_clamp, without_autocast
+from cinn_app.flows.numerics import Subnet, run_network, soft_clamp, widest, without_autocast
 
 __all__ = ["MixtureAutoregression"]
 
@@ -321,13 +321,13 @@ class _Mixture(NamedTuple):
     def draws(self, z: Tensor) -> Tensor:
         """Return draws of the mixtures, as latents ``z`` choose them."""
         ends = (self.log_weights.exp() * (1 - self.below - self.above)).cumsum(-1)
-        uniform = ndtr(z.double()) * ends[..., -1]
+        uniform = ndtr(widest(z)) * ends[..., -1]
         chosen = (uniform[..., None].to(ends.dtype) > ends[..., :-1]).sum(-1, keepdim=True)
         end, below, above, mean, log_deviation = (
             part.gather(-1, chosen).squeeze(-1)
             for part in (ends, self.below, self.above, self.means, self.log_deviations)
         )
-        inside = 1 - below.double() - above
+        inside = 1 - widest(below) - above
         place = 1 - ((end - uniform) / (self.log_weights.gather(-1, chosen).squeeze(-1).exp() * inside)).clamp(0, 1)
         lower, upper = below + place * inside, above + (1 - place) * inside
         # The smaller of the two shares has the more exact digits.

@@ -13,6 +13,7 @@ __all__ = [
     "run_network",
     "soft_clamp",
     "sum_per_sample",
+    "widest",
     "without_autocast",
     "zero_log_det",
 ]
@@ -24,6 +25,11 @@ Subnet: TypeAlias = Callable[[int, int], nn.Module]
 def full_precision(x: Tensor) -> Tensor:
     """Return ``x`` in float32, or in float64 if it already is: data and latents are never in half precision."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+def widest(x: Tensor) -> Tensor:
+    """Return ``x`` in float64, or in float32 on Apple's GPUs, which do not have it."""
+    return x.float() if x.device.type == "mps" else x.double()
 
 
 def without_autocast(x: Tensor) -> torch.autocast:

@@ -53,7 +53,7 @@ class TrainingModule(pl.LightningModule):
         self.precision, self.data = precision, data
         self.trainable, self.training_recipe, self.time_limit = trainable, training, time_limit
         self.model = trainable.model
-        self.begun = 0.0
+        self.begun, self.stepped = 0.0, False
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -97,6 +97,7 @@ class TrainingModule(pl.LightningModule):
     ) -> None:
         """Clip by the total norm; Lightning's own clipping refuses the fused optimiser."""
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), gradient_clip_val or math.inf)
+        self.stepped = True
 
     def _progress(self, step: int) -> float:
         """Return the share of the schedule that is done: by steps, or by this call's minutes if they run out first."""

@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 
 from cinn_app.checkpoints import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from cinn_app.data.sources import fingerprint
-from cinn_app.devices import choose_device, place, resolve_precision
-from cinn_app.errors import CheckpointError, RecipeError, TrainingError
+from cinn_app.devices import FAILURES, NOT_USABLE, choose_device, first_line, place, resolve_precision
+from cinn_app.errors import CheckpointError, DeviceError, RecipeError, TrainingError
 from cinn_app.files import sweep
 from cinn_app.process import usable_memory
 from cinn_app.progress import Progress, no_progress
@@ -200,6 +200,11 @@ def _run_stage(
         ckpt_path = folder / STATE_FILE if resumed else None
         try:
             trainer.fit(module, _loader(trainable.batches), checks, ckpt_path=ckpt_path, weights_only=True)
+        except FAILURES as error:
+            if setup.device.type == "cpu" or module.stepped or isinstance(error, torch.OutOfMemoryError):
+                raise
+            fault = f"the training fails there ({first_line(error)})"
+            raise DeviceError(NOT_USABLE, name=str(setup.device), fault=fault) from error
         except ValueError as error:
             if "loaded state dict" not in str(error):  # of the optimizer
                 raise

@@ -66,14 +66,14 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
 
     @torch.inference_mode()
     def probe(self) -> Tensor:
-        """Return the mean colours of a small picture, and whether those of a draw are numbers."""
+        """Return the mean colours of a small picture, and those of a draw."""
         rows, columns = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 96), indexing="ij")
         lightness = 50 + 40 * (6 * rows).sin() * (9 * columns * (1 + rows)).cos()
         conditions = self.model.condition(lightness[None, None].to(self.device))
-        shapes = self.model.distribution(conditions).latent_shapes
-        ab, _ = self.model.decode([torch.zeros(1, *shape, device=self.device) for shape in shapes], conditions)
-        finite = torch.where(ab.isfinite().all(), 0.0, torch.nan)
-        return (denormalise(conditions.mean) + finite).cpu()
+        shapes, generator = self.model.distribution(conditions).latent_shapes, generator_of(0)
+        latents = [torch.randn(1, *shape, generator=generator).to(self.device) for shape in shapes]
+        ab, _ = self.model.decode(latents, conditions)
+        return torch.cat([denormalise(conditions.mean), ab]).cpu()
 
     @property
     def axes(self) -> tuple[ColourAxis, ...]:
