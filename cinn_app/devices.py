@@ -45,8 +45,8 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # Sizes of the picture that is tried.
 TRIED = (2, 8, 16, 16)
 # By how much a device may differ from the CPU, as a share of the standard deviation, and how many of its numbers may
-# differ by more: where there are choices, rounding may turn a few. Weights that are rounded to one part in 3,000 turn
-# 3 in 100 at most, of four models.
+# differ by more: where there are choices, rounding may turn a few. Weights that are off by one part in 3,000 turn
+# 8 in 1,000 at most, of six models.
 TOLERANCE, EXCEPTIONS = 0.05, 0.05
 #: What torch raises where a device lacks an operation or a type of numbers.
 FAILURES = (RuntimeError, NotImplementedError, TypeError, AssertionError)

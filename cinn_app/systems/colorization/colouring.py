@@ -152,7 +152,7 @@ class Colouring:
     def record(self, strength: float = 1.0, source: Path | None = None, quality: int | None = None) -> dict[str, Any]:
         """Return the provenance record of the finished picture: program, model, seed, settings and source.
 
-        Of a part of the picture in the file it says which (:meth:`cinn_app.imaging.Frame.record`).
+        Of a part of the picture in the file it says which (:meth:`cinn_app.imaging.frame.Frame.record`).
         """
         made = {**self.photograph.cut_out, "strength": strength, "quality": quality, **source_record(source)}
         return {"program": f"cinn_app {__version__}", **self.settings, **made}
