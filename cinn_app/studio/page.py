@@ -13,7 +13,7 @@ from cinn_app.studio.controls import keep_tab_in_address
 from cinn_app.studio.endpoints import publish
 from cinn_app.studio.gradio_workarounds import BlocksWithVariants
 from cinn_app.studio.handlers import ONE_AT_A_TIME, explain
-from cinn_app.studio.language import joined, language, language_links, later, speaking, tr
+from cinn_app.studio.language import language, language_links, later, speaking, tr
 from cinn_app.studio.models_tab import ModelsApi, ModelsTab
 from cinn_app.studio.room import rooms
 
@@ -80,7 +80,7 @@ def _lay_out(
     endpoints = [endpoint for api in apis.values() for endpoint in api.endpoints]
     list_models = ModelsApi(apis, given).models
     with BlocksWithVariants[str](title=TITLE, analytics_enabled=False, delete_cache=DELETE_CACHE) as page:
-        _lay_out_header([tr(room.tagline) for room in present.values() if room.tagline], has_login)
+        _lay_out_header(has_login)
         with gr.Tabs(selected=shown) as tabs:
             for name, room in present.items():
                 with gr.Tab(tr(room.title), id=name):
@@ -112,8 +112,8 @@ def _terms(models: Iterable[Any]) -> str:
     return f"<p>{tr('Pictures that you make here are your own. The weights of the models:')} <span>{weights}</span></p>"
 
 
-def _lay_out_header(taglines: list[str], has_login: bool) -> None:
-    text = joined([*taglines, tr("Nothing leaves the computer that runs this page.")])
+def _lay_out_header(has_login: bool) -> None:
+    text = tr("Nothing leaves the computer that runs this page.")
     way_out = WAY_OUT.format(tr("Log out")) if has_login else ""
     gr.HTML(
         f"<h1>cinn</h1><p>{text}</p>{language_links()}{way_out}"

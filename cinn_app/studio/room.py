@@ -25,8 +25,7 @@ class Room:
     `tab.css` and `head.html` in the folder of the room, if there are any, are parts of the page's head.
 
     Attributes:
-        title: of the tab, marked by :func:`cinn_app.studio.language.later`, as is the tagline.
-        tagline: a sentence for the head of the page.
+        title: of the tab, marked by :func:`cinn_app.studio.language.later`.
         tab: lays the tab out in the page that is being built, for a model that all visitors share.
         api: builds the endpoints for the model.
         header_attributes: what the tab needs of the model before its weights are loaded, beside ``recipe``: how to
@@ -39,7 +38,6 @@ class Room:
     title: str
     tab: Callable[[Any], Any]
     api: Callable[[Any], Api]
-    tagline: str = ""
     header_attributes: Mapping[str, Callable[[CheckpointHeader], Any]] | None = None
     ahead: bool = True
     measured: tuple[str, ...] = ()

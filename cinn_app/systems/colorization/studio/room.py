@@ -1,6 +1,5 @@
 """The colorizer's room."""
 
-from cinn_app.studio.language import later
 from cinn_app.studio.room import Room
 from cinn_app.systems.colorization.studio.endpoints import ColorizeApi
 from cinn_app.systems.colorization.studio.tab import ColorizeTab
@@ -9,7 +8,6 @@ __all__ = ["ROOM"]
 
 ROOM = Room(
     title=ColorizeTab.title,
-    tagline=later("Photographs in colour."),
     tab=ColorizeTab,
     api=ColorizeApi,
     header_attributes={},  # the recipe is enough

@@ -1,6 +1,5 @@
 """The room of inverse problems."""
 
-from cinn_app.studio.language import later
 from cinn_app.studio.room import Room
 from cinn_app.systems.inverse_problems.inverse_problem import ProblemRecord
 from cinn_app.systems.inverse_problems.studio.endpoints import InverseApi
@@ -10,7 +9,6 @@ __all__ = ["ROOM"]
 
 ROOM = Room(
     title=InverseTab.title,
-    tagline=later("Causes of what was measured."),
     tab=InverseTab,
     api=InverseApi,
     header_attributes={"record": ProblemRecord.read},
