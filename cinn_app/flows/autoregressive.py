@@ -18,6 +18,8 @@ __all__ = ["MixtureAutoregression"]
 REACH = 3.0
 #: Stands for infinity, whose gradients would not be numbers, and which no checkpoint holds.
 FAR = 1e12
+#: Beyond so many deviations a normal distribution has no mass that counts.
+FARTHEST = 12.0
 #: Bound of the log-deviations, in units of those of the regression.
 CLAMP = 8.0
 #: Variance of the components' means at the start; their own is the rest, so that the mixture's is 1.
@@ -143,8 +145,8 @@ class MixtureAutoregression(Bijection):
         mixture, u, log_scale = self._mixture_of(x, condition)
         with without_autocast(u):
             z = mixture.scores(u)
-            log_det = mixture.log_density(u) - log_scale - _log_normal(z)
-        return z[:, self._places], log_det.sum(1)
+            log_det = mixture.log_density(u) - log_scale[:, None] - _log_normal(z)
+        return z.T[:, self._places], log_det.sum(0)
 
     def log_prob(self, x: Tensor, condition: Condition = None) -> Tensor:
         """Return the log-density of ``x`` if ``z`` is standard normal, ``(batch,)``.
@@ -153,7 +155,7 @@ class MixtureAutoregression(Bijection):
         """
         mixture, u, log_scale = self._mixture_of(x, condition)
         with without_autocast(u):
-            return (mixture.log_density(u) - log_scale).sum(1)
+            return (mixture.log_density(u) - log_scale[:, None]).sum(0)
 
     def inverse(self, z: Tensor, condition: Condition = None) -> tuple[Tensor, Tensor]:
         log_det = z.new_zeros(len(z))
@@ -191,7 +193,7 @@ class MixtureAutoregression(Bijection):
                 mean = self._regression(functional.pad(x, (0, self.channels - i)), c)[:, i]
                 log_scale = self.log_scale[i].to(z.dtype)
                 low, high = self._interval(self.order[i], z)
-                mixture = self._mixture(raw, (low - mean) / log_scale.exp(), (high - mean) / log_scale.exp())
+                mixture = self._mixture(raw.T, (low - mean) / log_scale.exp(), (high - mean) / log_scale.exp())
                 found = value(mixture, z[:, i], log_scale)
                 u = torch.cat([u, found[:, None]], dim=1)
                 made = (mean + log_scale.exp() * found).clamp(low, high)
@@ -209,17 +211,17 @@ class MixtureAutoregression(Bijection):
         return super().latent_shape(event_shape)
 
     def _mixture_of(self, x: Tensor, condition: Condition) -> tuple["_Mixture", Tensor, Tensor]:
-        """Return the mixtures of all values, the values' residuals, ``(batch, D)``, and the log-scales of those."""
+        """Return the mixtures of all values, the values' residuals, ``(D, batch)``, and the log-scales of those."""
         x = self._data(x)[:, self.order]
         c = self._condition(condition, x)
         with without_autocast(x):
             mean, log_scale = self._regression(x, c), self.log_scale.to(x.dtype)
             scale = log_scale.exp()
             u = (x - mean) / scale
-        raw = torch.stack([self._raw(i, x[:, :i], u[:, :i], c) for i in range(self.channels)], dim=1)
+        raw = torch.stack([self._raw(i, x[:, :i], u[:, :i], c).T for i in range(self.channels)], dim=1)
         with without_autocast(x):
             low, high = self._interval(self.order, x)
-            return self._mixture(raw, (low - mean) / scale, (high - mean) / scale), u, log_scale
+            return self._mixture(raw, ((low - mean) / scale).T, ((high - mean) / scale).T), u.T, log_scale
 
     def _regression(self, x: Tensor, c: Tensor) -> Tensor:
         """Return what the regressions expect, ``(batch, D)``; each reads only the values before its own."""
@@ -249,13 +251,14 @@ class MixtureAutoregression(Bijection):
         return output.to(before.dtype)
 
     def _mixture(self, raw: Tensor, low: Tensor, high: Tensor) -> "_Mixture":
-        """Return the mixtures of raw numbers ``(..., 3 * components)``, between ``low`` and ``high`` ``(...,)``."""
-        weights, means, log_deviations = raw.unflatten(-1, (3, self.components)).unbind(-2)
+        """Return the mixtures of raw numbers ``(3 * components, ...)``, between ``low`` and ``high`` ``(...,)``."""
+        weights, means, log_deviations = raw.contiguous().unflatten(0, (3, self.components))
         start = math.log(1 - SPREAD) / 2 if self.components > 1 else 0.0
         log_deviations = start + soft_clamp(log_deviations * (math.pi / 2 / CLAMP), CLAMP)
-        means, reach = means + self.offsets.to(raw.dtype), REACH * log_deviations.exp()
-        means = torch.minimum(torch.maximum(means, low[..., None] - reach), high[..., None] + reach)
-        return _Mixture.of(weights.log_softmax(-1), means, log_deviations, low, high)
+        offsets = self.offsets.to(raw.dtype).reshape(-1, *[1] * low.dim())
+        means, reach = means + offsets, REACH * log_deviations.exp()
+        means = torch.minimum(torch.maximum(means, low - reach), high + reach)
+        return _Mixture.of(weights.log_softmax(0), means, log_deviations, low, high)
 
     def _condition(self, condition: Condition, x: Tensor) -> Tensor:
         return require_condition(condition, self.condition_channels, x) if self.condition_channels else x[:, :0]
@@ -268,7 +271,7 @@ class MixtureAutoregression(Bijection):
 
 
 class _Mixture(NamedTuple):
-    """Mixtures of normal distributions, ``(..., K)`` each, cut at ``low`` and ``high``, ``(...,)``.
+    """Mixtures of normal distributions, ``(K, ...)`` each, cut at ``low`` and ``high``, ``(...,)``.
 
     Of each component ``below`` and ``above`` are the shares of its mass on either side of the interval; of the mixture
     ``mass`` is the share inside.
@@ -286,23 +289,25 @@ class _Mixture(NamedTuple):
     @classmethod
     def of(cls, log_weights: Tensor, means: Tensor, log_deviations: Tensor, low: Tensor, high: Tensor) -> "_Mixture":
         """Return the mixtures with the shares of their masses."""
-        at_low, at_high = ((end[..., None] - means) * (-log_deviations).exp() for end in (low, high))
+        scales = (-log_deviations).exp()
+        # Far ends count as those where nothing is left, since the exponentials of larger numbers are slow.
+        at_low, at_high = ((low - means) * scales).clamp(min=-FARTHEST), ((high - means) * scales).clamp(max=FARTHEST)
         below, above = ndtr(at_low), ndtr(-at_high)
         # Where both ends are above the mean, the other tails have the more exact digits.
         inside = torch.where(at_low > 0, ndtr(-at_low) - above, ndtr(at_high) - below)
-        mass = (log_weights.exp() * inside).sum(-1)
+        mass = (log_weights.exp() * inside).sum(0)
         return cls(log_weights, means, log_deviations, low, high, below, above, mass)
 
     def log_density(self, u: Tensor) -> Tensor:
         """Return the log-densities at ``u``, of shape ``(...,)`` as all that follows."""
         parts = self.log_weights - self.log_deviations - self._standardised(u).square() / 2
-        return parts.logsumexp(-1) - math.log(2 * math.pi) / 2 - self.mass.log()
+        return parts.logsumexp(0) - math.log(2 * math.pi) / 2 - self.mass.log()
 
     def scores(self, u: Tensor) -> Tensor:
         """Return the normal scores of ``u``."""
         t, weights = self._standardised(u), self.log_weights.exp()
-        below = (weights * (ndtr(t) - self.below)).sum(-1) / self.mass
-        above = (weights * (ndtr(-t) - self.above)).sum(-1) / self.mass
+        below = (weights * (ndtr(t) - self.below)).sum(0) / self.mass
+        above = (weights * (ndtr(-t) - self.above)).sum(0) / self.mass
         smallest = torch.finfo(u.dtype).tiny
         # The smaller of the two shares has the more exact digits.
         return torch.where(below < above, ndtri(below.clamp(smallest, 0.5)), -ndtri(above.clamp(smallest, 0.5)))
@@ -320,15 +325,15 @@ class _Mixture(NamedTuple):
 
     def draws(self, z: Tensor) -> Tensor:
         """Return draws of the mixtures, as latents ``z`` choose them."""
-        ends = (self.log_weights.exp() * (1 - self.below - self.above)).cumsum(-1)
-        uniform = ndtr(widest(z)) * ends[..., -1]
-        chosen = (uniform[..., None].to(ends.dtype) > ends[..., :-1]).sum(-1, keepdim=True)
-        end, below, above, mean, log_deviation = (
-            part.gather(-1, chosen).squeeze(-1)
-            for part in (ends, self.below, self.above, self.means, self.log_deviations)
+        ends = (self.log_weights.exp() * (1 - self.below - self.above)).cumsum(0)
+        uniform = ndtr(widest(z)) * ends[-1]
+        chosen = (uniform.to(ends.dtype) > ends[:-1]).sum(0, keepdim=True)
+        end, below, above, mean, log_deviation, log_weight = (
+            part.gather(0, chosen).squeeze(0)
+            for part in (ends, self.below, self.above, self.means, self.log_deviations, self.log_weights)
         )
         inside = 1 - widest(below) - above
-        place = 1 - ((end - uniform) / (self.log_weights.gather(-1, chosen).squeeze(-1).exp() * inside)).clamp(0, 1)
+        place = 1 - ((end - uniform) / (log_weight.exp() * inside)).clamp(0, 1)
         lower, upper = below + place * inside, above + (1 - place) * inside
         # The smaller of the two shares has the more exact digits.
         t = torch.where(lower < upper, ndtri(lower), -ndtri(upper)).to(z.dtype)
@@ -342,33 +347,32 @@ class _Mixture(NamedTuple):
 
     def _mirrored(self, rows: Tensor) -> "_Mixture":
         """Return the mixtures of the negative values where ``rows``, ``(batch,)``, is true."""
-        components = rows[..., None]
         return self._replace(
-            means=torch.where(components, -self.means, self.means),
+            means=torch.where(rows, -self.means, self.means),
             low=torch.where(rows, -self.high, self.low),
             high=torch.where(rows, -self.low, self.high),
-            below=torch.where(components, self.above, self.below),
-            above=torch.where(components, self.below, self.above),
+            below=torch.where(rows, self.above, self.below),
+            above=torch.where(rows, self.below, self.above),
         )
 
     def _solve_lower(self, z: Tensor) -> Tensor:
         """Do the same for scores that are not positive."""
         deviations, weights, scales = self.log_deviations.exp(), self.log_weights.exp(), (-self.log_deviations).exp()
         # Of a mixture's mass at least that of REACH + 1 deviations is inside, so no value is farther from all means.
-        reach = deviations * (z.abs() + REACH + 1)[..., None]
-        low = torch.maximum(self.low, (self.means - reach).amin(-1))
-        high = torch.minimum(self.high, (self.means + reach).amax(-1))
-        guess = (weights * (self.means + deviations * z[..., None])).sum(-1)
+        reach = deviations * (z.abs() + REACH + 1)
+        low = torch.maximum(self.low, (self.means - reach).amin(0))
+        high = torch.minimum(self.high, (self.means + reach).amax(0))
+        guess = (weights * (self.means + deviations * z)).sum(0)
         u = now = torch.minimum(torch.maximum(guess, low), high)
         means, below, mass = self.means, self.below, self.mass
         going = torch.arange(len(u), device=u.device)
         smallest, largest = torch.finfo(u.dtype).tiny, 1 - torch.finfo(u.dtype).eps
         # The error after one of Newton's steps is of the order of its square, in units of the narrowest deviation.
-        small = torch.finfo(u.dtype).eps ** 0.5 * deviations.amin(-1)
+        small = torch.finfo(u.dtype).eps ** 0.5 * deviations.amin(0)
         for _ in range(MAX_STEPS):
-            t = (now[:, None] - means) * scales
-            share = ((weights * (ndtr(t) - below)).sum(-1) / mass).clamp(smallest, largest)
-            density = (weights * scales * (-t.square() / 2).exp()).sum(-1) / mass
+            t = (now - means) * scales
+            share = ((weights * (ndtr(t) - below)).sum(0) / mass).clamp(smallest, largest)
+            density = (weights * scales * (-t.square() / 2).exp()).sum(0) / mass
             reached = ndtri(share)
             low, high = torch.where(reached <= z, now, low), torch.where(reached >= z, now, high)
             new = now - (reached - z) * (-reached.square() / 2).exp() / density
@@ -383,7 +387,8 @@ class _Mixture(NamedTuple):
             if 2 * left < len(moves):  # to leave out what has been found takes time, too
                 u[going] = now
                 parts = (going, z, low, high, now, small, means, scales, weights, below, mass)
-                going, z, low, high, now, small, means, scales, weights, below, mass = (part[moves] for part in parts)
+                kept = [part[..., moves] for part in parts]
+                going, z, low, high, now, small, means, scales, weights, below, mass = kept
         u[going] = now
         return u
 
@@ -392,7 +397,7 @@ class _Mixture(NamedTuple):
         return (self.log_density(u) - _log_normal(z)).exp()
 
     def _standardised(self, u: Tensor) -> Tensor:
-        return (u[..., None] - self.means) * (-self.log_deviations).exp()
+        return (u - self.means) * (-self.log_deviations).exp()
 
 
 def _log_normal(z: Tensor) -> Tensor:
