@@ -1,6 +1,6 @@
 """Eight modes in three labellings: our flows, ablations of their losses, and six rivals, trained for equal times.
 
-    python benchmarks/inverse_modes.py [--seconds 10] [--only NAME] [--run runs/inverse-modes] [--pictures docs/images]
+    python benchmarks/inverse_modes.py [--seconds 10] [--seed 0] [--only NAME] [--run DIR] [--pictures docs/images]
 
 Every contestant learns from the same 20,000 simulations for as many seconds of the processor, with the same schedule
 and averaging of the weights, and with as many weights where it samples (the larger GAN has four times as many). Each
@@ -33,6 +33,8 @@ from torch import Tensor
 from cinn_app.files import atomic_write
 
 SIMULATIONS, TESTED = 20_000, 5000
+#: Of the points whose labels are predicted: no training has it.
+TEST_SEED = 1_000_000
 
 #: Makes a contestant for simulations: points ``(count, 2)`` and labels ``(count, M)``.
 Maker = Callable[[Tensor, Tensor], Contestant]
@@ -61,13 +63,13 @@ RIVALS: dict[str, Maker] = {
 CONTESTANTS = OURS | RIVALS
 
 
-def compete(name: str, labelling: Labelling, seconds: float) -> tuple[dict[str, Any], Contestant]:
+def compete(name: str, labelling: Labelling, seconds: float, seed: int) -> tuple[dict[str, Any], Contestant]:
     """Train and measure a contestant; return its figures and samples, and itself."""
-    x, y = labelling.simulate(SIMULATIONS, seed=0)
-    torch.manual_seed(0)
-    trained = train(CONTESTANTS[name](x, y), x, y, seconds)
+    x, y = labelling.simulate(SIMULATIONS, seed)
+    torch.manual_seed(seed)
+    trained = train(CONTESTANTS[name](x, y), x, y, seconds, seed)
     samples = draw_all(trained.contestant, labelling)
-    error = label_error(trained.contestant, labelling, labelling.simulate(TESTED, seed=1)[0])
+    error = label_error(trained.contestant, labelling, labelling.simulate(TESTED, TEST_SEED)[0])
     scores = measure(samples, labelling)._replace(label_error=error)
     result = {
         "scores": scores._asdict(),
@@ -124,6 +126,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="of the processor, for each training")
+    parser.add_argument("--seed", type=int, default=0, help="of simulations, weights and training")
     parser.add_argument("--only", metavar="NAME", action="append", choices=CONTESTANTS, help="repeatable")
     parser.add_argument("--labelling", action="append", choices=LABELLINGS, help="repeatable; by default all three")
     parser.add_argument("--run", type=Path, default=Path("runs/inverse-modes"), help="folder of what is trained")
@@ -143,9 +146,9 @@ def run(options: argparse.Namespace) -> None:
     for name in options.only or CONTESTANTS:
         found[name] = {}
         for key, labelling in labellings.items():
-            kept = options.run / f"{key}, {name}.pt"
+            kept = options.run / f"{key}, {name}, {options.seed}.pt"
             if not kept.exists():
-                result, contestant = compete(name, labelling, options.seconds)
+                result, contestant = compete(name, labelling, options.seconds, options.seed)
                 print(key, name, result["scores"], file=sys.stderr, flush=True)
                 if isinstance(contestant, Flow):
                     latent_picture(contestant, labelling.codes[0]).save(kept.with_suffix(".png"))
@@ -156,7 +159,7 @@ def run(options: argparse.Namespace) -> None:
         columns = {name: [samples_picture(part["samples"]) for part in parts.values()] for name, parts in found.items()}
         sheet(columns, list(labellings)).save(options.pictures / "eight-modes.png", optimize=True)
         latents = {
-            name: [Image.open(options.run / f"{key}, {name}.png") for key in labellings]
+            name: [Image.open(options.run / f"{key}, {name}, {options.seed}.png") for key in labellings]
             for name in found
             if name in OURS
         }

@@ -58,25 +58,22 @@ def conv_subnet(width: int, kernel_size: int = 3, out_kernel_size: int = 3) -> C
     return make
 
 
-def dense_subnet(width: int, dropout: float = 0.0) -> Callable[[int, int], nn.Module]:
-    """Return a function that builds a three-layer fully connected subnet, for couplings of vectors.
+def dense_subnet(width: int, dropout: float = 0.0, hidden: int = 2) -> Callable[[int, int], nn.Module]:
+    """Return a function that builds a fully connected subnet, for couplings of vectors.
 
     Args:
         width: hidden values.
-        dropout: share of the hidden values that is dropped in training, for small data sets.
+        dropout: share of the last hidden values that is dropped in training, for small data sets.
+        hidden: number of hidden layers.
 
     Returns:
         A function of ``(in_channels, out_channels)``, as couplings call it. The last layer starts at zero.
     """
 
     def make(in_channels: int, out_channels: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Linear(in_channels, width),
-            nn.SiLU(),
-            nn.Linear(width, width),
-            nn.SiLU(),
-            nn.Dropout(dropout),
-            zero_init(nn.Linear(width, out_channels)),
-        )
+        layers: list[nn.Module] = []
+        for number in range(hidden):
+            layers += [nn.Linear(width if number else in_channels, width), nn.SiLU()]
+        return nn.Sequential(*layers, nn.Dropout(dropout), zero_init(nn.Linear(width, out_channels)))
 
     return make

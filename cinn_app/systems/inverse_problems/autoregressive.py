@@ -38,7 +38,7 @@ class AutoregressiveFlow(PosteriorModel):
         super().__init__(parameters, measurements)
         self.latents = 1 + parameters
         orders = random.Random(architecture.order_seed)
-        subnet = dense_subnet(architecture.width, architecture.dropout)
+        subnet = dense_subnet(architecture.width, architecture.dropout, architecture.layers)
         members = [
             MixtureAutoregression(
                 parameters,

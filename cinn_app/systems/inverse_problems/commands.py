@@ -93,11 +93,12 @@ def fit(
         from cinn_app.systems.inverse_problems.problem import load_problem
         from cinn_app.systems.inverse_problems.recipe import default_recipe
         from cinn_app.systems.inverse_problems.simulations import simulated
-        from cinn_app.training.run import STATE_FILE, train
-    check_place(output)
-    loaded = load_problem(problem)
-    sizes = len(loaded.parameters), len(loaded.measurements)
-    recipe = default_recipe(loaded.name, loaded.title, *sizes, simulations, objective, seed)
+
+        check_place(output)
+        loaded = load_problem(problem)
+        sizes = len(loaded.parameters), len(loaded.measurements)
+        recipe = default_recipe(loaded.name, loaded.title, *sizes, simulations, objective, seed)
+        from cinn_app.training.run import STATE_FILE, train  # takes seconds, after all that may be refused
     folder = run or Path("runs") / output.stem
     state = folder / STATE_FILE
     try:

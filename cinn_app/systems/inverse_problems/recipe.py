@@ -26,8 +26,11 @@ Objective: TypeAlias = Literal["likelihood", "mmd", "both"]
 KernelWidths = Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1, max_length=16)]
 #: Parameters or measurements of a problem.
 Quantities = Annotated[int, Field(gt=0, le=2000)]
-#: With more parameters, an ensemble gets narrower networks, dropout, more weight decay and fewer steps.
+#: With more parameters, an ensemble gets more weight decay and fewer steps; and narrower networks with dropout, unless
+#: there are many simulations.
 FEW_PARAMETERS = 5
+#: From so many simulations on, an ensemble gets deeper networks, which few would let overfit.
+MANY_SIMULATIONS = 30_000
 #: With more parameters, a network for each takes too long.
 MAX_AUTOREGRESSIVE = 20
 #: With fewer, a posterior is guesswork.
@@ -42,7 +45,8 @@ class AutoregressiveArchitecture(Section):
         members: flows whose densities are averaged.
         components: of the mixture that each parameter has, given those before it.
         width: hidden values of the networks, one for each member and parameter.
-        dropout: share of the hidden values that training drops.
+        layers: hidden layers of the networks.
+        dropout: share of the last hidden values that training drops.
         order_seed: of the orders in which members but the first decide the parameters.
     """
 
@@ -50,6 +54,7 @@ class AutoregressiveArchitecture(Section):
     members: Annotated[int, Field(gt=0, le=64)]
     components: Annotated[int, Field(gt=0, le=256)]
     width: Width
+    layers: Annotated[int, Field(gt=0, le=16)] = 2  # earlier recipes have none
     dropout: Annotated[float, Field(ge=0, lt=1)]
     order_seed: Seed
 
@@ -216,10 +221,15 @@ def default_recipe(
         )
     held_out = min(2000, simulations // 10)
     batch_size = min(512, max(32, simulations // 80))
-    architecture = _architecture(objective, parameters)
-    couplings, few = architecture.kind != "autoregressive", parameters <= FEW_PARAMETERS
+    architecture = _architecture(objective, parameters, simulations)
+    few, many = parameters <= FEW_PARAMETERS, simulations >= MANY_SIMULATIONS
     # An ensemble starts from linear regression, so it needs fewer steps; with many parameters more of them overfit.
-    least, per_step = (1000, 5) if couplings else (600, 8) if few else (400, 10)
+    if architecture.kind != "autoregressive":
+        least, per_step, most, learning_rate, weight_decay = 1000, 5, 8000, 1e-3, 1e-4
+    elif few:
+        least, per_step, most, learning_rate, weight_decay = 600, 8, 4000, 6e-3 if many else 3e-3, 1e-2
+    else:
+        least, per_step, most, learning_rate, weight_decay = 400, 10, 4000, 4e-3, 0.1 if many else 0.3
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in problem.lower()).strip("-")[:80]
     return InverseRecipe(
         name=slug or "problem",
@@ -237,10 +247,10 @@ def default_recipe(
         architecture=architecture,
         objective=_objective(objective),
         training=Training(
-            steps=min(8000, max(least, simulations // per_step)),
+            steps=min(most, max(least, simulations // per_step)),
             batch_size=batch_size,
-            learning_rate=1e-3 if couplings else 3e-3 if few else 4e-3,
-            weight_decay=1e-4 if couplings else 1e-2 if few else 0.3,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
             warmup_steps=50,
             gradient_clip=5.0,
             ema_decay=0.99,
@@ -250,19 +260,21 @@ def default_recipe(
 
 
 def _architecture(
-    objective: Objective, parameters: int
+    objective: Objective, parameters: int, simulations: int
 ) -> AutoregressiveArchitecture | InverseArchitecture | BidirectionalArchitecture:
     if objective == "mmd":
         return BidirectionalArchitecture(
             kind="bidirectional", couplings=6, width=128, latents=parameters, padding=2, clamp=2.0, mixing_seed=0
         )
     if objective == "likelihood" and parameters <= MAX_AUTOREGRESSIVE:
+        few, many = parameters <= FEW_PARAMETERS, simulations >= MANY_SIMULATIONS
         return AutoregressiveArchitecture(
             kind="autoregressive",
             members=4,
             components=8,
-            width=128 if parameters <= FEW_PARAMETERS else 64,
-            dropout=0.0 if parameters <= FEW_PARAMETERS else 0.2,
+            width=128 if few or many else 64,
+            layers=3 if many else 2,
+            dropout=0.0 if few or many else 0.2,
             order_seed=0,
         )
     return InverseArchitecture(

@@ -12,6 +12,7 @@ from cinn_app.systems.inverse_problems.autoregressive import AutoregressiveFlow
 from cinn_app.systems.inverse_problems.bidirectional import BidirectionalFlow
 from cinn_app.systems.inverse_problems.conditional import ConditionalFlow
 from cinn_app.systems.inverse_problems.networks import build_model
+from cinn_app.systems.inverse_problems.problem import Quantity
 from cinn_app.systems.inverse_problems.recipe import Objective, default_recipe
 from cinn_app.systems.inverse_problems.training import prepare_training
 from cinn_app.training.trainable import Setup
@@ -26,6 +27,24 @@ def test_the_objective_decides_the_network(objective: Objective, kind: type) -> 
 
 def test_a_network_for_each_of_many_parameters_would_take_too_long() -> None:
     assert isinstance(build_model(default_recipe("toy", "a toy", 21, 2)), ConditionalFlow)
+
+
+@pytest.mark.parametrize("parameters", [2, 10])
+def test_networks_are_deeper_where_there_are_many_simulations(parameters: int) -> None:
+    few, many = (build_model(default_recipe("toy", "a toy", parameters, 3, count)) for count in (10_000, 100_000))
+    assert len(many.state_dict()) > len(few.state_dict())
+    torch.manual_seed(0)
+    x, y = torch.randn(50, parameters), torch.randn(50, 3)
+    many.fit_scaling(x, y, [Quantity(f"x{number}") for number in range(parameters)])
+    nats, _ = many.loss(x, y, 0.0)
+    nats.backward()
+    assert all(weight.grad is not None for weight in many.parameters())
+
+
+def test_earlier_recipes_have_networks_of_two_hidden_layers() -> None:
+    content = default_recipe("toy", "a toy", 3, 2).model_dump()
+    del content["architecture"]["layers"]
+    assert parse_recipe(content, "the test") == default_recipe("toy", "a toy", 3, 2)
 
 
 def test_a_network_that_cannot_have_the_objective_is_refused() -> None:
