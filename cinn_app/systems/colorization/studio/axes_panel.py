@@ -4,7 +4,7 @@ The page asks for them once they are unfolded. An answer names the state that it
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.studio.pictures import fingerprint, save_preview
-from cinn_app.systems.colorization.studio.session import Controls, Session
+from cinn_app.systems.colorization.studio.session import AsSet, Session
 
 __all__ = ["ALONG", "AxesPanel", "strips"]
 
@@ -65,29 +65,23 @@ class AxesPanel:
 
     Args:
         colorizer: shared by all visitors.
+        as_set: draws what the controls say.
     """
 
-    def __init__(self, colorizer: Colorizer) -> None:
-        self.colorizer = colorizer
+    def __init__(self, colorizer: Colorizer, as_set: AsSet) -> None:
+        self.colorizer, self.as_set = colorizer, as_set
         self.box = gr.HTML(
             None, html_template=_markup(), js_on_load=SCRIPT, elem_id="axis-strips", **_state(), pictures=[], shown=""
         )
 
-    def connect(
-        self,
-        as_set: Callable[..., tuple[Session, Controls]],
-        state: Sequence[Any],
-        sliders: Sequence[Any],
-        drawing: dict[str, Any],
-    ) -> None:
+    def connect(self, state: Sequence[Any], sliders: Sequence[Any], drawing: dict[str, Any]) -> None:
         """Compute what the page asks for, and let a click draw.
 
         Args:
-            as_set, state: as for :meth:`DetailsPanel.connect`.
+            state: the session, the album and the controls.
             sliders: of the axes, in their order.
             drawing: the event that draws.
         """
-        self.as_set = as_set
         self.box.unfold(self._unfold, list(state), self.box, show_progress="hidden", **COMPUTING)
         taken = self.box.take(None, [self.box, *sliders], list(sliders), js=TAKE, **QUIET)
         taken.then(**drawing)

@@ -13,7 +13,7 @@ from cinn_app.systems.colorization.studio.axes_panel import AxesPanel
 from cinn_app.systems.colorization.studio.exports import CHROMA, LATENTS, OWN_LATENTS, SETTINGS, export_for_programs
 from cinn_app.systems.colorization.studio.likelihood import chart, has_own_colours, marks
 from cinn_app.systems.colorization.studio.pictures import fingerprint
-from cinn_app.systems.colorization.studio.session import Controls, Session
+from cinn_app.systems.colorization.studio.session import AsSet, Session
 from cinn_app.systems.colorization.studio.texts import details
 from cinn_app.systems.colorization.studio.way_panel import WayPanel
 
@@ -47,15 +47,16 @@ class DetailsPanel:
 
     Args:
         colorizer: shared by all visitors.
+        as_set: draws what the controls say.
     """
 
-    def __init__(self, colorizer: Colorizer) -> None:
-        self.colorizer = colorizer
+    def __init__(self, colorizer: Colorizer, as_set: AsSet) -> None:
+        self.colorizer, self.as_set = colorizer, as_set
 
     def lay_out(self) -> None:
         """Lay out what is known of the chosen colouring."""
         self.more = gr.HTML(None, js_on_load=ON_DEMAND, elem_id="more", wanted="", shown="")
-        self.axes, self.way = AxesPanel(self.colorizer), WayPanel(self.colorizer)
+        self.axes, self.way = AxesPanel(self.colorizer, self.as_set), WayPanel(self.colorizer, self.as_set)
         with gr.Row(elem_id="exports"):
             self.exports = {
                 kind: gr.Button(tr(text), size="sm", min_width=120, elem_id=f"export-{kind}")
@@ -69,26 +70,18 @@ class DetailsPanel:
         """The components that :meth:`expect` and :meth:`clear` set."""
         return [self.more, self.own, self.axes.box, self.way.box]
 
-    def connect(
-        self,
-        as_set: Callable[..., tuple[Session, Controls]],
-        state: Sequence[Any],
-        sliders: Sequence[Any],
-        drawing: dict[str, Any],
-    ) -> None:
+    def connect(self, state: Sequence[Any], sliders: Sequence[Any], drawing: dict[str, Any]) -> None:
         """Compute what the page asks for, and let the buttons export.
 
         Args:
-            as_set: from the state, draws what the controls say if that is still to be done.
             state: the session, the album and the controls.
             sliders: of the axes of colour, in their order.
             drawing: the event that draws.
         """
-        self.as_set = as_set
         quiet: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         self.more.ask(self._fill, state[0], self.more, **quiet)
-        self.axes.connect(as_set, state, sliders, drawing)
-        self.way.connect(as_set, state)
+        self.axes.connect(state, sliders, drawing)
+        self.way.connect(state)
         for kind, button in self.exports.items():
             exported = button.click(self._exporting(kind), list(state), [button, self.file], **quiet)
             exported.then(None, self.file, js=SAVE_FILE)

@@ -4,9 +4,9 @@ import dataclasses
 import math
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import (
@@ -32,7 +32,7 @@ from cinn_app.systems.colorization.selection import CANDIDATES, choose_diverse
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.temperatures import Temperature
 
-__all__ = ["SAMPLES", "STEPS", "VIVIDNESS", "ControlRanges", "Controls", "Reference", "Session", "read_upload"]
+__all__ = ["SAMPLES", "STEPS", "VIVIDNESS", "AsSet", "ControlRanges", "Controls", "Reference", "Session", "read_upload"]
 
 #: Colourings side by side.
 SAMPLES = 4
@@ -308,6 +308,11 @@ class Session:
         return dataclasses.replace(
             self, small=small, large=large, inputs=inputs, encoded=encoded, colourings=colourings
         )
+
+
+#: From a session, the album and the values of the controls: the session as the controls say, drawn if that is still to
+#: be done, and what they say.
+AsSet: TypeAlias = Callable[..., tuple[Session, Controls]]
 
 
 def _forgotten() -> Code:

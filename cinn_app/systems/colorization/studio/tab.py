@@ -96,7 +96,7 @@ class ColorizeTab:
         with gr.Column(scale=7, min_width=320, elem_id="stage-side"):
             self.stage = Stage()
         with gr.Column(scale=3, min_width=290, elem_id="choice"):
-            self.details = DetailsPanel(self.colorizer)
+            self.details = DetailsPanel(self.colorizer, self._as_set)
             self.pictures = ResultsPanel(self.stage, self.details)
             with gr.Column(elem_id="tools"):
                 self.vividness = VIVIDNESS.slider(step=0.05, label=tr("Vivid"), buttons=[], elem_id="vividness")
@@ -157,7 +157,7 @@ class ColorizeTab:
         self.steering.connect(self.session, self.albums.album, self.timer, self.seed, drawing)
         self.temperatures.connect(self.variety, drawing)
         self.pictures.connect(self._as_set, state)
-        self.details.connect(self._as_set, state, self.steering.sliders, drawing)
+        self.details.connect(state, self.steering.sliders, drawing)
         self.pictures.menu.connect(self._as_set, self._archive, state, self.notice)
         # One photograph at a time, so that a visitor who turns to another one waits for no more.
         self.timer.tick(self._colour_next, state, [self.notice, *album], **{**hidden, "trigger_mode": "once"})

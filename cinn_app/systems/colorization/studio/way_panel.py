@@ -6,7 +6,7 @@ asks again if that is not the present one.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from cinn_app.studio.language import later, tr
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.studio.likelihood import OWN, encode_own_colours, has_own_colours
 from cinn_app.systems.colorization.studio.pictures import fingerprint, save_preview
-from cinn_app.systems.colorization.studio.session import Controls, Session
+from cinn_app.systems.colorization.studio.session import AsSet, Session
 from cinn_app.systems.colorization.studio.texts import words
 
 __all__ = ["WayPanel", "way"]
@@ -84,10 +84,11 @@ class WayPanel:
 
     Args:
         colorizer: shared by all visitors.
+        as_set: draws what the controls say.
     """
 
-    def __init__(self, colorizer: Colorizer) -> None:
-        self.colorizer = colorizer
+    def __init__(self, colorizer: Colorizer, as_set: AsSet) -> None:
+        self.colorizer, self.as_set = colorizer, as_set
         self.box = gr.HTML(
             None,
             html_template=_markup(),
@@ -98,9 +99,8 @@ class WayPanel:
             shown="",
         )
 
-    def connect(self, as_set: Callable[..., tuple[Session, Controls]], state: Sequence[Any]) -> None:
-        """Compute what the page asks for; arguments as for :meth:`DetailsPanel.connect`."""
-        self.as_set = as_set
+    def connect(self, state: Sequence[Any]) -> None:
+        """Compute what the page asks for, from the session, the album and the controls."""
         self.box.walk(self._walk, [self.box, *state], self.box, show_progress="hidden", **COMPUTING)
 
     def expect(self, session: Session, strength: float) -> dict[Any, Any]:
