@@ -7,6 +7,7 @@ Checkpoints come from strangers: everything in a header has a type and bounds, w
 allocated for it.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -19,7 +20,7 @@ import safetensors
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from cinn_app.errors import CheckpointError, RecipeError
-from cinn_app.files import atomic_write, keep_inputs
+from cinn_app.files import check_output, writing
 from cinn_app.recipes import Recipe, Text, parse_recipe
 
 if TYPE_CHECKING:
@@ -134,11 +135,11 @@ def check_target(path: Path, *inputs: str | Path) -> None:
 
     Raises:
         CheckpointError: if the name does not end like that of a checkpoint.
-        CinnError: if it is one of the inputs.
+        CinnError: if it cannot be written, or is one of the inputs.
     """
     if path.suffix != ".safetensors":
         raise CheckpointError("{path} is no name of a checkpoint: let it end in .safetensors.", path=path)
-    keep_inputs(path, *inputs)
+    check_output(path, *inputs, new_folders=True)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, half: bool = True) -> None:
@@ -180,17 +181,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, half: bool = True) -> No
     written = safetensors.torch.save(weights)
     tensors = json.loads(written[8 : 8 + int.from_bytes(written[:8], "little")])
     metadata["header_digest"] = _header_digest(metadata, tensors)
-    try:
+    with contextlib.suppress(OSError):  # where that is no folder, or cannot be made, writing says so
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(safetensors.torch.save(weights, metadata))
-    except OSError as error:
-        raise CheckpointError(
-            "The checkpoint {path} cannot be written ({reason}): make room or choose another place; an earlier file "
-            "there is untouched.",
-            path=path,
-            reason=error.strerror,
-        ) from error
+    with writing(path, CheckpointError) as file:
+        file.write(safetensors.torch.save(weights, metadata))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -6,13 +6,15 @@ import errno
 import os
 import re
 import secrets
+import stat
 import time
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from cinn_app.errors import CinnError
+from cinn_app.errors import CinnError, DiskFullError
+from cinn_app.messages import Message
 
 try:
     import fcntl
@@ -20,7 +22,10 @@ except ImportError:  # on Windows, where an open file cannot be removed
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
+    "DISK_FULL",
     "atomic_write",
+    "check_names",
+    "check_output",
     "in_use",
     "is_elsewhere",
     "is_junk",
@@ -31,6 +36,9 @@ __all__ = [
     "read_text",
     "remove_unless_in_use",
     "sweep",
+    "try_output",
+    "unwritable",
+    "writing",
 ]
 
 WINDOWS = os.name == "nt"
@@ -44,6 +52,8 @@ RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u0
 UNSAYABLE = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$')
 # Characters of a path, beyond which most programs on Windows find no file.
 LONGEST_PATH = 259
+# The last is a limit on the size of files, which a quota may set.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Windows' numbers of errors: another program has the file open, or a part of it.
 ELSEWHERE = (32, 33)
 # Seconds between trials to replace a file that another program has open: virus scanners do so for a moment.
@@ -68,6 +78,98 @@ def keep_inputs(output: Path, *inputs: str | Path) -> None:
                 raise CinnError("{path} is read, and would be overwritten: name another output.", path=output)
 
 
+def check_output(path: Path, *inputs: str | Path, new_folders: bool = False) -> None:
+    """Check, before long work, that its result can be written to a file and replaces nothing that is read.
+
+    Args:
+        path: of the file that will be written.
+        inputs: as for :func:`keep_inputs`.
+        new_folders: whether folders that do not exist will be made.
+
+    Raises:
+        CinnError: one sentence that says why not, and what helps.
+    """
+    keep_inputs(path, *inputs)
+    try:
+        try_output(path, new_folders)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def try_output(path: Path, new_folders: bool = False) -> None:
+    """Make a temporary file where another one will be made, and remove it: the only check that asks all that matters.
+
+    Args:
+        path, new_folders: as for :func:`check_output`.
+
+    Raises:
+        OSError: as :func:`atomic_write` would.
+    """
+    check_names(path)
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file")
+    folders = path.resolve().parents
+    folder = next(filter(os.path.exists, folders), folders[-1]) if new_folders else folders[0]
+    temporary, file = _open_temporary(path, folder)
+    file.close()
+    temporary.unlink()
+
+
+def unwritable(path: Path, error: OSError, kind: type[CinnError] = CinnError) -> CinnError:
+    """Say why a file cannot be written, and what helps.
+
+    Args:
+        path: of the file.
+        error: from the operating system or :func:`atomic_write`.
+        kind: of the error to return; where the disk is full a :class:`~cinn_app.errors.DiskFullError` if that is one.
+    """
+    match error.errno:
+        case number if number in DISK_FULL:
+            said = Message("{name} cannot be saved, since the disk is full: free some space or choose another folder.")
+            kind = DiskFullError if issubclass(DiskFullError, kind) else kind
+        case number if number == errno.EBUSY or is_elsewhere(error):
+            said = Message(
+                "{name} cannot be saved, since it is open in another program, or write-protected: close it there, or "
+                "choose another name."
+            )
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            said = Message("{name} cannot be saved for lack of permission: choose another folder.")
+        case errno.ENOENT | errno.ENOTDIR if not os.path.isdir(path.parent):  # noqa: PTH112, raises nothing
+            said = Message("{name} cannot be saved, since there is no folder {folder}: create it first.")
+        case errno.ENOENT:
+            said = Message("{name} cannot be saved, since {folder} takes no new files: choose another folder.")
+        case errno.EISDIR:
+            said = Message("{name} is a folder: name a file inside it.")
+        case errno.EINVAL:
+            said = Message("{name} cannot be saved ({reason}): choose another name.")
+        case errno.ENAMETOOLONG:
+            said = Message("{name} cannot be saved ({reason}): choose a shorter name.")
+        case _:
+            said = Message("{name} cannot be saved ({reason}): choose another name or folder.")
+    reason = error.strerror or str(error)
+    return kind(said.template, name=str(path), folder=str(path.parent), reason=reason)
+
+
+@contextlib.contextmanager
+def writing(
+    path: str | os.PathLike[str], kind: type[CinnError] = CinnError, durable: bool = True
+) -> Iterator[BinaryIO]:
+    """Yield a binary file as :func:`atomic_write` does, and say in a sentence why it cannot be written.
+
+    Raises:
+        CinnError: of the kind asked for, see :func:`unwritable`.
+    """
+    try:
+        with atomic_write(path, durable) as file:
+            yield file
+    except OSError as error:
+        raise unwritable(Path(path), error, kind) from error
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator[BinaryIO]:
     """Yield a binary file that replaces `path` when the block ends without an error.
@@ -81,21 +183,12 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
         durable: wait until bytes and name have reached the disk, so that they survive a power cut.
 
     Raises:
-        OSError: from the operating system (no such folder, no permission, no space left); callers know what was being
-            saved, and explain it. On Windows ``strerror`` says if the name is reserved, the path too long, or the file
-            open in another program.
+        OSError: from the operating system (no such folder, no permission, no space left). On Windows ``strerror`` says
+            if a name is reserved, the path too long, or the file open in another program.
     """
-    if WINDOWS:
-        _check_name(Path(path))
+    check_names(Path(path))
     target = Path(path).resolve()
-    # A long name is cut, between letters, since the temporary one is longer and file systems allow 255 bytes.
-    stem = os.fsencode(target.name)[:200].decode("utf-8", "ignore")
-    try:
-        temporary, file = _open_temporary(target.with_name(f".{stem}"))
-    except FileNotFoundError:
-        if WINDOWS and len(str(target)) + len(".12345678.part") > LONGEST_PATH:
-            raise OSError(errno.ENAMETOOLONG, "its path is too long for Windows") from None
-        raise
+    temporary, file = _open_temporary(target, target.parent)
     with file:
         try:
             yield file
@@ -114,10 +207,16 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = True) -> Iterator
         _sync_folder(target.parent)
 
 
-def _check_name(path: Path) -> None:
-    """Refuse a name that Windows would write under another one, or to a device."""
-    if RESERVED.fullmatch(path.name) or UNSAYABLE.search(path.name):
-        raise OSError(errno.EINVAL, "Windows reserves this name")
+def check_names(path: Path) -> None:
+    """Refuse a path with a name that Windows would write under another one, or to a device; nothing elsewhere.
+
+    Raises:
+        OSError: which names it.
+    """
+    for name in path.parts if WINDOWS else ():
+        reserved = RESERVED.fullmatch(name) or UNSAYABLE.search(name)
+        if reserved and name not in (path.anchor, "..", "."):
+            raise OSError(errno.EINVAL, f"Windows reserves the name {name}")
 
 
 def _replace(temporary: Path, target: Path) -> None:
@@ -135,12 +234,19 @@ def _replace(temporary: Path, target: Path) -> None:
         raise
 
 
-def _open_temporary(stem: Path) -> tuple[Path, BinaryIO]:
-    """Open a new file, locked until it is closed, so that nobody sweeps it away."""
+def _open_temporary(target: Path, folder: Path) -> tuple[Path, BinaryIO]:
+    """Open a new file for the bytes of another one, locked until it is closed, so that nobody sweeps it away."""
+    # A long name is cut, between letters, since the temporary one is longer and file systems allow 255 bytes.
+    stem = os.fsencode(target.name)[:200].decode("utf-8", "ignore")
     while True:
-        path = Path(f"{stem}.{secrets.token_hex(4)}.part")
-        # "x": two writers never share a file. Not tempfile.mkstemp, whose files only their owner may read.
-        file = path.open("xb")
+        path = folder / f".{stem}.{secrets.token_hex(4)}.part"
+        try:
+            # "x": two writers never share a file. Not tempfile.mkstemp, whose files only their owner may read.
+            file = path.open("xb")
+        except FileNotFoundError:
+            if WINDOWS and len(str(target)) + len(".12345678.part") > LONGEST_PATH:
+                raise OSError(errno.ENAMETOOLONG, "its path is too long for Windows") from None
+            raise
         _lock(file)
         if fcntl is None or os.fstat(file.fileno()).st_nlink:
             return path, file

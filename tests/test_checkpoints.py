@@ -300,6 +300,6 @@ def test_a_full_disk_leaves_the_old_checkpoint(tiny_checkpoint: Path, tmp_path: 
     result = subprocess.run(
         [sys.executable, "-c", code, str(target)], preexec_fn=limit, capture_output=True, text=True, check=True
     )
-    assert "cannot be written" in result.stdout
+    assert "cannot be saved" in result.stdout
     assert target.read_bytes() == tiny_checkpoint.read_bytes()
     assert list(tmp_path.iterdir()) == [target]

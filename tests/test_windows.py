@@ -1,6 +1,7 @@
 """What Windows does differently, simulated: names, paths, files that are open elsewhere, addresses, encodings."""
 
 import errno
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,9 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_name_that_windows_reserves_is_refused_and_nothing_is_written(
     windows: None, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(ImageError, match=r"cannot be saved \(Windows reserves this name\): choose another name"):
+    with pytest.raises(
+        ImageError, match=rf"cannot be saved \(Windows reserves the name {re.escape(name)}\): choose another name\.$"
+    ):
         save_picture(tmp_path / name, GRAY)
     assert not list(tmp_path.iterdir())
     save_picture(tmp_path / "auxiliary.com1.jpg", GRAY)
@@ -39,7 +42,7 @@ def test_a_name_that_windows_reserves_is_refused_and_nothing_is_written(
 
 def test_a_name_that_ends_in_a_dot_or_a_space_is_refused(windows: None, tmp_path: Path) -> None:
     for name in ("coloured.", "coloured "):
-        with pytest.raises(OSError, match="Windows reserves this name"), atomic_write(tmp_path / name):
+        with pytest.raises(OSError, match="Windows reserves the name"), atomic_write(tmp_path / name):
             pass
 
 
@@ -62,7 +65,7 @@ def test_an_output_that_is_open_in_another_program_is_waited_for_and_then_named(
 
     monkeypatch.setattr(Path, "replace", held)
     (tmp_path / "out.png").write_bytes(b"old")
-    with pytest.raises(ImageError, match=r"out\.png cannot be saved \(it is open in another program, or write-prot"):
+    with pytest.raises(ImageError, match=r"out\.png cannot be saved, since it is open in another program, or write-"):
         save_picture(tmp_path / "out.png", GRAY)
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"] and len(trials) == 3
     trials[:] = [tmp_path] * 2
@@ -92,7 +95,7 @@ def test_a_path_that_is_too_long_is_not_called_a_missing_folder(
     monkeypatch.setattr(Path, "open", open_short)
     with pytest.raises(ImageError, match=r"cannot be saved \(its path is too long for Windows\)"):
         save_picture(tmp_path / ("a" * 250 + ".jpg"), GRAY)
-    with pytest.raises(ImageError, match="its folder does not exist"):
+    with pytest.raises(ImageError, match=r"there is no folder .*missing: create it first"):
         save_picture(tmp_path / "missing" / "a.jpg", GRAY)
 
 

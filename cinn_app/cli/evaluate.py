@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from cinn_app.cli.console import count, err, out, say, say_warning
 from cinn_app.cli.options import Device, WrongUsage, data_help
 from cinn_app.errors import CheckpointError, CinnError, DataError
+from cinn_app.files import check_output, writing
 
 if TYPE_CHECKING:
     from cinn_app.evaluation import Evaluation
@@ -53,12 +54,8 @@ def evaluate(
 
     A model's system may have more options: [bold]cinn evaluate CHECKPOINT --help[/bold] lists them.
     """
-    if json_file and not json_file.parent.is_dir():
-        raise DataError(
-            "There is no folder {folder} to write {name} into: make it first.",
-            folder=json_file.parent,
-            name=json_file.name,
-        )
+    if json_file:
+        check_output(json_file, checkpoint, *(data or []))
     with err.status("Loading the model"):
         from cinn_app.checkpoints import find_checkpoint, read_header
         from cinn_app.cli.bars import rich_progress
@@ -70,15 +67,13 @@ def evaluate(
             raise WrongUsage(f"--data is missing: give {system.data} that the model has not learnt from.", context)
         model = system.load("trained_model").load(checkpoint, device)
     evaluation = system.load("evaluation")(model, data or [], cache=CACHE, limit=limit, progress=rich_progress, **own)
-    if json_file:  # before anything that may fail is said
-        _write_json(json_file, {"recipe": recipe.name, **own, **dataclasses.asdict(evaluation)})
-    for problem in evaluation.problems[:PROBLEMS_SHOWN]:
-        say_warning(problem)
-    if len(evaluation.problems) > PROBLEMS_SHOWN:
-        say_warning(f"{len(evaluation.problems) - PROBLEMS_SHOWN:,} more could not be measured.")
-    for note in evaluation.notes:
-        say_warning(note)
-    _show(recipe.name, recipe.system, evaluation)
+    try:  # what fails to be written does not keep the figures from being shown, nor the other way round
+        if json_file:
+            content = {"recipe": recipe.name, **own, **dataclasses.asdict(evaluation)}
+            with writing(json_file, DataError) as file:
+                file.write(json.dumps(content, indent=2).encode() + b"\n")
+    finally:
+        _show(recipe.name, recipe.system, evaluation)
     if json_file:
         say(f"Wrote {json_file}.")
 
@@ -191,6 +186,12 @@ def _show(name: str, system: str, evaluation: "Evaluation") -> None:
 
     from cinn_app.figures import figures_of, format_number
 
+    for problem in evaluation.problems[:PROBLEMS_SHOWN]:
+        say_warning(problem)
+    if len(evaluation.problems) > PROBLEMS_SHOWN:
+        say_warning(f"{len(evaluation.problems) - PROBLEMS_SHOWN:,} more could not be measured.")
+    for note in evaluation.notes:
+        say_warning(note)
     table = Table("Figure", title=f"{name}, on {count(evaluation.pictures, evaluation.kind)}", title_justify="left")
     table.add_column("Value", justify="right")
     table.add_column("Better")
@@ -203,20 +204,3 @@ def _show(name: str, system: str, evaluation: "Evaluation") -> None:
         for key, number in values.items():
             table.add_row(f"  {figures.label(key)}", format_number(number), figures.better(key))
     out.print(table)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write all or nothing.
-
-    Raises:
-        DataError: if the file cannot be written.
-    """
-    from cinn_app.files import atomic_write
-
-    try:
-        with atomic_write(path) as file:
-            file.write(json.dumps(content, indent=2).encode() + b"\n")
-    except OSError as error:
-        raise DataError(
-            "{path} cannot be written ({reason}): choose another place for --json.", path=path, reason=error.strerror
-        ) from error

@@ -1,6 +1,6 @@
 """Which files a command reads, and where it may write: checked before the work starts. Knows paths only."""
 
-import errno
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import typer
 
 from cinn_app.cli.options import WrongUsage
 from cinn_app.errors import CinnError, DiskFullError, ImageError
-from cinn_app.files import is_junk, is_junk_folder
+from cinn_app.files import DISK_FULL, check_names, check_output, is_junk, is_junk_folder, try_output
 
 __all__ = [
     "KEPT_SUFFIXES",
@@ -20,6 +20,7 @@ __all__ = [
     "Picture",
     "check_file",
     "check_folder",
+    "check_new_folder",
     "find_pictures",
     "identity",
     "listed_suffixes",
@@ -152,17 +153,14 @@ def check_file(output: Path, context: typer.Context) -> None:
 
     Raises:
         WrongUsage: if it is a folder, or does not end like a picture.
-        ImageError: if its folder does not exist.
+        CinnError: if it cannot be written.
     """
     if _is_folder(output):
         raise WrongUsage(f"{output} is a folder: name a picture inside it, such as digits.png.", context)
     if output.suffix.lower() not in KEPT_SUFFIXES:
         known = ", ".join(KEPT_SUFFIXES)
         raise WrongUsage(f"{output} does not end like a picture: name it with one of {known}.", context)
-    if not _is_folder(output.parent):
-        raise ImageError(
-            "There is no folder {folder} to write {name} into: make it first.", folder=output.parent, name=output.name
-        )
+    check_output(output)
 
 
 def check_folder(output: Path, context: typer.Context) -> None:
@@ -170,9 +168,21 @@ def check_folder(output: Path, context: typer.Context) -> None:
 
     Raises:
         WrongUsage: naming it.
+        ImageError: as :func:`check_new_folder`.
     """
     if not _is_folder(output) and (_answers(output.exists) or output.suffix.lower() in KEPT_SUFFIXES):
         raise WrongUsage(f"--separate writes into a folder, but {output} is none: name a folder with -o.", context)
+    check_new_folder(output)
+
+
+def check_new_folder(output: Path) -> None:
+    """Check, before the work, that files can be written into a folder, which will be made if it does not exist.
+
+    Raises:
+        ImageError: if not.
+    """
+    with _explained(output):
+        try_output(output / ".new", new_folders=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -181,10 +191,17 @@ def make_folder(folder: Path) -> None:
     Raises:
         ImageError: if it cannot be made; a DiskFullError if there is no room.
     """
-    try:
+    with _explained(folder):
+        check_names(folder)
         folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else ImageError
+        kind = DiskFullError if error.errno in DISK_FULL else ImageError
         raise kind(
             "The folder {folder} cannot be made ({reason}): choose another one with -o.",
             folder=folder,

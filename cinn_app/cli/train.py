@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cinn_app.cli.console import err, out, say, say_warning
-from cinn_app.cli.options import Device, WrongUsage, data_help, not_nan
+from cinn_app.cli.options import Device, Precision, WrongUsage, data_help, not_nan
 
 __all__ = ["train"]
 
@@ -16,14 +16,7 @@ def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="For example models/colorize.toml.")],
     data: Annotated[list[Path] | None, typer.Option(metavar="PATH", help=data_help("What to learn from."))] = None,
     device: Device = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|float32|bfloat16",
-            help="Of the networks; auto takes bfloat16 where the hardware has units for it, and with --resume what "
-            "it took before.",
-        ),
-    ] = "auto",
+    precision: Precision = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue where the last run stopped.")] = False,
     start_from: Annotated[
         list[str] | None,
@@ -81,6 +74,7 @@ def train(
     from cinn_app.cli.bars import rich_progress
     from cinn_app.extras import require_extra
     from cinn_app.figures import figures_of
+    from cinn_app.files import check_output
     from cinn_app.recipes import load_recipe
     from cinn_app.registry import systems
 
@@ -91,6 +85,7 @@ def train(
     target = output or Path("checkpoints") / f"{checked.name}.safetensors"
     folder = run or Path("runs") / checked.name
     check_target(target, recipe, *(data or []))
+    check_output(folder / "state", new_folders=True)
     require_extra("train", "Training")
     with err.status("Loading the libraries"):
         from cinn_app.training.run import train as run_training

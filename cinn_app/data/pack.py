@@ -217,7 +217,6 @@ def make_pack(
     identity = [type(maker).__name__, fingerprint(sources), dataclasses.asdict(maker)]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = cache / f"pack-{digest[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
     complete = folder / "complete.json"
     if complete.exists():
         report = PackReport.load(complete)
@@ -226,6 +225,7 @@ def make_pack(
 
     report = PackReport()
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         for shard_report in _make_shards(_jobs(sources, folder, maker), workers or worker_count()):
             report.add(shard_report)
             progress(shard_report.total)

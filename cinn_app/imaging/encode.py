@@ -1,6 +1,5 @@
 """Writing pictures, films and contact sheets; a file is written completely or not at all."""
 
-import errno
 import io
 import json
 import os
@@ -12,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cinn_app.arguments import whole_number
-from cinn_app.errors import DiskFullError, ImageError
-from cinn_app.files import atomic_write
+from cinn_app.errors import ImageError
+from cinn_app.files import writing
 from cinn_app.imaging.metadata import PictureMetadata, options_to_save
 from cinn_app.imaging.profiles import SRGB_PROFILE
 from cinn_app.imaging.provenance import GENERATED_XMP, with_provenance
@@ -43,8 +42,6 @@ ENCODERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 FILM_QUALITY = 90
 LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_535, "webp": 16_383, "tiff": 2**31 - 1}
-# The last is a limit on the size of files, which a quota may set.
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Of contact sheets, in pixels.
 MARGIN, CAPTION_HEIGHT, FONT_SIZE = 12, 26, 16
 PAPER, INK = "white", "black"
@@ -90,11 +87,8 @@ def save_picture(
             "{name} is the input picture and is not overwritten: choose another name or folder.", name=str(path)
         )
     encoded = encode_picture(rgb8, chosen, metadata, alpha, provenance, quality, str(path))
-    try:
-        with atomic_write(path, durable) as file:
-            file.write(encoded)
-    except OSError as error:
-        raise _save_error(path, error) from error
+    with writing(path, ImageError, durable) as file:
+        file.write(encoded)
     return path
 
 
@@ -242,29 +236,3 @@ def _is_source(path: Path, source: str | os.PathLike[str] | None) -> bool:
         return source is not None and path.samefile(source)
     except OSError:  # one of them does not exist
         return False
-
-
-def _save_error(path: Path, error: OSError) -> ImageError:
-    """Say why a file could not be written, and what to do."""
-    name = str(path)
-    match error.errno:
-        case number if number in DISK_FULL:
-            return DiskFullError(
-                "{name} cannot be saved, since the disk is full: free some space or choose another folder.", name=name
-            )
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return ImageError("{name} cannot be saved for lack of permission: choose another folder.", name=name)
-        case errno.ENOENT | errno.ENOTDIR:
-            return ImageError(
-                "{name} cannot be saved, since its folder does not exist: create {folder} first.",
-                name=name,
-                folder=str(path.parent),
-            )
-        case errno.EISDIR:
-            return ImageError("{name} is a folder: name a file inside it.", name=name)
-        case _:
-            return ImageError(
-                "{name} cannot be saved ({reason}): choose another name or folder.",
-                name=name,
-                reason=error.strerror or str(error),
-            )

@@ -201,7 +201,7 @@ def test_a_report_that_cannot_be_written_stops_at_the_start(colorize: Callable, 
     Path("file").write_text("")
     result = colorize("a.png", "-o", "out", "--report", "file/all.jsonl")
     assert (result.code, len(result.err.splitlines())) == (1, 1)
-    assert "The report file/all.jsonl cannot be written" in result.err
+    assert "file/all.jsonl cannot be saved" in result.err
     assert not Path("out").exists()
 
 

@@ -355,10 +355,10 @@ def test_impossible_requests_are_one_sentence(cinn: Callable, digits: Callable, 
         (["--axis", "foo=1", "-o", "a.png"], "There is no axis 'foo': choose one of 1 slant, 2 width, 3 shape 3, "),
         (["--axis", "0=1", "-o", "a.png"], "There is no axis '0': choose one of 1 slant"),
         (["--separate", "--axis", "foo=1", "-o", "set"], "There is no axis 'foo'"),
-        (["-o", "no/a.png"], "There is no folder no to write a.png into: make it first."),
+        (["-o", "no/a.png"], "there is no folder no: create it first."),
         (["-o", f"{'a' * 300}.png"], "cannot be saved (File name too long)"),
         (["--count", "400", "--label", "1", "-o", "a.webp"], "whose sides have at most 16383 pixels"),
-        (["restyle", four("four.png"), "-o", "no/a.png"], "There is no folder no"),
+        (["restyle", four("four.png"), "-o", "no/a.png"], "there is no folder no:"),
     ):
         result = digits(*arguments)
         assert (result.code, result.out) == (2 if "axis" in sentence else 1, "")

@@ -115,7 +115,7 @@ def test_evaluate_refuses_in_one_sentence(cinn: Callable, draw: Callable, tiny_c
     draw("a.png", mode="RGB")
     for arguments, word in (
         ([tiny_checkpoint, "--data", "nowhere"], "no data at nowhere"),
-        ([tiny_checkpoint, "--data", "a.png", "--json", "no/folder.json"], "There is no folder no"),
+        ([tiny_checkpoint, "--data", "a.png", "--json", "no/folder.json"], "there is no folder no"),
         (["painter", "--data", "a.png"], "no checkpoint at painter"),
     ):
         result = cinn("evaluate", *arguments)

@@ -220,6 +220,12 @@ def test_what_systems_add_to_folders_changes_neither_the_pack_nor_what_is_learnt
     assert len(image_names([tmp_path / "mac.tar"])) == len(names)
 
 
+def test_a_cache_that_cannot_be_made_is_one_sentence(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"The cache .*cache cannot be written \(Not a directory\)"):
+        make_pack([pictures], tmp_path / "file" / "cache", Sizes())
+
+
 def test_pictures_are_held_out_by_names_that_are_the_same_on_all_systems(tmp_path: Path) -> None:
     """macOS may keep letters and accents apart."""
     found = []

@@ -262,7 +262,7 @@ def test_sides_beyond_the_format_are_refused(tmp_path, file_format):
 
 
 def test_a_missing_folder_is_refused(tmp_path):
-    assert f"create {tmp_path / 'no'} first" in refusal(tmp_path / "no" / "out.png")
+    assert f"there is no folder {tmp_path / 'no'}: create it first" in refusal(tmp_path / "no" / "out.png")
 
 
 def test_a_folder_in_the_way_is_refused(tmp_path):
@@ -276,7 +276,10 @@ def test_a_folder_in_the_way_is_refused(tmp_path):
         (errno.ENOSPC, "disk is full"),
         (errno.EACCES, "permission"),
         (errno.EROFS, "permission"),
-        (errno.EIO, "cannot be saved"),
+        (errno.EIO, "choose another name or folder"),
+        (errno.EBUSY, "close it there"),
+        (errno.EINVAL, "choose another name."),
+        (errno.ENAMETOOLONG, "choose a shorter name."),
     ],
 )
 def test_a_disk_that_refuses_leaves_the_old_file(tmp_path, monkeypatch, number, reason):

@@ -131,7 +131,7 @@ def test_a_photograph_that_is_gone_has_no_chroma_to_export(
     with pytest.raises(CinnError, match=r"gone\.png has been deleted"):
         export_for_programs(CHROMA, gone, colorizer, 1.0)
     unwritable = dataclasses.replace(coloured, folder=tmp_path / "no such folder")
-    with pytest.raises(CinnError, match=r"settings\.json cannot be written"):
+    with pytest.raises(CinnError, match=r"settings\.json cannot be saved"):
         export_for_programs(SETTINGS, unwritable, colorizer, 1.0)
 
 

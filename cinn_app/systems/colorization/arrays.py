@@ -1,15 +1,13 @@
 """A colouring as files that programs read: its latents, its chroma at full resolution, and its settings."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from cinn_app.arguments import as_path
-from cinn_app.errors import CinnError
-from cinn_app.files import atomic_write
+from cinn_app.files import writing
 from cinn_app.systems.colorization.colouring import Colouring
 from cinn_app.systems.colorization.model import TARGET_STRIDE
 
@@ -34,7 +32,8 @@ def save_latents(colouring: Colouring, path: str | Path, strength: float = 1.0, 
     *details, segments = (z.numpy() for z in colouring.latents)
     scales: dict[str, Any] = {f"details_{TARGET_STRIDE * 2**level}": z for level, z in enumerate(details, start=1)}
     settings = np.array(_settings(colouring, strength, source))
-    _write(path, lambda file: np.savez_compressed(file, **scales, segments=segments, settings=settings))
+    with writing(as_path(path)) as file:
+        np.savez_compressed(file, **scales, segments=segments, settings=settings)
 
 
 def save_chroma(colouring: Colouring, path: str | Path, strength: float = 1.0) -> None:
@@ -44,7 +43,8 @@ def save_chroma(colouring: Colouring, path: str | Path, strength: float = 1.0) -
         CinnError: if the file cannot be written, or the strength is out of range.
     """
     chroma = colouring.chroma(strength).numpy()
-    _write(path, lambda file: np.save(file, chroma))
+    with writing(as_path(path)) as file:
+        np.save(file, chroma)
 
 
 def save_settings(colouring: Colouring, path: str | Path, strength: float = 1.0, source: Path | None = None) -> None:
@@ -54,20 +54,9 @@ def save_settings(colouring: Colouring, path: str | Path, strength: float = 1.0,
         CinnError: if the file cannot be written.
     """
     text = _settings(colouring, strength, source)
-    _write(path, lambda file: file.write(text.encode()))
+    with writing(as_path(path)) as file:
+        file.write(text.encode())
 
 
 def _settings(colouring: Colouring, strength: float, source: Path | None) -> str:
     return json.dumps(colouring.record(strength, source), indent=1, ensure_ascii=False)
-
-
-def _write(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
-    try:
-        with atomic_write(as_path(path)) as file:
-            write(file)
-    except OSError as error:
-        raise CinnError(
-            "{path} cannot be written ({reason}): make room, or choose another place.",
-            path=path,
-            reason=error.strerror,
-        ) from error

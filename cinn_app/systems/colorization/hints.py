@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cinn_app.arguments import as_path, short
 from cinn_app.errors import CinnError, SettingError
-from cinn_app.files import atomic_write, read_text
+from cinn_app.files import read_text, writing
 from cinn_app.imaging import Frame, GeodesicGrid, rgb_to_lab, shrink_into_gamut
 from cinn_app.messages import Message
 from cinn_app.systems.colorization.region import are_coordinates, stroke_pixels
@@ -199,15 +199,8 @@ class Hints:
         """
         if self.width is None or self.height is None:
             raise CinnError("These hints belong to no picture yet: lay them on one before saving, with Hints.on.")
-        try:
-            with atomic_write(as_path(path)) as file:
-                file.write(TypeAdapter(Hints).dump_json(self, indent=1, exclude_defaults=True))
-        except OSError as error:
-            raise CinnError(
-                "The hints {path} cannot be written ({reason}): choose another place.",
-                path=path,
-                reason=error.strerror,
-            ) from error
+        with writing(as_path(path)) as file:
+            file.write(TypeAdapter(Hints).dump_json(self, indent=1, exclude_defaults=True))
 
     def on(self, size: tuple[int, int]) -> "Hints":
         """Lay the hints on a picture of height and width `size`.

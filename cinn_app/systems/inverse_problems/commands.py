@@ -7,6 +7,8 @@ import typer
 
 from cinn_app.cli.console import count, err, out, say, say_warning
 from cinn_app.cli.options import Device, WrongUsage, not_nan, seed_option
+from cinn_app.errors import ProblemError
+from cinn_app.files import check_output, writing
 from cinn_app.process import worker_count
 
 __all__ = ["inverse"]
@@ -86,20 +88,20 @@ def fit(
     from cinn_app.extras import require_extra
     from cinn_app.figures import figures_of
 
+    folder = run or Path("runs") / output.stem
     check_target(output, problem)
+    check_output(output)
+    check_output(folder / "state", new_folders=True)
     require_extra("train", "Training")
     with err.status("Loading the libraries"):
-        from cinn_app.systems.inverse_problems.outputs import check_place
         from cinn_app.systems.inverse_problems.problem import load_problem
         from cinn_app.systems.inverse_problems.recipe import default_recipe
         from cinn_app.systems.inverse_problems.simulations import simulated
 
-        check_place(output)
         loaded = load_problem(problem)
         sizes = len(loaded.parameters), len(loaded.measurements)
         recipe = default_recipe(loaded.name, loaded.title, *sizes, simulations, objective, seed)
         from cinn_app.training.run import STATE_FILE, train  # takes seconds, after all that may be refused
-    folder = run or Path("runs") / output.stem
     state = folder / STATE_FILE
     try:
         simulated(loaded, simulations, seed, cache, jobs or worker_count(), rich_progress)
@@ -163,7 +165,7 @@ def sample(
         from cinn_app import InverseProblem
         from cinn_app.systems.inverse_problems.inverse_problem import EXTRAPOLATION
         from cinn_app.systems.inverse_problems.observations import read_observations
-        from cinn_app.systems.inverse_problems.outputs import check_place, check_table, write_samples
+        from cinn_app.systems.inverse_problems.outputs import check_table, write_samples
         from cinn_app.systems.inverse_problems.posterior import Posterior
 
         check_table(output, observe, model)
@@ -171,7 +173,7 @@ def sample(
             from cinn_app.systems.inverse_problems.plots import MAX_PAIRS, check_plot, marginals, pair_plot, save_plot
 
             check_plot(plot)
-            check_place(plot, observe, model)
+            check_output(plot, observe, model)
         trained = InverseProblem.load(model, device)
     observed = torch.from_numpy(read_observations(observe, trained.measurements)).float()
     posterior = Posterior(trained.model, observed, trained.parameters)
@@ -249,13 +251,12 @@ def check(
         from cinn_app.cli.bars import rich_progress
         from cinn_app.figures import figures_of, format_number
         from cinn_app.systems.inverse_problems.evaluation import check_posterior, fresh_simulations, problem_of
-        from cinn_app.systems.inverse_problems.outputs import check_place, writing
         from cinn_app.systems.inverse_problems.plots import check_plot, plot_calibration, save_plot
 
         if plot:
             check_plot(plot)
         for place in filter(None, (plot, json_file)):
-            check_place(place, model, *filter(None, (problem,)))
+            check_output(place, model, *filter(None, (problem,)))
         trained = InverseProblem.load(model, device)
         loaded = problem_of(trained, problem)
     if loaded.digest != trained.record.digest and not loaded.is_builtin:
@@ -277,7 +278,7 @@ def check(
         rounded = {name: float(f"{value:.6g}") for name, value in figures.items()}
         content = {"model": trained.recipe.name, "checks": checked.checks, "grade": grade, "figures": rounded}
         content["verdict"] = sentences
-        with writing(json_file) as file:
+        with writing(json_file, ProblemError) as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())
         say(f"Wrote {json_file}.")
 

@@ -1,18 +1,16 @@
 """Samples as tables: .csv, .npy or .parquet, whole or not at all."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from torch import Tensor
 
 from cinn_app.errors import ProblemError
 from cinn_app.extras import require_extra
-from cinn_app.files import atomic_write, keep_inputs
+from cinn_app.files import check_output, writing
 
-__all__ = ["INDEX", "SUFFIXES", "check_place", "check_table", "write_samples", "writing"]
+__all__ = ["INDEX", "SUFFIXES", "check_table", "write_samples"]
 
 SUFFIXES = (".csv", ".npy", ".parquet")
 #: Column that says which observation a sample explains, from 0.
@@ -23,31 +21,16 @@ def check_table(path: Path, *inputs: str | Path) -> None:
     """Check, before the work, that a table can be written to a file.
 
     Raises:
-        CinnError: if its suffix is unknown, its folder does not exist, it is a folder, or one of the inputs.
+        CinnError: if its suffix is unknown, it cannot be written, or is one of the inputs.
         MissingExtraError: if .parquet is wanted and its package is missing.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ProblemError(
             "{path} does not end like a table: name it with one of {known}.", path=path, known=", ".join(SUFFIXES)
         )
-    check_place(path, *inputs)
+    check_output(path, *inputs)
     if path.suffix.lower() == ".parquet":
         require_extra("parquet", "A .parquet file")
-
-
-def check_place(path: Path, *inputs: str | Path) -> None:
-    """Check that the folder of an output exists, that it is none itself, and that it would not replace an input.
-
-    Raises:
-        CinnError: if not.
-    """
-    keep_inputs(path, *inputs)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ProblemError(
-            "{path} cannot be written, since {reason}: name a file in a folder that exists.",
-            path=path,
-            reason=f"there is no folder {path.parent}" if not path.is_dir() else "it is a folder",
-        )
 
 
 def write_samples(path: Path, samples: Tensor, names: Sequence[str]) -> None:
@@ -65,7 +48,7 @@ def write_samples(path: Path, samples: Tensor, names: Sequence[str]) -> None:
     table = samples.numpy().reshape(-1, samples.shape[-1])
     index = np.repeat(np.arange(len(samples)), samples.shape[1]) if samples.ndim == 3 else None
     header = [*([] if index is None else [INDEX]), *names]
-    with writing(path) as file:
+    with writing(path, ProblemError) as file:
         match path.suffix.lower():
             case ".npy":
                 np.save(file, table if index is None else np.column_stack([index.astype(table.dtype), table]))
@@ -83,22 +66,6 @@ def write_samples(path: Path, samples: Tensor, names: Sequence[str]) -> None:
                 for start in range(0, len(whole), 10_000):
                     block = whole[start : start + 10_000]
                     file.write((row * len(block) % tuple(block.ravel().tolist())).encode())
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a binary file that replaces the one at a path when the block ends without an error.
-
-    Raises:
-        ProblemError: if it cannot be written.
-    """
-    try:
-        with atomic_write(path) as file:
-            yield file
-    except OSError as error:
-        raise ProblemError(
-            "{path} cannot be written ({reason}): make room, or choose another place.", path=path, reason=error.strerror
-        ) from error
 
 
 def _quoted(name: str) -> str:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from cinn_app.errors import ProblemError
 from cinn_app.extras import require_extra
+from cinn_app.files import writing
 from cinn_app.systems.inverse_problems.calibration import LEVELS, Calibration, chance_band, cumulative
-from cinn_app.systems.inverse_problems.outputs import writing
 from cinn_app.systems.inverse_problems.problem import Quantity
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def save_plot(figure: "Figure", path: Path) -> None:
     Raises:
         ProblemError: if the file cannot be written.
     """
-    with writing(path) as file:
+    with writing(path, ProblemError) as file:
         figure.savefig(file, format=path.suffix.lower()[1:], dpi=130)
 
 

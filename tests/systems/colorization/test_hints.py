@@ -144,7 +144,7 @@ def test_hints_are_saved_and_loaded(tmp_path: Path) -> None:
     with pytest.raises(CinnError, match="belong to no picture yet"):
         Hints.parse(["1,1=#102030"]).save(tmp_path / "other.json")
     assert not (tmp_path / "other.json").exists()
-    with pytest.raises(CinnError, match="cannot be written"):
+    with pytest.raises(CinnError, match="cannot be saved"):
         hints.save(tmp_path / "nowhere" / "hints.json")
 
 

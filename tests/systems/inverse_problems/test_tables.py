@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cinn_app.errors import ProblemError
+from cinn_app.errors import CinnError, ProblemError
 from cinn_app.systems.inverse_problems.observations import read_observations
 from cinn_app.systems.inverse_problems.outputs import check_table, write_samples
 from cinn_app.systems.inverse_problems.plots import check_plot, marginals, pair_plot, save_plot
@@ -116,14 +116,14 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     for path, sentence in (
         (tmp_path / "s.xlsx", r"does not end like a table: name it with one of \.csv, \.npy, \.parquet"),
-        (tmp_path / "none" / "s.csv", "there is no folder .*none: name a file in a folder that exists"),
-        (tmp_path / "folder.csv", "it is a folder"),
+        (tmp_path / "none" / "s.csv", r"there is no folder .*none: create it first\."),
+        (tmp_path / "folder.csv", "is a folder: name a file inside it"),
     ):
-        with pytest.raises(ProblemError, match=sentence):
+        with pytest.raises(CinnError, match=sentence):
             check_table(path)
     with pytest.raises(ProblemError, match=r"does not end like a plot: name it with one of \.png, \.pdf, \.svg"):
         check_plot(tmp_path / "plot.gif")
-    with pytest.raises(ProblemError, match="cannot be written"):
+    with pytest.raises(ProblemError, match="is a folder"):
         write_samples(tmp_path / "folder.csv", torch.zeros(2, 2), ["a", "b"])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cinn_app.cli.console import err, say_error, say_warning
-from cinn_app.cli.files import STREAM, find_pictures, listed_suffixes
+from cinn_app.cli.files import STREAM, check_new_folder, find_pictures, listed_suffixes
 from cinn_app.cli.options import Device, Model, WrongUsage, not_nan, read_steps, seed_option, temperature_option
 from cinn_app.cli.pipeline import in_stages
 from cinn_app.errors import CinnError
@@ -237,6 +237,8 @@ def colorize(
         raise WrongUsage("A --hint or a --thing is a place of one picture: give one picture.")
     if thing and not steps:
         raise WrongUsage("A --thing moves along axes of colour: give one with --axis.")
+    if output != STREAM:
+        check_new_folder(output)
     plan = make_plan(found.pictures, output, format, samples, Extras(sheet, uncertainty))
     problems = [*found.problems, *plan.problems]
     for problem in problems:

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 from cinn_app.cli.console import count, explain, report, say, say_error, say_warning
 from cinn_app.cli.files import STREAM
-from cinn_app.errors import CinnError, DiskFullError
-from cinn_app.files import locked
+from cinn_app.errors import DiskFullError
+from cinn_app.files import check_names, locked, unwritable
 from cinn_app.systems.colorization.commands.plan import Job
 from cinn_app.systems.colorization.commands.work import Outcome, State
 
@@ -154,6 +154,7 @@ def open_report(path: Path | None) -> Iterator[JsonLines]:
         return
     with contextlib.ExitStack() as stack:
         with _explained(path):
+            check_names(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(path.open("a+b"))
         yield JsonLines(path, file)
@@ -164,6 +165,4 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CinnError(
-            "The report {path} cannot be written ({reason}): name another file.", path=path, reason=error.strerror
-        ) from error
+        raise unwritable(path, error) from error
