@@ -26,14 +26,8 @@ COMPUTING: dict[str, Any] = {
 #: Options of events that take no time and wait for nothing.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 UNEXPECTED = later("The studio failed unexpectedly: try again, or contact the administrator.")
-#: A script that saves a file, given by its address and its name, as gradio describes files.
-SAVE_FILE = """(file) => {
-    if (!file) return;
-    const link = document.createElement("a");
-    link.href = file.url;
-    link.download = file.orig_name;
-    link.click();
-}"""
+#: A script that saves a file, which gradio describes; `line.html` has the function.
+SAVE_FILE = "(file) => window.saveFile(file)"
 
 
 def random_seed() -> int:

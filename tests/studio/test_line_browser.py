@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
+from colour_page import coloured, give
 from digit_page import changed, pictures
+from PIL import Image
 from playwright.sync_api import Page, expect  # after the check that it is there
 from relay import Relay, relayed
 
@@ -60,4 +63,22 @@ def test_a_page_survives_cuts_and_says_if_the_studio_has_forgotten_it(usual_cont
     banner.get_by_role("button", name="Load the page again").click()
     expect(banner).to_have_text("")
     assert not errors
+    page.close()
+
+
+def test_a_download_that_is_cut_off_arrives_whole(usual_context, relay: Relay, photograph: Path) -> None:
+    page: Page = usual_context.new_page()
+    page.set_default_timeout(180_000)
+    page.goto(relay.address)
+    give(page, photograph)
+    coloured(page)
+    relay.cut_at(b"urn:cinn-app")  # in the record of what is saved
+    with page.expect_download() as saved:
+        page.locator("#download .opener").click()
+        page.locator("#download [data-kind=this]").click()
+        assert relay.broken.wait(60)
+        relay.mend()
+    with Image.open(saved.value.path()) as picture, Image.open(photograph) as given:
+        picture.load()
+        assert picture.size == given.size and saved.value.suggested_filename == "grandma 1932-coloured-0-1.jpg"
     page.close()

@@ -69,13 +69,7 @@ const show = () => {  // an answer says only what it changes
     opener.style.setProperty("--done", state.done);
 };
 watch(["ready", "busy", "done"], show);
-watch(["file"], () => {
-    if (!props.file) return;
-    const link = document.createElement("a");
-    link.href = props.file.url;
-    link.download = props.file.orig_name;
-    link.click();
-});
+watch(["file"], () => window.saveFile(props.file));
 show();
 """
 STYLE = """
@@ -205,4 +199,5 @@ def _busy(text: str, done: float = 0) -> gr.HTML:
 
 
 def _finished(file: Path | None) -> gr.HTML:
-    return gr.HTML(busy="", done=0, file=file and {**served(file), "orig_name": file.name})
+    described = file and {**served(file), "orig_name": file.name, "size": file.stat().st_size}
+    return gr.HTML(busy="", done=0, file=described)
