@@ -13,6 +13,7 @@ from their seeds with our simulators.
 
 import argparse
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def ours(problem: Problem, references: References, options: argparse.Namespace) 
     recipe = default_recipe(problem.name, problem.title, *sizes, options.simulations, seed=options.seed)
     folder = options.run / "models" / f"{problem.name}-{options.simulations}-{options.seed}"
     model = folder.with_suffix(".safetensors")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped, whose seconds nobody knows
     begun = time.process_time()
     train(recipe, [Path(problem.source)], model, folder, options.cache, "cpu")
     trained = time.process_time()

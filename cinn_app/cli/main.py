@@ -1,6 +1,7 @@
 """The `cinn` command. Commands come from this folder and from the systems, and are imported when they run."""
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -16,6 +17,9 @@ from cinn_app.process import end_when_asked
 from cinn_app.registry import Command, import_object, systems
 
 __all__ = ["cinn", "run"]
+
+#: Inside a paragraph.
+LINE_END = re.compile(r"(?<!\n)\n(?!\n)")
 
 COMMANDS = (
     Command("app", f"{__package__}.app:app", "Serve the studio, a web page, until Ctrl-C."),
@@ -65,13 +69,17 @@ class _Commands(TyperGroup):
 def _imported(command: Command) -> Any:
     """Turn a function, or a typer application of subcommands, into click's command."""
     target = import_object(command.target)
-    if isinstance(target, typer.Typer):
-        return typer.main.get_command(target)
-    alone = typer.Typer(
-        add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
-    )
-    alone.command(command.name)(target)
-    return typer.main.get_command(alone)
+    if not isinstance(target, typer.Typer):
+        alone = typer.Typer(
+            add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]}
+        )
+        alone.command(command.name)(target)
+        target = alone
+    made = typer.main.get_command(target)
+    for one in (made, *getattr(made, "commands", {}).values()):
+        # typer would keep the line ends of the source in all paragraphs but the first
+        one.help = LINE_END.sub(" ", one.help or "")
+    return made
 
 
 cinn = typer.Typer(

@@ -66,6 +66,12 @@ def test_every_command_that_computes_takes_a_device(cinn: Callable, command: str
     assert "--device" in cinn(*command.split(), "--help").out
 
 
+def test_help_breaks_lines_where_the_terminal_ends(cinn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    for command, words in (("colorize", "cannot be coloured are reported"), ("inverse check", "The verdict is one of")):
+        assert words in cinn(*command.split(), "--help").out
+
+
 @pytest.mark.parametrize("arguments", [[], ["paint"], ["--loud"]], ids=str)
 def test_wrong_usage_is_2(cinn: Callable, arguments: list[str]) -> None:
     assert cinn(*arguments).code == 2
