@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,6 +110,7 @@ def _simulate(
 def _in_processes(
     problem: Problem, seed: int, missing: list[tuple[int, int]], jobs: int
 ) -> Iterator[tuple[int, np.ndarray]]:
+    others = set(active_children())
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (problem.source,))
     try:
         futures = [(number, pool.submit(_chunk_in_worker, seed, number, size)) for number, size in missing]
@@ -121,6 +122,10 @@ def _in_processes(
             "script of yours work under if __name__ == '__main__'.",
             name=problem.name,
         ) from error
+    except BaseException:  # nobody waits for what runs: a chunk may take minutes
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -1,5 +1,6 @@
 """Simulations on disk: the same ones whatever the number of processes, and only those made that are missing."""
 
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,24 @@ def prior(count, generator):
     return np.random.randn(count, 1)
 def simulate(x, generator):
     return x + torch.randn(len(x), 1) + random.random()
+"""
+
+#: In a process of its own the chunk of 300 goes on for minutes, and the one of 500 fails as soon as that has begun.
+WAITING = """
+import multiprocessing, pathlib, time
+import torch
+def prior(count, generator):
+    return torch.randn(count, 1, generator=generator)
+def simulate(x, generator):
+    begun = pathlib.Path(__file__).with_suffix(".begun")
+    if multiprocessing.parent_process() and len(x) == 300:
+        begun.touch()
+        time.sleep(600)
+    if multiprocessing.parent_process() and len(x) == 500:
+        while not begun.exists():
+            time.sleep(0.01)
+        raise ZeroDivisionError
+    return x
 """
 
 
@@ -84,3 +103,12 @@ def test_processes_make_the_same_simulations(tmp_path: Path, monkeypatch: pytest
     problem = load_problem(write_problem(tmp_path, LINE))
     alone, together = simulated(problem, 2000), simulated(problem, 2000, jobs=2)
     assert torch.equal(alone.x, together.x) and torch.equal(alone.y, together.y)
+
+
+@pytest.mark.slow
+def test_processes_that_still_simulate_end_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulations, "WORTH_PROCESSES", 0)
+    problem = load_problem(write_problem(tmp_path, WAITING))
+    with pytest.raises(ProblemError, match="ZeroDivisionError"):
+        simulated(problem, 1300, jobs=2)  # the last chunk has 300
+    assert not active_children()
