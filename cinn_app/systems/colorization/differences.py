@@ -35,8 +35,8 @@ def name_differences(colourings: Sequence[Colouring]) -> list[str]:
         colourings: of one photograph, the best first.
 
     Returns:
-        One key for each: ``BEST`` for the first, and for the others one of ``HUES``, ``BOLDER``, ``PALER``, or
-        "".
+        One key for each: "best" for the first, and for the others "pinker", "warmer", "greener", "bluer", "bolder",
+        "paler", or "".
 
     Raises:
         CinnError: if the colourings are of photographs of different shapes.

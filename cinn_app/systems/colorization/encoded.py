@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -145,12 +146,14 @@ class EncodedPhotograph:
         inputs: what the network sees, on the device of the model.
         model: encodes them.
         size: the working size in pixels, :attr:`ColorizationData.size` of the recipe.
+        drawn: the latest draws, before constraints, by what made them: with other constraints they are not drawn again.
     """
 
     photograph: Photograph
     inputs: tuple[NetworkInput, ...] = dataclasses.field(repr=False)
     model: ColorizationModel = dataclasses.field(repr=False)
     size: int
+    drawn: dict[Any, Tensor] = dataclasses.field(default_factory=dict, repr=False)
 
     @classmethod
     def of(

@@ -23,6 +23,8 @@ __all__ = ["MAX_SAMPLES", "check_seed", "draw_chroma", "draw_from_density", "gen
 
 #: Samples of one call; more would not fit into memory.
 MAX_SAMPLES = 10_000
+#: Draws of a photograph that are kept, a hundredth of a megabyte each.
+MAX_KEPT = 64
 
 
 def draw_chroma(
@@ -32,7 +34,7 @@ def draw_chroma(
     seed: int,
     numbers: Sequence[int],
 ) -> Tensor:
-    """Draw chroma for a photograph. No sample depends on which others are drawn.
+    """Draw chroma for a photograph, or return what has been drawn. No sample depends on which others are drawn.
 
     Args:
         model: trained.
@@ -47,8 +49,17 @@ def draw_chroma(
     Raises:
         CinnError: if the seed is out of range.
     """
-    ab, *_ = _draw(model, encoded, [generator_of(seed, number) for number in numbers])
-    return model.cool(ab, encoded.conditions, [encoded.certainty * scale for scale in temperature])
+    keys = [(tuple(temperature), seed, number) for number in numbers]
+    known = {key: encoded.drawn[key] for key in keys if key in encoded.drawn}
+    missing = [key for key in dict.fromkeys(keys) if key not in known]
+    if missing:
+        ab, *_ = _draw(model, encoded, [generator_of(seed, number) for *_, number in missing])
+        cooled = model.cool(ab, encoded.conditions, [encoded.certainty * scale for scale in temperature])
+        known |= dict(zip(missing, cooled, strict=True))
+        if len(encoded.drawn) + len(missing) > MAX_KEPT:
+            encoded.drawn.clear()
+        encoded.drawn.update({key: known[key].clone() for key in missing[:MAX_KEPT]})
+    return torch.stack([known[key] for key in keys])
 
 
 def steer(encoded: EncodedPhotograph, ab: Tensor, steering: Steering) -> Tensor:

@@ -95,6 +95,21 @@ def test_a_gray_reference_is_refused() -> None:
             ColourReference.of(picture)
 
 
+def test_other_constraints_do_not_draw_again_and_change_no_draw(
+    colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded, warmer = colorizer.encode_photograph(gray()), Steering({"warmer": 1})
+    free = colorizer.colorize(encoded, 3, seed=5)
+    monkeypatch.setattr(colorizer.model, "decode", None)
+    steered = colorizer.colorize(encoded, [2, 0], seed=5, steering=warmer)
+    again = colorizer.colorize(encoded, 3, seed=5)
+    monkeypatch.undo()
+    afresh = colorizer.colorize(gray(), [2, 0], seed=5, steering=warmer)
+    for pairs in (zip(again, free, strict=True), zip(steered, afresh, strict=True)):
+        assert all((one.ab - other.ab).abs().max() < 1e-3 for one, other in pairs)
+    assert (colorizer.colorize(encoded, 1, seed=6)[0].ab - free[0].ab).abs().max() > 0.1
+
+
 def test_redrawing_keeps_the_region_and_changes_the_rest(colorizer: Colorizer) -> None:
     colouring, other = colorizer.colorize(gray(), 2, temperature=0.5)
     keep = np.zeros((80, 120), bool)
