@@ -30,9 +30,8 @@ from cinn_app.systems.colorization.studio.album import (
 from cinn_app.systems.colorization.studio.album_panel import ASK, REALLY, AlbumPanel
 from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.details_panel import DetailsPanel
-from cinn_app.systems.colorization.studio.pictures import paint
 from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPanel
-from cinn_app.systems.colorization.studio.session import SAMPLES, STEPS, VIVIDNESS, ControlRanges, Controls, Session
+from cinn_app.systems.colorization.studio.session import STEPS, VIVIDNESS, ControlRanges, Controls, Session
 from cinn_app.systems.colorization.studio.stage import Stage, drawn_on, next_frame
 from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
 from cinn_app.systems.colorization.studio.temperatures_panel import TemperaturesPanel
@@ -334,52 +333,40 @@ class ColorizeTab:
         return {**large, **self.albums.show(album, session)}
 
     @cumulative
-    def _draw(
-        self,
-        session: Session | None,
-        album: Album | None,
-        variety: Any,
-        vividness: Any,
-        seed: Any,
-        drawn: Any,
-        restore_levels: Any,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # gradio's way to ask for one
-        *further: Any,
-    ) -> Iterator[dict[Any, Any]]:
+    def _draw(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[dict[Any, Any]]:
         """Show four colourings once they are painted; with other constraints, first a preview of the chosen one."""
-        yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
         if session is None or album is None:
+            yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
             return
-        album = self._with_drawing(album, session, (variety, vividness, seed, drawn))
-        yield self.albums.keep(album, session)
-        controls = self._read(session, (variety, vividness, seed, drawn, restore_levels, *further))
+        album = self._with_drawing(album, session, settings)
+        kept = self.albums.keep(album, session)
+        controls = self._read(session, settings)
         if not (controls.drawn and controls.drawn["keep"]):  # let go: what is painted next is another part
             session = dataclasses.replace(session, region=None)
         try:
             steering = self.steering.constraints(session, controls)
             draw = self.colorizer, controls.temperature, controls.seed
+            preview = session
             if session.has_draw(*draw):
                 preview = session.draw(*draw, steering, [session.chosen])
                 if preview is not session:
-                    yield self.pictures.preview(preview, controls.vividness)
+                    yield {**kept, **self.pictures.preview(preview, controls.vividness)}
             else:
-                preview = session
-            progress(0.1, tr("Drawing four colourings"))
+                yield kept
             complete = preview.draw(*draw, steering)
             if complete is not session:
                 for warning in complete.new_warnings(session):
                     inform(warning)
-                for index in range(SAMPLES):
-                    progress((index + 1) / (SAMPLES + 1), tr("Painting No. {number}", number=index + 1))
-                    paint(complete, index, controls.vividness)
             # Shown even if it was there: a page handles answers side by side, so an older one may have replaced it.
             yield {
+                **kept,
                 self.session: complete,
                 **self.pictures.four(complete, controls.vividness, not session.has_draw(*draw)),
             }
             yield self._large(complete, album, controls)
         except CinnError as error:
             warn(error)
+            yield kept
 
     def _as_set(self, session: Session, _album: Album | None, *settings: Any) -> tuple[Session, Controls]:
         """Draw what the controls say if that is still to be done, so that a download is what was asked for."""
