@@ -327,6 +327,17 @@ def test_nothing_moves_while_one_points(open_studio, photograph: Path) -> None:
     assert page.locator(PICTURE).bounding_box() == top
 
 
+#: Which controls, once they have the focus, are under something else.
+HIDDEN_WITH_FOCUS = """() => [...document.querySelectorAll("#colorize :is(button, input)")]
+    .filter((one) => one.tabIndex >= 0 && one.getClientRects().length && one.matches(":enabled:not([type=file])"))
+    .filter((one) => {
+        one.focus();
+        const { left, top, width, height } = one.getBoundingClientRect();
+        const there = document.elementFromPoint(left + width / 2, top + height / 2);
+        return document.activeElement === one && !one.contains(there) && !there?.closest("label")?.contains(one);
+    }).map((one) => one.outerHTML.slice(0, 100))"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_telephone_shows_all_without_scrolling_sideways_and_a_swipe_scrolls(
     open_studio, photograph: Path, tmp_path: Path, scheme: str
@@ -371,6 +382,17 @@ def test_a_telephone_shows_all_without_scrolling_sideways_and_a_swipe_scrolls(
     apart = [[(0.5 - 0.05 * step, 0.5), (0.5 + 0.05 * step, 0.5)] for step in range(1, 6)]
     touch([(0.45, 0.5)], *apart)  # two fingers, one after the other
     assert_hints(1)
+
+    page.locator(".fit").tap()
+    assert page.evaluate(HIDDEN_WITH_FOCUS) == []  # neither by the picture nor by the bar of tools
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    end, bar = (page.locator(part).bounding_box() for part in ("#terms", "#stage .tools"))
+    assert end["y"] + end["height"] <= bar["y"] and bar["y"] + bar["height"] == 667
+    assert page.locator(PICTURE).bounding_box()["y"] >= 0  # what is tapped there is seen
+    page.locator(".keep").tap()
+    expect(page.locator(".asks")).to_have_text("Paint over what is right.")
+    page.locator("[data-for=keep] .cancel").tap()
+    assert saved_as(page, "this", tmp_path).name.startswith("grandma 1932-")
 
 
 def test_the_server_turns_to_nobody(studio: str, contacted: Path) -> None:

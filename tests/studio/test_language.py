@@ -87,14 +87,14 @@ def test_the_address_takes_precedence_over_the_browsers_languages_in_their_order
 
 def test_english_is_the_source_and_stays_as_it_is() -> None:
     assert language() == "en"
-    assert tr("Painting No. {number}", number=3) == "Painting No. 3"
+    assert tr("Painting {number} of {count} …", number=3, count=4) == "Painting 3 of 4 …"
     assert tr(CinnError("{name} is missing.", name="a.json")) == "a.json is missing."
     assert tr("") == ""
 
 
 def test_texts_without_translation_are_english() -> None:
     with speaking("zh"):
-        assert tr("Painting No. {number}", number=3) == "正在绘制 3 号"
+        assert tr("Painting {number} of {count} …", number=3, count=4) == "正在绘制第 3 张，共 4 张…"
         assert tr("Nobody says this.") == "Nobody says this."
         assert tr("Nobody {says} this.") == "Nobody {says} this."
 

@@ -67,6 +67,7 @@ const show = () => {  // an answer says only what it changes
     opener.disabled = !state.ready || state.busy !== "";
     opener.firstElementChild.textContent = state.busy || opener.dataset.text;
     opener.style.setProperty("--done", state.done);
+    opener.toggleAttribute("data-busy", state.busy !== "");
 };
 watch(["ready", "busy", "done"], show);
 watch(["file"], () => window.saveFile(props.file));
@@ -80,6 +81,11 @@ STYLE = """
 .opener:disabled { cursor: default; opacity: 0.75; }
 .opener i { margin-left: 8px; font-style: normal; }
 .opener:disabled i { display: none; }
+@media (max-width: 860px) {  /* at the end of the bar of tools */
+    .opener:not([data-busy]) { padding: 8px 2px; font-size: 11.5px; }
+    .opener i { display: none; }
+    [role=menu] { left: auto !important; width: 250px; }
+}
 [role=menu] { position: absolute; right: 0; bottom: calc(100% + 4px); left: 0; z-index: 5; padding: 6px;
     border: 1px solid var(--border-color-primary); border-radius: 8px; background: var(--block-background-fill);
     box-shadow: 0 6px 24px rgb(0 0 0 / 30%); }

@@ -109,8 +109,14 @@ const setOver = (name) => {
     over = name;
     showOver();
 };
+const ask = () => {
+    const badge = one(".asks"), text = badge.dataset[picking ? "picking" : mode];
+    badge.hidden = !text;
+    badge.textContent = text ?? "";
+};
 const setMode = (name) => {
     mode = name;
+    ask();
     cut = { n: 0, s: 0, w: 0, e: 0 };
     showCrop();
     closePalette();
@@ -230,7 +236,7 @@ const pickAt = ([x, y]) => {
 const setPicking = (value) => {
     picking = value;
     for (const part of [board, palette]) part.classList.toggle("picking", value);
-    one(".badge.picking").hidden = !value;
+    ask();
 };
 // A tap that opens the palette ends in a click on the shade, so only one that began there closes it, and does no more.
 let began = false;

@@ -44,11 +44,21 @@ SWATCHES = {
     later("Sky"): "#86aedb",
     later("White"): "#f3f1ec",
 }
-#: Signs that few fonts have.
-SIGN = """<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.8"
+SIGN = """<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.6"
   aria-hidden="true"><path d="{path}"/></svg>"""
-ENLARGE = SIGN.format(path="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4")
-PIPETTE = SIGN.format(path="M8 3.5L12.5 8M9.5 5l-6 6L2 14l3-1.5 6-6M10 4.5l2-2a1 1 0 0 1 1.5 1.5l-2 2")
+#: Signs that few fonts have. Tools have theirs where the bar is too narrow for words alone.
+ENLARGE, PIPETTE, EYE, HALVES, QUESTION, BRUSH, CROP = (
+    SIGN.format(path=path)
+    for path in (
+        "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
+        "M8 3.5L12.5 8M9.5 5l-6 6L2 14l3-1.5 6-6M10 4.5l2-2a1 1 0 0 1 1.5 1.5l-2 2",
+        "M1 8c2-3.3 4.3-5 7-5s5 1.7 7 5c-2 3.3-4.3 5-7 5s-5-1.7-7-5zM8 6a2 2 0 1 0 0 4 2 2 0 1 0 0-4",
+        "M2 3h12v10H2zM8 1v14",
+        "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 1 0 0-13M6 6.3a2 2 0 1 1 3 1.7c-.7.4-1 .7-1 1.5M8 11v1.2",
+        "M14 2L7.5 8.5M7 8.5c-2.5-.5-3.5 1-3.5 3L2 13c3 1.5 6.5.5 6-3.5z",
+        "M4.5 1v10.5H15M1 4.5h10.5V15",
+    )
+)
 HERE = Path(__file__).parent
 DAMAGED = later("The drawing on the picture cannot be read: clear it, and draw again.")
 
@@ -238,7 +248,8 @@ def _markup() -> str:
       aria-valuemax="100" aria-valuenow="50" hidden></div>
   </div>
   <div class="badge before" hidden>{tr("Before")}</div>
-  <div class="badge picking" role="status" hidden>{tr("Now point at the place that has the colour.")}</div>
+  <div class="badge asks" role="status" hidden data-picking="{tr("Now point at the place that has the colour.")}"
+    data-keep="{tr("Paint over what is right.")}" data-crop="{tr("Drag the edges.")}"></div>
   <div class="legend" hidden>{tr("sure")} <i></i> {tr("unsure")}</div>
   <div class="busy" role="status" aria-label="{tr("Working")}"></div>
   <div class="pair" hidden>{side}{side}<button type="button" class="back">{tr("Back")}</button></div>
@@ -261,14 +272,14 @@ def _markup() -> str:
 <div class="tools" role="toolbar" aria-label="{tr("Tools")}">
   <div data-for="hint">
     <button type="button" class="hold" aria-pressed="false"
-      title="{tr("Hold to see the photograph as it was; so does the space bar")}">{tr("Before")}</button>
-    <button type="button" data-over="split" aria-pressed="false">{tr("Divide")}</button>
+      title="{tr("Hold to see the photograph as it was; so does the space bar")}">{EYE}{tr("Before")}</button>
+    <button type="button" data-over="split" aria-pressed="false">{HALVES}{tr("Divide")}</button>
     <button type="button" data-over="map" aria-pressed="false"
-      title="{tr("Where the photograph leaves the colour open: there a hint helps")}">{tr("Unsure")}</button>
+      title="{tr("Where the photograph leaves the colour open: there a hint helps")}">{QUESTION}{tr("Unsure")}</button>
     <button type="button" class="keep"
-      title="{tr("Paint over what is right, and let the rest be drawn again")}">{tr("Keep a part")}</button>
+      title="{tr("Paint over what is right, and let the rest be drawn again")}">{BRUSH}{tr("Keep a part")}</button>
     <button type="button" class="to-crop"
-      title="{tr("Cut off what does not belong to it, or turn it")}">{tr("Crop")}</button>
+      title="{tr("Cut off what does not belong to it, or turn it")}">{CROP}{tr("Crop")}</button>
     <button type="button" class="whole" hidden
       title="{tr("Put back what is cut off")}">{tr("Whole picture")}</button>
     <button type="button" class="clear" hidden>{tr("Clear hints")}</button>
@@ -276,7 +287,6 @@ def _markup() -> str:
       title="{tr("Let the kept part change again")}">{tr("Let go")}</button>
   </div>
   <div data-for="keep" hidden>
-    <p>{tr("Paint over what is right.")}</p>
     <label>{tr("Brush")}
       <input type="range" class="brush" min="1" max="20" value="6" aria-label="{tr("Size of the brush")}"></label>
     <button type="button" class="redraw" disabled>{tr("Redraw the rest")}</button>
@@ -287,7 +297,6 @@ def _markup() -> str:
       aria-label="{tr("Turn to the left")}">&#8634;</button>
     <button type="button" class="turn sign" data-turns="1" title="{tr("Turn to the right")}"
       aria-label="{tr("Turn to the right")}">&#8635;</button>
-    <p>{tr("Drag the edges.")}</p>
     <button type="button" class="apply" disabled>{tr("Crop to this")}</button>
     <button type="button" class="cancel">{tr("Cancel")}</button>
   </div>
