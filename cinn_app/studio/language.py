@@ -53,8 +53,8 @@ def tr(text: str | CinnError, /, **values: Any) -> str:
         values: what stands in braces; those that are messages or errors are translated, too.
 
     >>> with speaking("zh"):
-    ...     tr(Message("Painting No. {number}", number=3))
-    '正在绘制 3 号'
+    ...     tr(Message("Painting {number} of {count} …", number=3, count=4))
+    '正在绘制第 3 张，共 4 张…'
     """
     if isinstance(text, CinnError):
         return without_folder(tr(text.message, **values))
