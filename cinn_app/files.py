@@ -23,6 +23,8 @@ except ImportError:  # on Windows, where an open file cannot be removed
 
 __all__ = [
     "DISK_FULL",
+    "LONGEST_NAME",
+    "NO_TEXT",
     "atomic_write",
     "check_names",
     "check_output",
@@ -30,11 +32,13 @@ __all__ = [
     "is_elsewhere",
     "is_junk",
     "is_junk_folder",
+    "is_pattern",
     "keep_inputs",
     "locked",
     "name_key",
     "read_text",
     "remove_unless_in_use",
+    "shortened",
     "sweep",
     "try_output",
     "unwritable",
@@ -42,14 +46,22 @@ __all__ = [
 ]
 
 WINDOWS = os.name == "nt"
+#: Why a text cannot be read that :func:`read_text` refuses.
+NO_TEXT = "it is no text in UTF-8"
 
-# In lower case. Folders that storage servers (Synology) and archives (macOS) add, and files that systems add to folders
-# and that `folder/*` in a shell includes; nothing in them is by a person.
-JUNK_FOLDERS = ("@eadir", "__macosx", "$recycle.bin", "system volume information")
-JUNK = ("desktop.ini", "thumbs.db", "ehthumbs.db", ".ds_store")
+# Folders for what was deleted, found again or is kept beside, of Windows, macOS, Linux and storage servers (Synology,
+# QNAP), and of archives from macOS; and files that systems add to folders. Nothing in them is put there by a person.
+JUNK_FOLDERS = re.compile(
+    r"\..*|\$recycle\.bin|recycler|found\.\d{3}|system volume information|network trash folder|temporary items"
+    r"|thevolumesettingsfolder|__macosx|lost\+found|@eadir|[@#]recycle|#snapshot|@recently-snapshot|@tmp",
+    re.IGNORECASE | re.DOTALL,
+)
+JUNK = re.compile(r"\._.*|\.ds_store|icon\r|desktop\.ini|(eh)?thumbs(_vista)?\.db", re.IGNORECASE | re.DOTALL)
 # What Windows takes for a device or a part of a file, or does not write as it is.
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
 UNSAYABLE = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$')
+#: Bytes of a name that file systems allow.
+LONGEST_NAME = 255
 # Characters of a path, beyond which most programs on Windows find no file.
 LONGEST_PATH = 259
 # The last is a limit on the size of files, which a quota may set.
@@ -236,8 +248,7 @@ def _replace(temporary: Path, target: Path) -> None:
 
 def _open_temporary(target: Path, folder: Path) -> tuple[Path, BinaryIO]:
     """Open a new file for the bytes of another one, locked until it is closed, so that nobody sweeps it away."""
-    # A long name is cut, between letters, since the temporary one is longer and file systems allow 255 bytes.
-    stem = os.fsencode(target.name)[:200].decode("utf-8", "ignore")
+    stem = shortened(target.name, LONGEST_NAME - len("..12345678.part"))
     while True:
         path = folder / f".{stem}.{secrets.token_hex(4)}.part"
         try:
@@ -289,12 +300,12 @@ def remove_unless_in_use(path: Path) -> bool:
 
 def is_junk(name: str) -> bool:
     """Return whether an operating system, not a person, adds files of this name to folders."""
-    return name.startswith("._") or name.lower() in JUNK
+    return bool(JUNK.fullmatch(name))
 
 
 def is_junk_folder(name: str) -> bool:
     """Return whether nothing in folders of this name is by a person; hidden ones are among them."""
-    return name.startswith(".") or name.lower() in JUNK_FOLDERS
+    return bool(JUNK_FOLDERS.fullmatch(name))
 
 
 def name_key(name: str) -> str:
@@ -304,6 +315,27 @@ def name_key(name: str) -> str:
     True
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def is_pattern(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path may have been meant as a pattern, which the shells of Windows leave to programs.
+
+    >>> is_pattern("holiday/*.jpg"), is_pattern("holiday/1.jpg")
+    (True, False)
+    """
+    return any(mark in os.fspath(path) for mark in "*?")
+
+
+def shortened(name: str, most: int) -> str:
+    """Cut the end of a name, between letters and not before their accents, so that it has at most so many bytes.
+
+    >>> shortened("cafe\u0301", 5), shortened("\u5f69\u8272", 4), shortened("cafe", 4)
+    ('caf', '彩', 'cafe')
+    """
+    kept = name
+    while kept and (len(os.fsencode(kept)) > most or unicodedata.combining(name[len(kept) :][:1] or " ")):
+        kept = kept[:-1]
+    return kept
 
 
 def is_elsewhere(error: OSError) -> bool:
@@ -316,11 +348,15 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
     Raises:
         OSError: from the operating system.
-        UnicodeDecodeError: if the file is no text.
+        UnicodeDecodeError: if the file is no text, or one in UTF-16 without that mark.
     """
     content = Path(path).read_bytes()
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
+    text = content.decode(encoding)
+    if "\0" in text:
+        place = content.index(0)
+        raise UnicodeDecodeError(encoding, content, place, place + 1, NO_TEXT)
     return text.replace("\r\n", "\n")
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cinn_app.errors import RecipeError
-from cinn_app.files import read_text
+from cinn_app.files import NO_TEXT, read_text
 from cinn_app.limits import MAX_SEED
 from cinn_app.registry import systems
 
@@ -106,7 +106,7 @@ def load_recipe(path: Path) -> Recipe:
             "There is no recipe at {path}: give a file such as models/colorize.toml.", path=path
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "it is no text")
+        reason = getattr(error, "strerror", NO_TEXT)
         raise RecipeError(
             "The recipe {path} cannot be read ({reason}): give a readable TOML file.", path=path, reason=reason
         ) from error

@@ -17,6 +17,8 @@ from cinn_app.recipes import load_recipe
 from cinn_app.studio.files import inside
 from cinn_app.studio.serving import _check_address
 from cinn_app.systems.colorization.hints import Hints
+from cinn_app.systems.inverse_problems.observations import read_observations
+from cinn_app.systems.inverse_problems.problem import Quantity, load_problem
 
 GRAY = np.zeros((2, 2), np.uint8)
 RECIPE = Path(__file__).parents[1] / "models" / "digits.toml"
@@ -121,10 +123,22 @@ def test_texts_are_read_as_editors_and_powershell_write_them(tmp_path: Path, enc
     assert Hints.load(file) == Hints.parse(["40,30=#c02020"])
 
 
-def test_a_file_of_hints_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "hints.json").write_bytes(b"\xff\xff\xff")
-    with pytest.raises(CinnError, match=r"hints\.json holds no hints \(it is no text\)"):
-        Hints.load(tmp_path / "hints.json")
+@pytest.mark.parametrize("written", [b"\xff\xff\xff", "1,2\n".encode("utf-16-le"), "1,2\n".encode("utf-16-be")])
+def test_what_is_no_text_or_lacks_the_mark_of_its_encoding_is_refused(tmp_path: Path, written: bytes) -> None:
+    files: dict[str, Callable[[Path], object]] = {
+        "hints.json": Hints.load,
+        "recipe.toml": load_recipe,
+        "observed.csv": lambda file: read_observations(str(file), [Quantity("a"), Quantity("b")]),
+        "problem.py": load_problem,
+    }
+    for name, read in files.items():
+        (tmp_path / name).write_bytes(written)
+        with pytest.raises(CinnError, match=r"is no text in UTF-8\)?: ") as refused:
+            read(tmp_path / name)
+        assert name in str(refused.value) and "\0" not in str(refused.value)
+    (tmp_path / "problem.py").write_text("# Grüße", "utf-16")
+    with pytest.raises(CinnError, match=r"problem\.py is no text in UTF-8: save it in that encoding\."):
+        load_problem(tmp_path / "problem.py")
 
 
 def test_a_path_of_another_host_is_refused_before_the_system_sees_it(

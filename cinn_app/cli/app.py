@@ -63,7 +63,7 @@ def _login(given: str) -> tuple[str, str]:
         text = read_text(given[1:]).strip() if given.startswith("@") else given
     except (OSError, ValueError) as error:
         raise typer.BadParameter(
-            f"{given[1:]} cannot be read: name a text file that holds USER:PASSWORD.", param_hint="--auth"
+            f"{given[1:]} cannot be read: name a text file in UTF-8 that holds USER:PASSWORD.", param_hint="--auth"
         ) from error
     name, _, password = text.partition(":")
     if not name.strip() or not password:

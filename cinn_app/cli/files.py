@@ -11,7 +11,7 @@ import typer
 
 from cinn_app.cli.options import WrongUsage
 from cinn_app.errors import CinnError, DiskFullError, ImageError
-from cinn_app.files import DISK_FULL, check_names, check_output, is_junk, is_junk_folder, try_output
+from cinn_app.files import DISK_FULL, check_names, check_output, is_junk, is_junk_folder, is_pattern, try_output
 
 __all__ = [
     "KEPT_SUFFIXES",
@@ -232,7 +232,7 @@ def _walk(folder: Path, recursive: bool, output_folder: str, problems: list[Cinn
 
 def _missing(paths: Sequence[Path]) -> CinnError:
     listed = _listed(paths)
-    if any(mark in path.name for path in paths for mark in "*?"):  # which shells of Windows pass on as they are
+    if any(map(is_pattern, paths)):
         return CinnError(
             "There is nothing at {paths}, since patterns are not expanded: give the folder, with the pattern as "
             "--pattern.",

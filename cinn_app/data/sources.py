@@ -11,7 +11,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from cinn_app.errors import DataError
-from cinn_app.files import is_junk, is_junk_folder
+from cinn_app.files import is_junk, is_junk_folder, is_pattern
 from cinn_app.imaging.sources import INPUT_SUFFIXES
 
 __all__ = [
@@ -192,6 +192,11 @@ def _composed(path: PurePath) -> PurePath:
 
 
 def _require(source: Path) -> None:
+    if not source.exists() and is_pattern(source):
+        raise DataError(
+            "There are no data at {source}, since patterns are not expanded: give the folder, or several --data.",
+            source=source,
+        )
     if not source.exists():
         raise DataError(
             "There are no data at {source}: give a folder, a tar archive or a picture that exists.", source=source

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from cinn_app.errors import ImageError
-from cinn_app.files import is_elsewhere
+from cinn_app.files import is_elsewhere, is_pattern
 from cinn_app.imaging.formats.bmp import open_bmp
 from cinn_app.imaging.formats.boxes import JP2_SIGNATURE, open_avif, open_jp2
 from cinn_app.imaging.formats.libtiff import quiet_libtiff
@@ -251,6 +251,8 @@ def _unreadable(name: str) -> ImageError:
 
 def _open_path(path: Path) -> BinaryIO:
     """Open a regular file that is not empty."""
+    if is_pattern(path) and not os.path.exists(path):  # noqa: PTH110, raises nothing
+        raise ImageError("{name} does not exist, since patterns are not expanded: name one picture.", name=str(path))
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

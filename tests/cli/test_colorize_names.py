@@ -1,5 +1,6 @@
 """The files that `cinn colorize` writes: names, formats, contents."""
 
+import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,25 @@ def test_names_that_some_systems_take_for_one_never_share_an_output(colorize: Ca
     assert {"A.jpg", "a (2).JPG", "a (3).jpg", "Album/b.png", "album/b (2).png"} <= {*made}
     sources = {read_provenance(Path("out", name))["source"] for name in made if "sheet" not in name}
     assert sources == {"A.jpg", "a.JPG", "a.jpg", "b.png", composed, apart}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths are too long there before names are")
+def test_long_names_are_cut_between_letters_and_keep_their_numbers(colorize: Callable, draw: Callable) -> None:
+    accented = unicodedata.normalize("NFD", "é")  # three bytes
+    for name in ("a" * 249 + "1.png", "a" * 249 + "2.png", accented * 83 + ".png", "short.png"):
+        draw(f"in/{name}")
+    for _ in range(2):  # the second run finds all of them finished
+        result = colorize("in", "-o", "out", "--samples", 2, "--uncertainty", "--sheet")
+        assert (result.code, result.err) == (0, "")
+    assert "4 finished before" in result.out
+    made = files("out")
+    assert len(made) == 16 and max(len(name.encode()) for name in made) <= 255
+    assert {"short-1.png", "short-uncertainty.png"} <= {*made}
+    cut = "a" * 239  # and -uncertainty.png
+    assert {f"{cut}-1.png", f"{cut}-sheet.jpg", f"{cut[:-4]} (2)-2.png", f"{cut[:-4]} (2)-uncertainty.png"} <= {*made}
+    assert f"{accented * 79}-2.png" in made
+    assert colorize("in", "-o", "one").code == 0
+    assert files("one") == files("in")  # these fit
 
 
 def test_seed_repeats_and_varies(colorize: Callable, draw: Callable) -> None:

@@ -206,7 +206,13 @@ def test_app_takes_the_password_in_three_ways(
     assert passwords == [("anna", "s3:cret"), ("anna", "from:a file"), ("anna", "from the environment")]
 
     served.clear()
-    for wrong, why in (("anna", "as USER:PASSWORD"), (":s3cret", "as USER:PASSWORD"), ("@nowhere", "cannot be read")):
+    Path("notepad.txt").write_text("anna:s3cret", "utf-16-le")
+    for wrong, why in (
+        ("anna", "as USER:PASSWORD"),
+        (":s3cret", "as USER:PASSWORD"),
+        ("@nowhere", "cannot be read"),
+        ("@notepad.txt", "notepad.txt cannot be read: name a text file in UTF-8"),
+    ):
         result = cinn("app", "--auth", wrong)
         assert result.code == 2
         assert why in " ".join(result.err.replace("│", " ").split())

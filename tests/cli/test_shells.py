@@ -5,14 +5,17 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from PIL import Image
 from typer import core
 
+from cinn_app import checkpoints
 from cinn_app.cli.main import run
 from cinn_app.evaluation import Evaluation
 
@@ -21,15 +24,15 @@ README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [*sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("models/*.md")), ROOT / "CONTRIBUTING.md"]
 
 
-def run_into_code_page(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> tuple[int, str]:
-    """Run with standard output as Windows redirects it."""
+def run_into_code_page(monkeypatch: pytest.MonkeyPatch, *arguments: object, page: str = "cp1252") -> tuple[int, str]:
+    """Run with standard output as Windows redirects it, or Linux without a locale."""
     raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "cp1252"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, page))
     with pytest.raises(SystemExit) as exited:
         run([str(argument) for argument in arguments])
     sys.stdout.flush()
     assert isinstance(exited.value.code, int)
-    return exited.value.code, raw.getvalue().decode("cp1252")
+    return exited.value.code, raw.getvalue().decode(page)
 
 
 def test_a_finished_job_succeeds_whatever_the_code_page_of_its_output(
@@ -41,6 +44,32 @@ def test_a_finished_job_succeeds_whatever_the_code_page_of_its_output(
     )
     assert (code, said.splitlines()) == (0, ["Coloured 1 picture into ??."])
     assert Path("彩色/祖母.png").is_file()
+
+
+@pytest.mark.parametrize("page", ["ascii", "cp437", "cp932"])
+def test_every_command_succeeds_in_any_code_page(
+    tiny_checkpoint: Path, tiny_digits_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    (folder := Path("größe")).mkdir()
+    shutil.copy(tiny_checkpoint, folder)
+    monkeypatch.setattr(checkpoints, "shipped_checkpoints", lambda: folder)
+    one = Image.new("L", (28, 28), 255)
+    one.paste(0, (12, 5, 16, 23))
+    one.save("一.png")
+    digits = ("--model", tiny_digits_checkpoint)
+    commands: list[tuple[object, ...]] = [
+        ("--help",),
+        ("models",),
+        ("evaluate", tiny_digits_checkpoint, "--help"),
+        ("digits", *digits, "--device", "cpu", "-n", 1, "-o", "größe/数字.png"),
+        ("digits", *digits, "--device", "cpu", "-n", 1, "--label", 7, "--separate", "-o", "größe/数字"),
+        ("digits", "restyle", *digits, "--device", "cpu", "一.png", "-o", "größe/我.png"),
+        ("digits", "axes", *digits),
+        ("inverse", "problems"),
+    ]
+    for command in commands:
+        assert run_into_code_page(monkeypatch, *command, page=page)[0] == 0, command
+    assert {path.name for path in folder.iterdir()} == {tiny_checkpoint.name, "数字.png", "数字", "我.png"}
 
 
 def test_an_evaluation_writes_its_figures_before_it_says_them(
@@ -82,9 +111,23 @@ def test_arguments_are_taken_as_the_shell_left_them(
         assert exited.value.code == 0 and sorted(path.name for path in Path(made[0][:2]).iterdir()) == made
 
 
-def test_a_pattern_that_no_shell_expanded_gets_advice(colorize: Callable) -> None:
-    result = colorize("scans/*.tif", "-o", "out")
-    assert result.code == 1 and "give the folder, with the pattern as --pattern" in result.err
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        ("colorize scans/*.tif -o out", "give the folder, with the pattern as --pattern."),
+        ("digits restyle four?.png -o out.png", "name one picture."),
+        ("evaluate {colours} --data holiday/*", "give the folder, or several --data."),
+        ("train {recipe} --data p*", "give the folder, or several --data."),
+    ],
+)
+def test_a_pattern_that_no_shell_expanded_gets_advice(
+    cinn: Callable, tiny_checkpoint: Path, command: str, advice: str
+) -> None:
+    known = {"colours": tiny_checkpoint, "recipe": ROOT / "models" / "colorize.toml"}
+    result = cinn(*command.format(**known).split())
+    assert (result.code, result.out) == (1, "")
+    assert "since patterns are not expanded: " in result.err and result.err.endswith(f"{advice}\n")
+    assert len(result.err.splitlines()) == 1
 
 
 def cmd_words(line: str) -> list[str]:

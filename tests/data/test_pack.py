@@ -210,7 +210,9 @@ def test_what_systems_add_to_folders_changes_neither_the_pack_nor_what_is_learnt
     before, names = fingerprint([pictures]), image_names([pictures])
     for junk in (
         ".DS_Store", "deeper/.DS_Store", "Thumbs.db", "deeper/desktop.ini", "._tall.png", ".thumbnails/a.png",
-        "deeper/@eaDir/b.png/SYNOPHOTO_THUMB.jpg", "$RECYCLE.BIN/c.png", ".git/HEAD",
+        "deeper/@eaDir/b.png/SYNOPHOTO_THUMB.jpg", "$RECYCLE.BIN/c.png", ".git/HEAD", "Icon\r", "ehthumbs_vista.db",
+        "lost+found/#12.png", "RECYCLER/S-1-5/d.png", "FOUND.000/FILE0000.png", "Network Trash Folder/e.png",
+        "Temporary Items/f.png", "deeper/#recycle/g.png", "@Recycle/h.png", "#snapshot/i.png",
     ):  # fmt: skip
         (pictures / junk).parent.mkdir(parents=True, exist_ok=True)
         (pictures / junk).write_bytes(png(4, 1))
@@ -218,6 +220,10 @@ def test_what_systems_add_to_folders_changes_neither_the_pack_nor_what_is_learnt
     with tarfile.open(tmp_path / "mac.tar", "w") as tar:
         tar.add(pictures, "./pictures")
     assert len(image_names([tmp_path / "mac.tar"])) == len(names)
+    for own in ("Iconic", "found.jpg", "recycled paper", "#1", "@home", "temporary"):
+        (pictures / own).mkdir()
+        (pictures / own / "a.png").write_bytes(png(4, 1))
+    assert len(image_names([pictures])) == len(names) + 6
 
 
 def test_a_cache_that_cannot_be_made_is_one_sentence(pictures: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cinn_app.arguments import as_path, short
 from cinn_app.errors import CinnError, SettingError
-from cinn_app.files import read_text, writing
+from cinn_app.files import NO_TEXT, read_text, writing
 from cinn_app.imaging import Frame, GeodesicGrid, rgb_to_lab, shrink_into_gamut
 from cinn_app.messages import Message
 from cinn_app.systems.colorization.region import are_coordinates, stroke_pixels
@@ -162,7 +162,7 @@ class Hints:
             raise CinnError(
                 "{path} holds no hints ({problem}): give a file that cinn_app saved.",
                 path=path,
-                problem=_problem(error) if isinstance(error, ValidationError) else "it is no text",
+                problem=_problem(error) if isinstance(error, ValidationError) else NO_TEXT,
             ) from error
 
     @classmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cinn_app.errors import ProblemError
-from cinn_app.files import read_text
+from cinn_app.files import NO_TEXT, read_text
 from cinn_app.systems.inverse_problems.problem import Quantity
 
 __all__ = ["LARGEST", "read_observations"]
@@ -139,7 +139,8 @@ def _is_file(path: Path) -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> ProblemError:
-    reason = getattr(error, "strerror", None) or "it is no table of numbers"
+    wrong = NO_TEXT if isinstance(error, UnicodeDecodeError) else "it is no table of numbers"
+    reason = getattr(error, "strerror", None) or wrong
     return ProblemError(
         "The observations {path} cannot be read ({reason}): give a .csv or .npy file.", path=path, reason=reason
     )

@@ -24,6 +24,7 @@ import importlib.util
 import pkgutil
 import random
 import sys
+import tokenize
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -261,6 +262,8 @@ def _load_module(path: Path) -> ModuleType:
     specification = importlib.util.spec_from_file_location(name, path.resolve())
     if specification is None or specification.loader is None:
         raise ProblemError("{file} is no Python file: name a problem with the suffix .py.", file=path.name)
+    with contextlib.suppress(OSError):  # the loader meets it, too
+        _require_text(path)
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:
@@ -270,6 +273,17 @@ def _load_module(path: Path) -> ModuleType:
         line = error.lineno if isinstance(error, SyntaxError) else _line(error, path)
         _refuse(path, "cannot be loaded", error, line)
     return module
+
+
+def _require_text(path: Path) -> None:
+    """Refuse what Python cannot decode, such as UTF-16, in which editors and shells of Windows write."""
+    try:
+        with tokenize.open(path) as file:
+            is_text = "\0" not in file.read()
+    except (SyntaxError, UnicodeDecodeError):
+        is_text = False
+    if not is_text:
+        raise ProblemError("{file} is no text in UTF-8: save it in that encoding.", file=path.name)
 
 
 def _problem(module: ModuleType, source: str, path: Path) -> Problem:

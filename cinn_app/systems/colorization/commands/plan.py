@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cinn_app.cli.files import KEPT_SUFFIXES, STREAM, Picture, identity
 from cinn_app.errors import CinnError, ImageError
-from cinn_app.files import name_key
+from cinn_app.files import LONGEST_NAME, name_key, shortened
 
 __all__ = ["Extras", "Job", "Plan", "ProtectedInputs", "make_plan", "output_names"]
 
@@ -63,11 +63,22 @@ def make_plan(pictures: Sequence[Picture], output: Path, chosen: str, samples: i
 
     Pictures of different folders that would share a name are nested under the folders' names, and `a.gif` beside
     `a.png` becomes `a.gif.png`. Names that some systems take for one are numbered: `A.jpg` and `a.jpg` become `A.jpg`
-    and `a (2).jpg`. What still clashes is left out, with an error.
+    and `a (2).jpg`, and so are names that are too long and the same when they are cut. What still clashes is left out,
+    with an error.
     """
 
-    def job_of(picture: Picture) -> Job:
-        return _job(picture, output, chosen, samples, extras)
+    def job_of(picture: Picture, number: str = "") -> Job:
+        """Name the outputs of a picture; where file systems allow no such long names, its own name is cut."""
+        place = picture.place
+
+        def named(stem: str) -> Job:
+            numbered = replace(picture, place=place.with_name(f"{stem}{number}{place.suffix}"))
+            return _job(numbered, output, chosen, samples, extras)
+
+        job = named(place.stem)
+        longest = max(len(os.fsencode(file.name)) for file in job.files)
+        fits = len(os.fsencode(place.stem)) + LONGEST_NAME - longest
+        return job if longest <= LONGEST_NAME else named(shortened(place.stem, fits))
 
     nested = any(len({picture.root for picture in group}) > 1 for group in _by_name(pictures, job_of).values())
     if nested:
@@ -84,10 +95,10 @@ def make_plan(pictures: Sequence[Picture], output: Path, chosen: str, samples: i
         first = _clash(job, makers)
         if first and identity(first.source) == identity(job.source):
             continue  # named twice
-        if first and {*first.files}.isdisjoint(job.files):
-            numbered = (place.with_name(f"{place.stem} ({number}){place.suffix}") for number in itertools.count(2))
-            jobs_numbered = (job_of(replace(picture, place=other)) for other in numbered)
-            job = next(other for other in jobs_numbered if not _clash(other, makers))
+        is_cut = not job.targets[0].name.startswith(place.stem)
+        if first and (is_cut or {*first.files}.isdisjoint(job.files)):
+            numbered = (job_of(replace(picture, place=place), f" ({number})") for number in itertools.count(2))
+            job = next(other for other in numbered if not _clash(other, makers))
         elif first:
             problems.append(
                 CinnError(
