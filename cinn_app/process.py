@@ -62,7 +62,7 @@ def worker_count(memory_each: int = 2_000_000_000, cgroups: Path = CGROUPS, memb
 
 
 def end_when_asked() -> Callable[[], None]:
-    """Answer every request to end with one :class:`KeyboardInterrupt`, and ignore those that follow it.
+    """Answer every request to end with one ``KeyboardInterrupt``, and ignore those that follow it.
 
     Requests are Ctrl-C, SIGTERM and, of a terminal that is closed, SIGHUP; on Windows Ctrl-Break, too. Terminals and
     services send two of them, of one kind or of two, and the second one must not end what tidies up. What is ignored,
