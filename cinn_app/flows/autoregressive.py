@@ -239,7 +239,7 @@ class MixtureAutoregression(Bijection):
         if i > 0 or torch.is_grad_enabled():
             output = run_network(self.subnets[i], features)
         else:  # the first value depends on the condition alone, which many draws in a row may share
-            first = functional.pad((features[1:] != features[:-1]).any(1), (1, 0), value=True)
+            first = functional.pad((features[1:] != features[:-1]).any(1), (1, 0), value=True)[: len(features)]
             output = run_network(self.subnets[i], features[first])[first.cumsum(0) - 1]
         if output.shape != (len(before), 3 * self.components):
             raise ShapeError(

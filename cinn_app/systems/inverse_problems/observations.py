@@ -20,8 +20,9 @@ LARGEST = float(np.finfo(np.float32).max)
 def read_observations(given: str, measurements: Sequence[Quantity]) -> np.ndarray:
     """Read one observation from text such as ``0.3,1.2``, or all rows of a file, .csv or .npy.
 
-    A table whose first row names the measurements may have them in any order, among other columns. Other words there
-    count as names of the columns in the problem's order. With semicolons between, numbers may have decimal commas.
+    A table has commas, semicolons, tabs or spaces between its numbers; with semicolons they may have decimal commas.
+    One whose first row names the measurements may have them in any order, among other columns. Other words there count
+    as names of the columns in the problem's order.
 
     Args:
         given: numbers with commas or spaces in between, or the path of a file.
@@ -52,9 +53,18 @@ def read_observations(given: str, measurements: Sequence[Quantity]) -> np.ndarra
 
 def _read_array(path: Path, count: int) -> np.ndarray:
     try:
-        array = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        array = np.load(path, allow_pickle=False)
+        if np.iscomplexobj(array):
+            raise TypeError
+        array = np.asarray(array, dtype=np.float64)
     except (OSError, ValueError, EOFError, TypeError) as error:
         raise _unreadable(path, error) from error
+    if array.ndim > 2:
+        raise ProblemError(
+            "{file} has {given} axes where a table has two: give an observation in each row.",
+            file=path.name,
+            given=array.ndim,
+        )
     return _checked(np.atleast_2d(array), count, path.name)
 
 
@@ -67,7 +77,7 @@ def _read_table(path: Path, measurements: Sequence[Quantity]) -> np.ndarray:
     separator = next((mark for mark in ";\t" if mark in first), ",")
     lines = enumerate(csv.reader(text.splitlines(), delimiter=separator), start=1)
     decimal = "," if separator == ";" else "."
-    rows = [(line, [cell.strip() for cell in row]) for line, row in lines if any(cell.strip() for cell in row)]
+    rows = [(line, _cells(row, decimal)) for line, row in lines if any(cell.strip() for cell in row)]
     columns = None
     if rows and all(_number(cell, decimal) is None for cell in rows[0][1]):
         columns = _columns(rows.pop(0)[1], [quantity.name for quantity in measurements], path)
@@ -92,6 +102,12 @@ def _read_table(path: Path, measurements: Sequence[Quantity]) -> np.ndarray:
     return np.stack(values)
 
 
+def _cells(row: list[str], decimal: str) -> list[str]:
+    """Return the cells of a row; numbers may have spaces between, and nothing else."""
+    apart = row[0].split() if len(row) == 1 else []
+    return apart if apart and all(_number(cell, decimal) is not None for cell in apart) else [c.strip() for c in row]
+
+
 def _columns(header: list[str], names: list[str], path: Path) -> list[int] | None:
     """Return the columns of the measurements by their names; None if the header has none of them."""
     lacking = [name for name in names if name not in header]
@@ -109,11 +125,11 @@ def _columns(header: list[str], names: list[str], path: Path) -> list[int] | Non
 
 
 def _checked(values: np.ndarray, count: int, where: str) -> np.ndarray:
-    if values.ndim > 2 or values.shape[-1] != count or not values.size:
+    if values.shape[-1] != count or not values.size:
         raise ProblemError(
             "The observation in {where} has {given} values where this problem measures {count}: give {count} numbers.",
             where=where,
-            given=values.shape[-1] if values.ndim else 1,
+            given=values.shape[-1],
             count=count,
         )
     if not (np.abs(values) <= LARGEST).all():
@@ -126,7 +142,7 @@ def _checked(values: np.ndarray, count: int, where: str) -> np.ndarray:
 def _number(text: str, decimal: str = ".") -> float | None:
     """Read a number; nan and inf are numbers here, to be refused as such."""
     try:
-        return float(text.replace(decimal, "."))
+        return float(text.replace(decimal, ".").replace("\N{MINUS SIGN}", "-"))
     except ValueError:
         return math.nan if text.strip().lower() in ("na", "n/a", "null") else None
 

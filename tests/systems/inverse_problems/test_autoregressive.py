@@ -59,6 +59,10 @@ def test_samples_follow_the_density(wild: AutoregressiveFlow) -> None:
         assert measured == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 4000) + 0.005)
 
 
+def test_fewer_samples_than_members_are_drawn(wild: AutoregressiveFlow) -> None:
+    assert wild.sample(torch.tensor([[2.0]]), 1, torch.Generator().manual_seed(0)).shape == (1, 1, 2)
+
+
 @torch.no_grad()
 def test_the_scores_of_draws_are_standard_normal_and_independent(wild: AutoregressiveFlow) -> None:
     generator, count = torch.Generator().manual_seed(0), 20_000

@@ -32,6 +32,7 @@ def test_numbers_on_the_command_line() -> None:
         ('"a","b"\n"1","2"\n', [[1, 2]]),
         ("1,5;2\n3;-4,25\n", [[1.5, 2], [3, -4.25]]),  # as spreadsheets write in much of Europe
         ("b;a\n1,5;2\n", [[2, 1.5]]),
+        ("1.0e+00 -2.5\n  3 \N{MINUS SIGN}4\n", [[1, -2.5], [3, -4]]),  # as numpy.savetxt writes; and a typeset minus
     ],
 )
 def test_tables_of_observations(tmp_path: Path, content: str, rows: list[list[float]]) -> None:
@@ -90,9 +91,13 @@ def test_unfit_numbers_are_one_sentence(given: str, sentence: str) -> None:
 def test_arrays_that_are_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "o.npy").write_bytes(b"not numpy")
     np.save(tmp_path / "text.npy", np.array(["a", "b"]))
-    for name in ("o.npy", "text.npy"):
+    np.save(tmp_path / "complex.npy", np.array([1j, 2]))
+    for name in ("o.npy", "text.npy", "complex.npy"):
         with pytest.raises(ProblemError, match="cannot be read"):
             read_observations(str(tmp_path / name), MEASURED)
+    np.save(tmp_path / "deep.npy", np.zeros((2, 3, 2)))
+    with pytest.raises(ProblemError, match=r"^deep.npy has 3 axes where a table has two"):
+        read_observations(str(tmp_path / "deep.npy"), MEASURED)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npy", ".parquet"])
