@@ -13,9 +13,16 @@ ROOT = Path(__file__).parents[1]
 NOTICE = (ROOT / "NOTICE").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: Names of files, each on a line of its own, with what is said about them below.
-NAMED = dict(re.findall(r"^(\S+)\n((?: {4}.*\n)+)", NOTICE, re.MULTILINE))
-#: Pictures in the package that the authors made: plots, and what the models drew.
-OWN = r"docs/images/(digits|digit-axes|kinematics-\w+|star-cluster-\w+|tissue-\w+)\.png"
+NAMED = {
+    name: said
+    for names, said in re.findall(r"^((?:\S+\n)+)((?: {4}.*\n)+)", NOTICE, re.MULTILINE)
+    for name in names.splitlines()
+}
+#: Pictures that the authors made: plots, and what the models drew.
+OWN = (
+    r"docs/images/(digits|digit-axes|(kinematics|star-cluster|tissue|eight-modes|tutorial)-\w+|eight-modes"
+    r"|studio-(digits|hand|map))\.\w+|examples/conditional_flow\.ipynb"
+)
 
 
 def terms(file: str) -> set[str]:
@@ -25,9 +32,10 @@ def terms(file: str) -> set[str]:
 
 def test_each_named_file_exists_and_each_foreign_one_is_named() -> None:
     assert all((ROOT / name).is_file() for name in NAMED)
-    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
-    pictures = {name for name in wheel if name.startswith("docs/images/") and not re.fullmatch(OWN, name)}
-    pictures |= {path.relative_to(ROOT).as_posix() for path in ROOT.glob("cinn_app/**/*.webp")}
+    shown = (
+        path for pattern in ("docs/images/*", "examples/*.ipynb", "cinn_app/**/*.webp") for path in ROOT.glob(pattern)
+    )
+    pictures = {name for path in shown if not re.fullmatch(OWN, name := path.relative_to(ROOT).as_posix())}
     weights = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.glob("checkpoints/*.safetensors")
@@ -44,7 +52,9 @@ def test_the_licence_expression_names_all_parts_whose_texts_are_there() -> None:
     assert PROJECT["project"]["license-files"] == ["LICENSE", "NOTICE", "LICENSES/*.txt"]
 
 
-@pytest.mark.parametrize(("name", "licence"), [("colorize", "CC BY-NC 4.0"), ("digits", "CC BY-SA 3.0")])
+@pytest.mark.parametrize(
+    ("name", "licence"), [("colorize", "CC BY-NC 4.0"), ("colorize-open", "CC BY-SA 4.0"), ("digits", "CC BY-SA 3.0")]
+)
 def test_recipe_checkpoint_card_and_notice_say_the_same_of_the_weights(name: str, licence: str) -> None:
     recipe = load_recipe(ROOT / "models" / f"{name}.toml")
     assert read_header(find_checkpoint(name)).recipe.licence == recipe.licence
