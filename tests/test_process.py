@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -109,11 +108,16 @@ sys.kept = AtTheVeryEnd()
 """
 
 
+def _answer_as_usual() -> None:
+    """Undo what a suite that runs in the background, or under nohup, hands down."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 @pytest.mark.parametrize("sent", [*itertools.permutations([signal.SIGTERM, signal.SIGHUP, signal.SIGINT], 2)], ids=str)
 def test_a_request_to_end_is_answered_once_whatever_follows_it(sent: tuple[int, int]) -> None:
     command = [sys.executable, "-c", ENDING, *(str(int(number)) for number in sent)]
-    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # even in a suite run in the background
     for ignored, said in ((0, "tidied up\nTrue\n"), (int(sent[0]), "still there\nTrue\n")):
-        ended = subprocess.run([*command, str(ignored)], capture_output=True, text=True, preexec_fn=default)
+        ended = subprocess.run([*command, str(ignored)], capture_output=True, text=True, preexec_fn=_answer_as_usual)
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, said, "")
