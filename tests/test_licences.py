@@ -53,7 +53,7 @@ def test_the_licence_expression_names_all_parts_whose_texts_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "licence"), [("colorize", "CC BY-NC 4.0"), ("colorize-open", "CC BY-SA 4.0"), ("digits", "CC BY-SA 3.0")]
+    ("name", "licence"), [("colorize", "CC BY-NC 4.0"), ("colorize-open", "CC BY 4.0"), ("digits", "CC BY-SA 3.0")]
 )
 def test_recipe_checkpoint_card_and_notice_say_the_same_of_the_weights(name: str, licence: str) -> None:
     recipe = load_recipe(ROOT / "models" / f"{name}.toml")
@@ -69,3 +69,11 @@ def test_the_main_models_terms_name_its_data() -> None:
         flat = " ".join(text.split())
         assert "private and other non-commercial use" in flat and "as far as it is ours to give" in flat
         assert all(name in flat for name in ("photos2", "photos", "Tiny ImageNet", "non-commercial research"))
+
+
+def test_the_open_models_terms_name_its_data_and_a_shop() -> None:
+    said = load_recipe(ROOT / "models" / "colorize-open.toml").licence
+    card = " ".join((ROOT / "models" / "colorize-open.md").read_text("utf-8").split())
+    assert "in a shop" in said and "in a shop" in card
+    for data in ("Unsplash", "Pexels", "Caltech 101", "TensorFlow", "Grocery Store", "MIT", "CC0", "CC BY"):
+        assert data in said and data in card
