@@ -17,7 +17,6 @@ from cinn_app.registry import System, systems
 
 __all__ = ["TrainedModel"]
 
-
 R = TypeVar("R", bound=Recipe)
 
 # Functions that allocate a tensor of the size that is given first.

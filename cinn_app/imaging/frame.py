@@ -72,15 +72,18 @@ class Frame(NamedTuple):
         """
         record: dict[str, Any] = {"turned": 90 * self.turns} if self.turns else {}
         if self.cut != NO_BORDER:
-            height, width = self.size(whole)
-            rows, columns = self.cut.inside(whole if self.turns % 2 == 0 else whole[::-1])
-            record["crop"] = [columns.start, rows.start, width, height]
+            rows, columns = self._inside(whole)
+            record["crop"] = [columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start]
         return record
 
     def size(self, whole: tuple[int, int]) -> tuple[int, int]:
         """Return height and width of this part of a picture of height and width `whole`."""
-        rows, columns = self.cut.inside(whole if self.turns % 2 == 0 else whole[::-1])
+        rows, columns = self._inside(whole)
         return rows.stop - rows.start, columns.stop - columns.start
+
+    def _inside(self, whole: tuple[int, int]) -> tuple[slice, slice]:
+        """Return rows and columns that are left of the turned picture."""
+        return self.cut.inside(whole if self.turns % 2 == 0 else whole[::-1])
 
     def of_tensor(self, picture: Tensor) -> Tensor:
         """Return this part of a picture `(..., height, width)`."""

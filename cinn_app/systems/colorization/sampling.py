@@ -50,8 +50,9 @@ def draw_chroma(
         CinnError: if the seed is out of range.
     """
     keys = [(tuple(temperature), seed, number) for number in numbers]
-    known = {key: encoded.drawn[key] for key in keys if key in encoded.drawn}
-    missing = [key for key in dict.fromkeys(keys) if key not in known]
+    found = {key: encoded.drawn.get(key) for key in keys}  # once: a download in another thread may clear them
+    known = {key: ab for key, ab in found.items() if ab is not None}
+    missing = [key for key in found if key not in known]
     if missing:
         ab, *_ = _draw(model, encoded, [generator_of(seed, number) for *_, number in missing])
         cooled = model.cool(ab, encoded.conditions, [encoded.certainty * scale for scale in temperature])

@@ -115,7 +115,7 @@ class Worker:
         start, request = time.perf_counter(), self.request
         self.inputs.check(job)
         photograph = None
-        if request.steering.hints or request.steering.thing:  # of this one picture: what is cut off moves them
+        if request.trim and (request.steering.hints or request.steering.thing):  # what is cut off moves their places
             photograph = self._photograph(job)
             whole = photograph.whole_size or photograph.size
             self.steering = request.steering.on_part(photograph.frame, whole)
