@@ -149,6 +149,7 @@ def test_many_photographs_each_keep_their_state_and_go_into_one_file_as_the_stri
     expect(page.locator(ENTRIES)).to_have_count(3)
     choose(page, 1)
     expect(page.locator(f"{ENTRIES} .ticked")).to_have_count(1)
+    expect(page.locator("#count")).to_have_text("3 of 3 coloured")  # with the settings of now, before they change
 
     turn_to(page, 1)
     aunt = coloured(page, grandma)

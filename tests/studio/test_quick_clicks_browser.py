@@ -1,12 +1,15 @@
 """Quick clicks, one after the other, while the studio is busy with somebody else's photograph: the last one counts."""
 
+import io
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from colour_page import coloured, give, shows  # after the check that it is there
+from colour_page import coloured, give, pixels, saved_as, set_slider, shows  # after the check that it is there
 from playwright.sync_api import Page, expect
 
 from cinn_app.imaging import sample_photographs
@@ -67,6 +70,37 @@ def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
     page.mouse.up()
     expect(page.locator("#notice")).to_contain_text("grandma 1932.jpg, 330 x 240 pixels")
     expect(strip.nth(0)).to_have_attribute("aria-current", "true")
+
+
+def test_a_slider_moved_before_a_choice_counts_even_if_the_visitor_turns_away_before_it_is_drawn(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    uncle = tmp_path / "uncle.png"
+    Image.radial_gradient("L").resize((100, 80)).save(uncle)
+    page, other = open_studio(), open_studio()
+    give(page, photograph, uncle)
+    page.get_by_text("2 of 2 coloured").wait_for()
+    coloured(page)
+    before = page.locator("#photographs .choose img").first.get_attribute("src")
+    give(other, sample_photographs()["astronaut"])
+    set_slider(page, "#tool-axes", 1.9)
+    page.wait_for_timeout(150)
+    set_slider(page, "#tool-axes", -1.9)  # is sent once the first step has been answered
+    page.evaluate(CLICKS, ["#colourings .thumbnail-item", [2]])
+    page.evaluate(CLICKS, ["#photographs .choose", [1]])
+    expect(page.locator("#notice")).to_contain_text("uncle.png, 100 x 80 pixels")
+    coloured(page)
+    expect(page.locator("#photographs .choose img").first).not_to_have_attribute("src", before)
+    page.get_by_text("2 of 2 coloured").wait_for()
+    with zipfile.ZipFile(saved_as(page, "all", tmp_path)) as archive:
+        content = archive.read(archive.namelist()[0])
+    saved = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), np.int16)
+    seen = pixels(page, page.locator("#photographs .choose img").first.get_attribute("src"))
+    assert saved.shape == seen.shape and np.abs(saved - seen).mean() < 4
+    page.locator("#photographs .choose").first.click()
+    expect(page.locator("#notice")).to_contain_text("330 x 240 pixels")
+    coloured(page)
+    expect(page.locator("#tool-axes input[type=range]").first).to_have_value("-1.8")
 
 
 def test_of_many_clicked_digits_the_last_two_are_chosen(open_digits, open_studio) -> None:

@@ -68,7 +68,7 @@ class AlbumPhotograph(NamedTuple):
         upload: its file.
         picture: a small gray picture of it; None until it has been looked at.
         snapshot: its present state, once it is coloured.
-        drawn: what the visitor has drawn on it since.
+        drawn: what is drawn on it, while its colours are not as that and the controls say; else None.
         frame: the part of it that the visitor has chosen since.
         picked: whether the visitor has chosen one of its colourings.
         unreadable: whether it could not be opened when its turn came.
@@ -206,8 +206,8 @@ class Album:
             return self
         return self.changed(one, drawn=drawn or {})
 
-    def noting(self, upload: Path, **facts: bool | Frame) -> "Album":
-        """Note that a photograph is ``picked`` or ``unreadable``, or its ``frame``."""
+    def noting(self, upload: Path, **facts: bool | Frame | dict[str, Any]) -> "Album":
+        """Note one of these facts of a photograph: ``drawn``, ``frame``, ``picked``, ``unreadable``."""
         one = self.find(upload)
         return self.changed(one, **facts) if one else self
 

@@ -108,14 +108,9 @@ class Archive:
 
     def _colouring(self, session: Session, controls: Controls) -> Colouring:
         """Return the chosen colouring if it is as wanted, or draw it; of a photograph without any, the best of four."""
-        steering = self.constraints(session, controls)
-        if session.colourings:
-            present = session.colourings[session.chosen]
-            wanted = self.colorizer.settings(controls.seed, present.settings["sample"], controls.temperature, steering)
-            if dict(present.settings) == wanted:
-                return present
-            session = session.resume()
-        session = session.draw(self.colorizer, controls.temperature, controls.seed, steering, [session.chosen])
+        wanted = controls.temperature, controls.seed, self.constraints(session, controls), [session.chosen]
+        if session.missing(self.colorizer, *wanted):
+            session = (session.resume() if session.colourings else session).draw(self.colorizer, *wanted)
         return session.colourings[session.chosen]
 
     def _free(self, name: str) -> str:

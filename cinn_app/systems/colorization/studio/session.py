@@ -244,6 +244,24 @@ class Session:
         draw = (seed, colorizer.temperatures(temperature))
         return bool(self.colourings) and all((one.seed, one.temperature) == draw for one in self.colourings)
 
+    def missing(
+        self,
+        colorizer: Colorizer,
+        temperature: Temperature,
+        seed: int,
+        steering: Steering = UNSTEERED,
+        indices: Sequence[int] = range(SAMPLES),
+    ) -> list[int]:
+        """Return which colourings are still to be drawn, of those that are wanted; arguments as for :meth:`draw`."""
+        if not self.has_draw(colorizer, temperature, seed):
+            return list(indices)
+        numbers = [colouring.settings["sample"] for colouring in self.colourings]
+        return [
+            index
+            for index in indices
+            if self.colourings[index].settings != colorizer.settings(seed, numbers[index], temperature, steering)
+        ]
+
     def draw(
         self,
         colorizer: Colorizer,
@@ -266,16 +284,12 @@ class Session:
         """
         if not self.has_draw(colorizer, temperature, seed):
             return self._draw_afresh(colorizer, temperature, seed, steering)
-        numbers = [colouring.settings["sample"] for colouring in self.colourings]
-        missing = [
-            index
-            for index in indices
-            if self.colourings[index].settings != colorizer.settings(seed, numbers[index], temperature, steering)
-        ]
+        missing = self.missing(colorizer, temperature, seed, steering, indices)
         if not missing:
             return self
         encoded = self.encoded or colorizer.encode_photograph(self.large, self.inputs)
-        drawn = colorizer.colorize(encoded, [numbers[index] for index in missing], temperature, seed, steering)
+        numbers = [self.colourings[index].settings["sample"] for index in missing]
+        drawn = colorizer.colorize(encoded, numbers, temperature, seed, steering)
         colourings = dict(enumerate(self.colourings)) | dict(zip(missing, drawn, strict=True))
         return dataclasses.replace(self, encoded=encoded, colourings=tuple(colourings.values()))
 

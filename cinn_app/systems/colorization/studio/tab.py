@@ -324,8 +324,15 @@ class ColorizeTab:
         return {**update, **four, **self.pictures.large(session, controls, None, states, value=drawn)}
 
     def _large(self, session: Session, album: Album, controls: Controls, **value: Any) -> dict[Any, Any]:
-        """Show the chosen colouring large, and keep the present state in the album."""
+        """Show the chosen colouring large, and keep the present state in the album.
+
+        The controls may have been moved since it was drawn. Then it waits to be drawn again, also if the visitor turns
+        to another photograph before.
+        """
         album = album.with_snapshot(Snapshot.of(session, controls))
+        wanted = controls.temperature, controls.seed, self.steering.constraints(session, controls), [session.chosen]
+        if session.missing(self.colorizer, *wanted):
+            album = album.noting(session.upload, drawn=controls.drawn or {})
         one = album.find(session.upload)
         number = one.snapshot.number if one and one.snapshot else 0
         states = album.states(session.upload) if value else ()  # what is opened brings them; all else is known
