@@ -47,7 +47,7 @@ FAMILIES: dict[str, Family] = {
 
 def run(options: argparse.Namespace) -> dict[str, Figures]:
     """Measure gray and what is finished, then train and measure the families."""
-    found = {"gray": measure("gray", BaselinePainter(Gray(), read_recipe(options).data.size), options)}
+    found = {"gray": measure("gray", BaselinePainter(Gray(), read_recipe(options).sizes), options)}
     if options.model:
         found[options.model] = measure(options.model, Colorizer.load(options.model, options.device), options)
     train_and_measure(FAMILIES, options, found, baseline_table)

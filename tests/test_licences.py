@@ -68,7 +68,7 @@ def test_the_main_models_terms_name_its_data() -> None:
     for text in (load_recipe(ROOT / "models" / "colorize.toml").licence, NAMED["checkpoints/colorize.safetensors"]):
         flat = " ".join(text.split())
         assert "private and other non-commercial use" in flat and "as far as it is ours to give" in flat
-        assert all(name in flat for name in ("photos2", "photos", "Tiny ImageNet", "non-commercial research"))
+        assert all(name in flat for name in ("photos2", "photos", "ImageNet", "non-commercial research"))
 
 
 def test_the_open_models_terms_name_its_data_and_a_shop() -> None:

@@ -74,7 +74,7 @@ class Baseline(nn.Module):
 
     def painter(self) -> Painter:
         """Return what colours photographs with it, for measuring."""
-        return BaselinePainter(self, self.recipe.data.size)
+        return BaselinePainter(self, self.recipe.sizes)
 
     def configure(self) -> None:
         """Make the optimisers, once the model is where it learns."""

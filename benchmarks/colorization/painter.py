@@ -32,16 +32,16 @@ class Answers(Protocol):
 class BaselinePainter:
     """Photographs in, colourings at full resolution out, as with our colorizer.
 
-    The centre is predicted at the larger sizes in both orientations, as our mean is. Samples depart from it as they
-    do from the centre at the working size.
+    The centre is predicted at the sizes of the mean and in both orientations, as our mean is. Samples depart from it as
+    they do from the centre at the working size.
 
     Args:
         answers: a trained family.
-        size: the working size in pixels.
+        sizes: in pixels, :attr:`ColorizationRecipe.sizes`.
     """
 
-    def __init__(self, answers: Answers, size: int) -> None:
-        self.answers, self.size, self.device = answers, size, answers.device
+    def __init__(self, answers: Answers, sizes: tuple[int, ...]) -> None:
+        self.answers, self.sizes, self.device = answers, sizes, answers.device
 
     def encode_photograph(self, image: Photograph, /) -> Photograph:
         """Return the photograph: each call encodes it again."""
@@ -66,7 +66,7 @@ class BaselinePainter:
     @torch.inference_mode()
     def _painted(self, image: Photograph, samples: int, seed: int | None) -> list[Colouring]:
         """Return samples of a seed, or the centre without one."""
-        inputs = network_inputs(image, self.size)
+        inputs = network_inputs(image, self.sizes)
         canvas = inputs[0].canvas
         ab = average_predictions(lambda lightness: self.answers.centre(lightness.to(self.device)), inputs)
         if seed is not None:

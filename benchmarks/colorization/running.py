@@ -29,7 +29,7 @@ from colorization.baseline import Baseline
 from colorization.tables import Figures
 from colorization.training import train_baseline
 
-RECIPE = Path(__file__).parents[2] / "models" / "colorize.toml"
+RECIPE = Path(__file__).parents[2] / "models" / "colorize-small.toml"
 #: Views from which the prior of colours is counted.
 PRIOR_VIEWS = 1024
 

@@ -150,7 +150,8 @@ def train(
 
 def _digest(recipe: Recipe, sources: Sequence[Path]) -> str:
     """Describe what has to stay when a training is resumed; its schedule, objective and sampling may change."""
-    sections = recipe.model_dump(mode="json", include={"data", "architecture"})
+    # Keys that are not set do not count, so that a new one with a default stops no training of before.
+    sections = recipe.model_dump(mode="json", include={"data", "architecture"}, exclude_unset=True)
     return hashlib.blake2b(json.dumps([fingerprint(sources), sections]).encode()).hexdigest()
 
 

@@ -95,5 +95,5 @@ def test_no_minutes_are_refused(minutes: str, capsys: pytest.CaptureFixture[str]
 
 def test_a_recipe_of_another_system_is_refused() -> None:
     digits = str(Path(__file__).parents[2] / "models" / "digits.toml")
-    with pytest.raises(RecipeError, match=r"digits\.toml is not of a colorizer: give one like colorize\.toml"):
+    with pytest.raises(RecipeError, match=r"digits\.toml is not of a colorizer: give one like colorize-small\.toml"):
         run(parse(["--data", "a", "--held-out", "b", "--minutes", "1", "--recipe", digits]))

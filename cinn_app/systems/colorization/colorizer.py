@@ -136,7 +136,7 @@ class Colorizer(TrainedModel[ColorizationRecipe]):
         if isinstance(image, EncodedPhotograph):
             return image
         photograph = image if isinstance(image, Photograph) else read_photograph(image)
-        return EncodedPhotograph.of(self.model, photograph, self.recipe.data.size, inputs)
+        return EncodedPhotograph.of(self.model, photograph, self.recipe.sizes, inputs)
 
     @torch.inference_mode()
     def colorize(

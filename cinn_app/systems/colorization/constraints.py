@@ -63,16 +63,18 @@ def take_colours(encoded: EncodedPhotograph, ab: Tensor, reference: ColourRefere
         Chroma of the samples' shape.
     """
     masks = encoded.conditions.segments.masks[0]
-    wanted, trust = colours_by_likeness(encoded.conditions, *_encode_reference(reference, encoded.model, encoded.size))
+    wanted, trust = colours_by_likeness(encoded.conditions, *_encode_reference(reference, encoded.model, encoded.sizes))
     weights = masks / masks.sum((1, 2), keepdim=True).clamp(min=1e-6)
     missing = wanted - torch.einsum("bcyx,kyx->bkc", ab, weights)
     return ab + torch.einsum("bkc,k,kyx->bcyx", missing, trust, masks)
 
 
 @functools.lru_cache(maxsize=4)  # all photographs of an album and all their draws need the same
-def _encode_reference(reference: ColourReference, model: ColorizationModel, size: int) -> tuple[Conditions, Tensor]:
+def _encode_reference(
+    reference: ColourReference, model: ColorizationModel, sizes: tuple[int, ...]
+) -> tuple[Conditions, Tensor]:
     """Return the conditions of a reference, and its chroma on the canvas of the working size."""
-    encoded = EncodedPhotograph.of(model, reference.photograph, size)
+    encoded = EncodedPhotograph.of(model, reference.photograph, sizes)
     return model.condition(encoded.lightness), encoded.canvas.chroma(reference.ab).to(encoded.lightness)
 
 

@@ -36,6 +36,8 @@ __all__ = [
     "change_levels",
     "compute_in_batches",
     "draw_view",
+    "is_gray",
+    "read_colours",
     "weights_digest",
 ]
 
@@ -47,6 +49,9 @@ SHARP_SHARE = 0.6
 GRAY_CHROMA = 2.0
 #: Levels of the packed lightness per unit of L*.
 LEVELS_PER_UNIT = 2.55
+#: Of aged views: standard deviation of the exponent's logarithm, which levels become black and white where they are
+#: stretched, in per cent of the pixels, and the largest blur in pixels and grain in units of L*.
+GAMMA_DEVIATION, PERCENTILES, MAX_BLUR, MAX_GRAIN = 0.25, (0.5, 99.5), 1.5, 5.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,18 +78,15 @@ class ViewMaker:
         Raises:
             ImageError: if the picture cannot be read.
         """
-        with opened_picture(content) as file:
-            ImageOps.exif_transpose(file, in_place=True)
-            values = pixels_of_image(file).values
-        if values.ndim == 2:
+        image = read_colours(content)
+        if image is None:
             return None
-        image = Image.fromarray(values if values.dtype == np.uint8 else (values * 255).round().astype(np.uint8))
         count = self.views_sharp if min(image.size) >= SHARP_SHARE * self.size else self.views_enlarged
         views = [draw_view(image, self.size, generator, first=view == 0) for view in range(count)]
         if not views:
             return None
         pixels = np.stack(views).astype(np.float32) / 255
-        if _lab(pixels[:1, ::4, ::4])[:, 1:].norm(dim=1).mean() < GRAY_CHROMA:
+        if is_gray(pixels[:1, ::4, ::4]):
             return None
         aged = generator.random((2, count)) < self.aged
         for view in np.flatnonzero(aged[0]):
@@ -144,6 +146,29 @@ def as_batch(lightness: Tensor, ab: Tensor, *features: Tensor) -> ColourBatch:
     return ColourBatch(lightness.float() / LEVELS_PER_UNIT, ab.float(), features)
 
 
+def read_colours(content: bytes) -> Image.Image | None:
+    """Read the file of a picture, upright, as 8-bit RGB; None if it has no colours.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+    with opened_picture(content) as file:
+        ImageOps.exif_transpose(file, in_place=True)
+        values = pixels_of_image(file).values
+    if values.ndim == 2:
+        return None
+    return Image.fromarray(values if values.dtype == np.uint8 else (values * 255).round().astype(np.uint8))
+
+
+def is_gray(pixels: np.ndarray) -> bool:
+    """Tell whether a picture has too little colour to learn from.
+
+    Args:
+        pixels: sRGB in 0..1, ``(1, height, width, 3)``; few pixels are enough.
+    """
+    return bool(_lab(pixels)[:, 1:].norm(dim=1).mean() < GRAY_CHROMA)
+
+
 def draw_view(image: Image.Image, size: int, generator: np.random.Generator, first: bool) -> np.ndarray:
     """Cut a random square view out of a picture.
 
@@ -177,11 +202,11 @@ def change_levels(pixels: np.ndarray, generator: np.random.Generator) -> np.ndar
     Returns:
         sRGB in 0..1 of the same shape.
     """
-    pixels = pixels ** np.float32(np.exp(generator.normal(0, 0.25)))
+    pixels = pixels ** np.float32(np.exp(generator.normal(0, GAMMA_DEVIATION)))
     if generator.random() < 0.5:
         low, span = generator.uniform(0, 0.2), generator.uniform(0.6, 1)
     else:
-        black, white = np.percentile(pixels[::4, ::4].mean(-1), [0.5, 99.5])
+        black, white = np.percentile(pixels[::4, ::4].mean(-1), PERCENTILES)
         span = 1 / max(0.2, white - black)
         low = -black * span
     return np.clip(low + span * pixels, 0, 1).astype(np.float32)
@@ -197,8 +222,8 @@ def age_lightness(lightness: np.ndarray, generator: np.random.Generator) -> np.n
     Returns:
         uint8 of the same shape.
     """
-    softened = Image.fromarray(lightness).filter(ImageFilter.GaussianBlur(generator.uniform(0, 1.5)))
-    grain = generator.normal(0, generator.uniform(0, 13), lightness.shape)
+    softened = Image.fromarray(lightness).filter(ImageFilter.GaussianBlur(generator.uniform(0, MAX_BLUR)))
+    grain = generator.normal(0, generator.uniform(0, MAX_GRAIN * LEVELS_PER_UNIT), lightness.shape)
     return (np.asarray(softened, dtype=np.float32) + grain).round().clip(0, 255).astype(np.uint8)
 
 

@@ -1,7 +1,7 @@
 """A photograph as the network sees it: its lightness at several sizes, the conditions of the flow, and many draws.
 
-The conditions are those of the working size. The mean chroma is predicted at larger sizes, where it errs less, in both
-orientations, mirrored and not. The largest alone would be better for clean photographs, and worse for halftones.
+The conditions are those of the working size. The mean chroma is predicted at several sizes, which errs less, in both
+orientations, mirrored and not.
 """
 
 import dataclasses
@@ -21,9 +21,6 @@ from cinn_app.systems.colorization.model import SIZE_MULTIPLE, TARGET_STRIDE, Co
 
 __all__ = ["LOOKS_NEGATIVE", "Canvas", "EncodedPhotograph", "NetworkInput", "average_predictions", "network_inputs"]
 
-#: The sizes at which the network sees a photograph, as multiples of the working size: one for the conditions, then
-#: those for the mean.
-SCALES = (1.0, 1.5, 2.5)
 #: Standard deviation of L* below which colours fade: an even gray says nothing about them. Fog has more contrast.
 MIN_CONTRAST = 3.0
 #: Shares of that deviation that are left in averages of 8x8 pixels, from no colours to all: white noise has 0.12, or up
@@ -104,19 +101,19 @@ class NetworkInput:
     lightness: Tensor
 
 
-def network_inputs(photograph: Photograph, size: int) -> tuple[NetworkInput, ...]:
-    """Shrink a photograph to the working size and to the larger ones.
+def network_inputs(photograph: Photograph, sizes: Sequence[int]) -> tuple[NetworkInput, ...]:
+    """Shrink a photograph to the working size and to those of the mean.
 
     Args:
         photograph: at full size. A smaller copy has the same canvases, but other details.
-        size: the working size in pixels, :attr:`ColorizationData.size` of the recipe.
+        sizes: in pixels, :attr:`ColorizationRecipe.sizes`.
     """
-    canvases = [Canvas.of(photograph, round(scale * size)) for scale in SCALES]
+    canvases = [Canvas.of(photograph, size) for size in sizes]
     return tuple(NetworkInput(canvas, canvas.lightness(photograph)) for canvas in canvases)
 
 
 def average_predictions(predict: Callable[[Tensor], Tensor], inputs: Sequence[NetworkInput]) -> Tensor:
-    """Average predictions over the larger sizes and both orientations.
+    """Average predictions over the sizes of the mean and both orientations.
 
     Args:
         predict: maps L* ``(2, 1, height, width)`` to chroma ``(2, 2, height / 4, width / 4)``.
@@ -125,9 +122,9 @@ def average_predictions(predict: Callable[[Tensor], Tensor], inputs: Sequence[Ne
     Returns:
         Chroma on the canvas of the working size, ``(1, 2, height / 4, width / 4)``.
     """
-    working, *larger = inputs
+    working, *seen = inputs
     predictions = []
-    for one in larger:
+    for one in seen:
         straight, mirrored = predict(torch.cat([one.lightness, one.lightness.flip(-1)]))
         ab = one.canvas.crop((straight + mirrored.flip(-1)) / 2)[None]
         shrunk = functional.interpolate(ab, working.canvas.content_size, mode="bilinear", antialias=True)
@@ -145,14 +142,14 @@ class EncodedPhotograph:
         photograph: to be coloured: the full-size photograph, or a smaller copy.
         inputs: what the network sees, on the device of the model.
         model: encodes them.
-        size: the working size in pixels, :attr:`ColorizationData.size` of the recipe.
+        sizes: of the inputs in pixels, :attr:`ColorizationRecipe.sizes`.
         drawn: the latest draws, before constraints, by what made them: with other constraints they are not drawn again.
     """
 
     photograph: Photograph
     inputs: tuple[NetworkInput, ...] = dataclasses.field(repr=False)
     model: ColorizationModel = dataclasses.field(repr=False)
-    size: int
+    sizes: tuple[int, ...]
     drawn: dict[Any, Tensor] = dataclasses.field(default_factory=dict, repr=False)
 
     @classmethod
@@ -160,14 +157,14 @@ class EncodedPhotograph:
         cls,
         model: ColorizationModel,
         photograph: Photograph,
-        size: int,
+        sizes: tuple[int, ...],
         inputs: Sequence[NetworkInput] | None = None,
     ) -> "EncodedPhotograph":
         """Bring the inputs of a photograph to the device of a model; without any, :func:`network_inputs` makes them."""
         device = next(model.parameters()).device
-        inputs = inputs or network_inputs(photograph, size)
+        inputs = inputs or network_inputs(photograph, sizes)
         placed = tuple(NetworkInput(one.canvas, one.lightness.to(device)) for one in inputs)
-        return cls(photograph, placed, model, size)
+        return cls(photograph, placed, model, sizes)
 
     @property
     def canvas(self) -> Canvas:

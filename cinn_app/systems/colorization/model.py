@@ -30,6 +30,7 @@ from cinn_app.flows import (
     OrthogonalMixing,
     SpanPyramid,
 )
+from cinn_app.flows.numerics import without_autocast
 from cinn_app.nn.blocks import conv_subnet
 from cinn_app.nn.efficientnet import ImageEncoder
 from cinn_app.systems.colorization.decoder import ColourDecoder
@@ -232,7 +233,9 @@ class ColorizationModel(nn.Module):
         segments = self.segmenter(lightness, features, decoded).detach()
         directions = self.flow.directions(segments.columns())
         residual = normalise(ab) - decoded.mean.float()
-        return summarise(segments, lightness, features, decoded), torch.einsum("bkyx,bcyx->bck", directions, residual)
+        with without_autocast(residual):
+            coordinates = torch.einsum("bkyx,bcyx->bck", directions, residual)
+        return summarise(segments, lightness, features, decoded), coordinates
 
     def segment_nats(self, summary: Summary, coordinates: Tensor, noise: float) -> Tensor:
         """Return the negative log-likelihood of the segments' colours per value, averaged over a batch.

@@ -10,11 +10,12 @@ from cinn_app.systems.colorization.decoder import FEATURE_SCALE
 
 __all__ = ["Polarity"]
 
-#: Share of photographs that are taken for negatives by mistake.
-FALSE_ALARMS = 1 / 300
+#: The threshold, divided by the highest score of photographs that were not learnt from: others, such as pictures of
+#: textures alone, score higher.
+MARGIN = 1.1
 #: Weight of the squared weights in the fit.
 RIDGE = 0.01
-#: With fewer photographs the false alarms cannot be counted.
+#: With fewer photographs there is no fit.
 FEWEST = 400
 
 
@@ -57,15 +58,16 @@ class Polarity(nn.Module):
         return negative - photograph
 
     @torch.no_grad()
-    def fit(self, differences: Tensor) -> None:
-        """Fit the weights by logistic regression on three quarters of some photographs, the threshold on the rest.
+    def fit(self, learnt: Tensor, held_out: Tensor) -> None:
+        """Fit the weights by logistic regression, and the threshold on photographs that the encoder has not seen.
 
         Args:
-            differences: of photographs that are no negatives, ``(photographs, channels)``. Fewer than 400 are ignored.
+            learnt: differences of photographs that are no negatives, ``(photographs, channels)``. Fewer than 400 are
+                ignored.
+            held_out: those of others.
         """
-        if len(differences) < FEWEST:
+        if len(learnt) < FEWEST:
             return
-        learnt, rest = differences.tensor_split([3 * len(differences) // 4])
         deviation = learnt.std(0).clamp(min=1e-3)
         weight = torch.zeros_like(deviation, requires_grad=True)
         optimiser = torch.optim.LBFGS([weight], max_iter=200, line_search_fn="strong_wolfe")
@@ -79,4 +81,4 @@ class Polarity(nn.Module):
 
         optimiser.step(loss)
         self.weight.copy_(weight / deviation)
-        self.threshold.copy_(torch.quantile(rest @ self.weight, 1 - FALSE_ALARMS))
+        self.threshold.copy_(MARGIN * (held_out @ self.weight).max().clamp(min=0))

@@ -60,11 +60,23 @@ class ColorizationArchitecture(Section):
 
 
 class ColorizationData(Section):
-    """How training views are cut from pictures."""
+    """How training views are cut from pictures.
+
+    Attributes:
+        size: side of a view in pixels.
+        fresh: whether every batch gets new views, from pictures in the device's memory. It suits a GPU; a CPU learns
+            faster from a few views of each picture, whose features are cached.
+        views_sharp: cached views of a picture of at least 0.6 of that size.
+        views_enlarged: cached views of a smaller picture.
+        aged: share of views with other levels, and of those with blur and grain.
+        held_out: share of pictures held out from training.
+        seed: of what is random.
+    """
 
     size: Annotated[int, Field(gt=0, le=2048, multiple_of=32)]
-    views_sharp: Positive
-    views_enlarged: Positive
+    fresh: bool = False
+    views_sharp: Positive = 2
+    views_enlarged: Positive = 1
     aged: Fraction
     held_out: Annotated[float, Field(gt=0, lt=0.5)]
     seed: Seed
@@ -100,9 +112,11 @@ class ColorizationSampling(Section):
     Attributes:
         temperature: how far samples depart from the mean, per scale: details at strides 8, 16 and 32, parts of things,
             things and the whole picture. At 1 they do as the trained density says; at 0 they are the mean.
+        mean_scales: sizes at which the mean is predicted and averaged, as multiples of the size of training views.
     """
 
     temperature: Annotated[list[Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)]], Field(min_length=5, max_length=5)]
+    mean_scales: list[Annotated[float, Field(ge=1, le=4)]] = Field(default=[1.5, 2.5], min_length=1, max_length=4)
 
 
 class ColorizationRecipe(Recipe):
@@ -119,6 +133,11 @@ class ColorizationRecipe(Recipe):
     data: ColorizationData
     objective: ColorizationObjective
     sampling: ColorizationSampling
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes in pixels at which the network sees a photograph: for the conditions, then those for the mean."""
+        return tuple(round(scale * self.data.size) for scale in (1, *self.sampling.mean_scales))
 
     @model_validator(mode="before")
     @classmethod

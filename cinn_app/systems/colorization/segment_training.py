@@ -1,7 +1,8 @@
 """The second stage of a colorizer's training: the flow of the segments' colours learns on alone.
 
 All else is frozen, so what this flow learns from a view is the summary of its segments and the coordinates of its
-residual, 40 kB in all. They are computed once. After that it learns from ten times as many views in the same time.
+residual, 40 kB in all. Of cached views they are computed once; after that the flow learns from ten times as many views
+in the same time.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from cinn_app.systems.colorization.data import (
     compute_in_batches,
     weights_digest,
 )
+from cinn_app.systems.colorization.fresh_views import FreshViews
 from cinn_app.systems.colorization.model import ColorizationModel
 from cinn_app.systems.colorization.tree_flow import Summary
 from cinn_app.training.trainable import Setup, Trainable
@@ -29,7 +31,7 @@ from cinn_app.training.trainable import Setup, Trainable
 if TYPE_CHECKING:
     from cinn_app.systems.colorization.training import ColorizationTraining
 
-__all__ = ["SEGMENT_TIME_SHARE", "SegmentBatch", "SegmentTraining", "SegmentViews", "cache_segments"]
+__all__ = ["SEGMENT_TIME_SHARE", "FreshSegments", "SegmentBatch", "SegmentTraining", "SegmentViews", "cache_segments"]
 
 PARTS = ("coordinates", *Summary._fields)
 #: Of a training with limited minutes.
@@ -67,6 +69,28 @@ class SegmentViews:
         """Return the views with these numbers."""
         coordinates, *summary = (part.float() for part in self._arrays.rows(indices))
         return SegmentBatch(coordinates, Summary(*summary))
+
+
+class FreshSegments:
+    """New views for every batch, summarised at once.
+
+    Args:
+        views: where they come from.
+        model: whose encoder, decoder and segmenter are frozen.
+        precision: of these networks under autocast.
+    """
+
+    def __init__(self, views: FreshViews, model: ColorizationModel, precision: torch.dtype) -> None:
+        self._views, self._model, self._precision = views, model, precision
+
+    @torch.no_grad()
+    def batch(self, indices: np.ndarray) -> SegmentBatch:
+        """Return a view of each of the pictures with these numbers."""
+        self._model.decoder.eval()  # without dropout, as the flow will find it
+        views = self._views.batch(indices)
+        with torch.autocast(views.lightness.device.type, torch.bfloat16, self._precision is torch.bfloat16):
+            summary, coordinates = self._model.summarise(*views)
+        return SegmentBatch(coordinates.float(), Summary(*(part.float() for part in summary)))
 
 
 def cache_segments(
@@ -122,14 +146,19 @@ class SegmentTraining(Trainable):
         self.figures, self.held_out = whole.figures, whole.held_out
         self.pictures, self.data = whole.pictures, whole.data
         self.noise = whole.recipe.objective.noise
-        with setup.progress("Computing segments", len(whole.views)) as advance:
-            names = cache_segments(whole.views, self.model, setup.device, setup.precision, advance)
+        views = self._views(whole.views, setup)
         self.model.requires_grad_(False)
         for part in (self.model.splits, self.model.flow.base):
             part.requires_grad_(True)
-        views = SegmentViews(whole.views, names)
         batch_size = min(schedule.batch_size, len(whole.learnt))
         self.batches = BatchStream(views, whole.learnt, batch_size, schedule.seed, setup.step)
+
+    def _views(self, views: PackedViews | FreshViews, setup: Setup) -> SegmentViews | FreshSegments:
+        if isinstance(views, FreshViews):
+            return FreshSegments(views, place(self.model, setup.device), setup.precision)
+        with setup.progress("Computing segments", len(views)) as advance:
+            names = cache_segments(views, self.model, setup.device, setup.precision, advance)
+        return SegmentViews(views, names)
 
     def loss(self, batch: SegmentBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of one batch."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cinn_app.flows.numerics import without_autocast
 from cinn_app.nn.blocks import zero_init
 from cinn_app.systems.colorization.decoder import FEATURE_SCALE, Decoded, double_size
 
@@ -74,8 +75,9 @@ class Segments(NamedTuple):
         """
         wanted = error.flatten(2).mT
         total = wanted.square().sum((1, 2)).clamp(min=1e-6)
-        columns = self.columns().flatten(2)
-        return tuple(_held(part, wanted) / total for part in (columns[:, :THINGS], self.masks.flatten(2)))  # type: ignore[return-value]
+        with without_autocast(wanted):  # which has no rule for the solver on a GPU
+            columns = self.columns().flatten(2)
+            return tuple(_held(part, wanted) / total for part in (columns[:, :THINGS], self.masks.flatten(2)))  # type: ignore[return-value]
 
 
 class Segmenter(nn.Module):
@@ -115,21 +117,25 @@ class Segmenter(nn.Module):
             features: the encoder's, at strides 8, 16 and 32.
             decoded: of the decoder.
         """
-        embedding = self._embed(lightness, features, decoded)
-        height, width = embedding.shape[2:]
-        rows, columns = (side // SIZE_MULTIPLE for side in lightness.shape[2:])
+        embedding = self._embed(lightness, features, decoded).float()
+        grid = (lightness.shape[2] // SIZE_MULTIPLE, lightness.shape[3] // SIZE_MULTIPLE)
+        with without_autocast(embedding):  # squared distances cancel
+            return self._cluster(embedding, grid)
+
+    def _cluster(self, embedding: Tensor, grid: tuple[int, int]) -> Segments:
+        """Cluster the pixels of an embedding, with a centre for each cell of a grid."""
         points = embedding.flatten(2).mT
         sharpness = self.log_sharpness.exp()
         with torch.no_grad():  # at half the size, which is as good for finding centres
             few = functional.avg_pool2d(embedding, 2).flatten(2).mT
-            centres = functional.adaptive_avg_pool2d(embedding, (rows, columns)).flatten(2).mT
+            centres = functional.adaptive_avg_pool2d(embedding, grid).flatten(2).mT
             for _ in range(FIRST_ROUNDS):
                 centres = _centres(few, (-sharpness * _squared_distances(few, centres)).softmax(2), centres)
         for _ in range(LAST_ROUNDS):
             centres = _centres(points, (-sharpness * _squared_distances(points, centres)).softmax(2), centres)
         masks = (-sharpness * _squared_distances(points, centres)).softmax(2)
         first, second = merge_clusters(centres.detach(), masks.detach().sum(1))
-        return Segments(masks.mT.unflatten(2, (height, width)), first, second)
+        return Segments(masks.mT.unflatten(2, embedding.shape[2:]), first, second)
 
     def _embed(self, lightness: Tensor, features: Sequence[Tensor], decoded: Decoded) -> Tensor:
         """Embed every pixel at stride 4, ``(batch, dimensions, height / 4, width / 4)``."""

@@ -18,6 +18,7 @@ from cinn_app.flows.base import as_tuple
 from cinn_app.imaging.colour import lightness_and_ab_to_rgb8
 from cinn_app.nn.efficientnet import ImageEncoder, load_pretrained_encoder
 from cinn_app.systems.colorization.data import ColourBatch, PackedViews, ViewMaker, cache_features
+from cinn_app.systems.colorization.fresh_views import FreshViews, PictureMaker
 from cinn_app.systems.colorization.model import ColorizationModel, Losses, denormalise
 from cinn_app.systems.colorization.recipe import ColorizationRecipe, ColorizationSampling
 from cinn_app.systems.colorization.segment_training import SEGMENT_TIME_SHARE, SegmentTraining
@@ -40,7 +41,7 @@ class ColorizationTraining(Trainable):
     Args:
         recipe: architecture, data, objective and schedule.
         model: to be trained; its encoder has a pace of its own, or is frozen.
-        views: packed training views.
+        views: of the pictures.
         setup: data and start of the training.
 
     Raises:
@@ -55,7 +56,7 @@ class ColorizationTraining(Trainable):
         self,
         recipe: ColorizationRecipe,
         model: ColorizationModel,
-        views: PackedViews,
+        views: PackedViews | FreshViews,
         setup: Setup,
     ) -> None:
         learnt, held_out = split_held_out(views.pack.groups, recipe.data.held_out)
@@ -110,12 +111,13 @@ class ColorizationTraining(Trainable):
         """Fit how the model tells negatives; there is nothing else to say."""
         model, device = self.model, next(self.model.parameters()).device
         order = np.random.default_rng(self.recipe.data.seed).permutation(self.learnt)[:POLARITY_VIEWS]
-        differences = []
-        for chunk in np.array_split(order, -(-len(order) // POLARITY_BATCH)):
-            lightness = self.views.batch(chunk).lightness.to(device)
-            both = model.encoder(lightness), model.encoder(100 - lightness)
-            differences.append(model.polarity.difference(*both))
-        model.polarity.fit(torch.cat(differences))
+        learnt = (self.views.batch(chunk) for chunk in np.array_split(order, -(-len(order) // POLARITY_BATCH)))
+
+        def differences(batches: Iterable[ColourBatch]) -> Tensor:
+            lightness = (batch.lightness.to(device) for batch in batches)
+            return torch.cat([model.polarity.difference(model.encoder(x), model.encoder(100 - x)) for x in lightness])
+
+        model.polarity.fit(differences(learnt), differences(self.held_out))
         return {}
 
     def _losses(self, batch: ColourBatch, details_share: float = 1.0) -> Losses:
@@ -156,9 +158,16 @@ def prepare_training(recipe: ColorizationRecipe, setup: Setup) -> ColorizationTr
     return ColorizationTraining(recipe, model, prepare_views(recipe, model.encoder, setup), setup)
 
 
-def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setup) -> PackedViews:
-    """Pack the pictures and cache the encoder's features of their views, or find both in the cache."""
+def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setup) -> PackedViews | FreshViews:
+    """Pack the pictures and cache the encoder's features of their views, or find both in the cache.
+
+    Fresh views have no cached features.
+    """
     data = recipe.data
+    if data.fresh:
+        with setup.progress("Packing pictures", None) as advance:
+            pack = make_pack(setup.sources, setup.cache, PictureMaker(data.size), advance)
+        return FreshViews(pack, data.size, data.aged, data.seed, setup.device)
     maker = ViewMaker(data.size, data.views_sharp, data.views_enlarged, data.aged, data.seed)
     with setup.progress("Packing pictures", None) as advance:
         pack = make_pack(setup.sources, setup.cache, maker, advance)
@@ -168,7 +177,9 @@ def prepare_views(recipe: ColorizationRecipe, encoder: ImageEncoder, setup: Setu
     return PackedViews(pack, features)
 
 
-def held_out_batches(recipe: ColorizationRecipe, views: PackedViews, held_out: np.ndarray) -> list[ColourBatch]:
+def held_out_batches(
+    recipe: ColorizationRecipe, views: PackedViews | FreshViews, held_out: np.ndarray
+) -> list[ColourBatch]:
     """Choose the batches to watch among the held-out views, always the same."""
     watched = np.random.default_rng(recipe.data.seed).permutation(held_out)[:HELD_OUT_VIEWS]
     return [views.batch(chunk) for chunk in np.array_split(watched, -(-len(watched) // VIEWS_PER_CHECK))]
@@ -189,7 +200,7 @@ def _sample_sheet(
         latents = as_tuple(distribution.sample_latent((), generator=generator))
         drawn.append(model.cool(model.decode(latents, conditions)[0], conditions, sampling.temperature))
     columns = [torch.zeros_like(batch.ab), batch.ab, denormalise(conditions.mean), *drawn]
-    pictures = torch.stack([_show(batch.lightness, ab.cpu()) for ab in columns], dim=1).flatten(0, 1)
+    pictures = torch.stack([_show(batch.lightness.cpu(), ab.cpu()) for ab in columns], dim=1).flatten(0, 1)
     return Image.fromarray(make_grid(pictures, nrow=len(columns)).permute(1, 2, 0).numpy())
 
 

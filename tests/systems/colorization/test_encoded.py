@@ -83,7 +83,7 @@ def test_a_copy_gets_the_colours_of_its_photograph(
     photograph = gray(*size)
     copy = shrink_photograph(shrink_photograph(photograph, 300), 280)
     whole = colorizer.colorize(photograph, 2, seed=4, steering=constraints)
-    inputs = network_inputs(photograph, colorizer.recipe.data.size)
+    inputs = network_inputs(photograph, colorizer.recipe.sizes)
     same = colorizer.colorize(colorizer.encode_photograph(copy, inputs), 2, seed=4, steering=constraints)
     near = colorizer.colorize(copy, 2, seed=4, steering=constraints)
     for one, exact, resized in zip(whole, same, near, strict=True):

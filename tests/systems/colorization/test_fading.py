@@ -106,7 +106,7 @@ def test_a_border_stays_gray_and_does_not_change_the_colours_inside(colorizer: C
     rendered[rows, columns] = 0
     assert rendered.max() < 1 and inside > 1
     assert uncertainty([colouring, other])[:18].eq(0).all()
-    for one in network_inputs(colouring.photograph, colorizer.recipe.data.size):  # neither the paper nor a seam is seen
+    for one in network_inputs(colouring.photograph, colorizer.recipe.sizes):  # neither the paper nor a seam is seen
         assert one.lightness.diff(dim=-1).abs().max() < 30
 
 
@@ -114,9 +114,7 @@ def test_copies_of_a_faded_and_mounted_print_have_its_colours(colorizer: Coloriz
     photograph = read_photograph(np.pad(faded(gray()), 20, constant_values=240))
     small = shrink_photograph(photograph, 100)
     (colouring,) = colorizer.colorize(photograph)
-    (copy,) = colorizer.colorize(
-        colorizer.encode_photograph(small, network_inputs(photograph, colorizer.recipe.data.size))
-    )
+    (copy,) = colorizer.colorize(colorizer.encode_photograph(small, network_inputs(photograph, colorizer.recipe.sizes)))
     assert copy.contrast == colouring.contrast < 0.6
     assert chroma(copy.render()).mean() == pytest.approx(float(chroma(colouring.render()).mean()), rel=0.15)
 

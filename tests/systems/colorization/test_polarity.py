@@ -19,13 +19,14 @@ def test_the_fit_finds_what_changes_with_the_exchange_at_few_false_alarms() -> N
     generator = torch.Generator().manual_seed(0)
     differences = torch.randn(4000, 8, generator=generator) - 2.0 * torch.eye(8)[3]
     polarity = Polarity(8)
-    polarity.fit(differences)
+    polarity.fit(differences[:3000], differences[3000:])
     fresh = torch.randn(4000, 8, generator=generator) - 2.0 * torch.eye(8)[3]
     false_alarms = (fresh @ polarity.weight > polarity.threshold).float().mean()
     found = (-fresh @ polarity.weight > polarity.threshold).float().mean()
+    # The highest of 1,000 scores is about 3.2 deviations above their mean, -2. A threshold a tenth above it passes one
+    # photograph in 2,000 and finds P(N > 1.1 * 1.2 - 2) = 0.75 of the negatives.
     assert false_alarms < 0.01
-    # The best test at 1/300 false alarms finds P(N > 2.71 - 4) = 0.90 of the negatives.
-    assert 0.75 < found < 0.97
+    assert 0.6 < found < 0.95
 
 
 def test_scores_change_sign_but_for_the_threshold_where_light_and_dark_are_exchanged() -> None:
@@ -38,7 +39,7 @@ def test_scores_change_sign_but_for_the_threshold_where_light_and_dark_are_excha
 
 def test_without_a_fit_or_with_few_photographs_nothing_is_a_negative() -> None:
     polarity = Polarity(6)
-    polarity.fit(torch.randn(50, 6))
+    polarity.fit(torch.randn(50, 6), torch.randn(50, 6))
     assert (polarity(features(torch.randn(20, 6)), features(100 * torch.randn(20, 6))) < 0).all()
 
 

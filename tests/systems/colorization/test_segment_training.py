@@ -63,9 +63,11 @@ def trained(recipe: dict[str, Any], pictures: Path, folder: Path, **options: Any
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fresh", [False, True], ids=["cached", "fresh"])
 def test_the_second_stage_changes_its_flow_alone_and_resumes_where_it_was_killed(
-    pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    pictures: Path, tmp_path: Path, tiny_recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch, fresh: bool
 ) -> None:
+    tiny_recipe["data"]["fresh"] = fresh
     tiny_recipe["training"]["steps"] = 3
     first = trained(tiny_recipe, pictures, tmp_path / "first")
     tiny_recipe["segment_training"] = {**tiny_recipe["training"], "steps": 6, "batch_size": 8, "learning_rate": 1e-2}

@@ -143,7 +143,7 @@ class Session:
         folder: for the pictures of this session.
         whole_size: height and width of the picture in the file.
         frame: the part of it that is the photograph.
-        working_size: the size in pixels at which the network sees photographs.
+        sizes: in pixels, at which the network sees photographs.
         small: the photograph, reduced for the pictures side by side.
         large: the photograph, reduced for the large picture.
         inputs: the full-size photograph as the network sees it, so that its colours are those of the command line.
@@ -160,7 +160,7 @@ class Session:
     folder: Path
     whole_size: tuple[int, int]
     frame: Frame
-    working_size: int
+    sizes: tuple[int, ...]
     small: Photograph
     large: Photograph
     inputs: tuple[NetworkInput, ...]
@@ -184,13 +184,13 @@ class Session:
         Raises:
             ImageError: if it cannot be read; the message names the file without its folder.
         """
-        working_size = colorizer.recipe.data.size
+        sizes = colorizer.recipe.sizes
         whole = read_upload(upload)
         part = whole if read_provenance(upload) else whole.without_rim()
-        small, large, inputs = _reduced(part, working_size)
+        small, large, inputs = _reduced(part, sizes)
         cache.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="session-", dir=cache))
-        return cls(upload, folder, whole.size, part.frame, working_size, small, large, inputs, reference=reference)
+        return cls(upload, folder, whole.size, part.frame, sizes, small, large, inputs, reference=reference)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -212,7 +212,7 @@ class Session:
         """
         if present is not None and (present.folder, present.frame) == (self.folder, self.frame):
             return self._with_photograph(present.small, present.large, present.inputs, present.encoded)
-        reduced = _reduced(read_upload(self.upload, self.frame), self.working_size)
+        reduced = _reduced(read_upload(self.upload, self.frame), self.sizes)
         self.folder.mkdir(parents=True, exist_ok=True)
         return self._with_photograph(*reduced)
 
@@ -343,7 +343,7 @@ def read_upload(upload: Path, frame: Frame = WHOLE, keep_colour: bool = False) -
         return read_photograph(upload, keep_colour).framed(frame)
 
 
-def _reduced(photograph: Photograph, working_size: int) -> tuple[Photograph, Photograph, tuple[NetworkInput, ...]]:
+def _reduced(photograph: Photograph, sizes: tuple[int, ...]) -> tuple[Photograph, Photograph, tuple[NetworkInput, ...]]:
     """Return two copies of a photograph for the screen, and the photograph as the network sees it."""
     large = shrink_photograph(photograph, LARGE)
-    return shrink_photograph(large, SMALL), large, network_inputs(photograph, working_size)
+    return shrink_photograph(large, SMALL), large, network_inputs(photograph, sizes)
