@@ -27,7 +27,7 @@ def test_shipped_recipe_builds_a_model_that_may_ship(path: Path) -> None:
 
 def with_each_number_replaced(content: Any, other: object, place: str = "") -> Iterator[tuple[str, Any]]:
     """Yield a recipe once for each of its numbers, with another value there; and the key of that number."""
-    if isinstance(content, int | float):
+    if isinstance(content, int | float) and not isinstance(content, bool):
         yield place, other
     elif isinstance(content, dict | list):
         for key, part in content.items() if isinstance(content, dict) else enumerate(content):
