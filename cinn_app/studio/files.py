@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "RESULTS",
     "delete_old_folders",
     "delete_partial_uploads",
+    "delete_soon",
     "delete_unused_kept",
     "delete_upload",
     "inside",
@@ -35,6 +37,8 @@ RESULTS, KEPT = "results-", "kept-"
 STUDIO_PREFIX, RUNNING = "cinn-studio-", "running"
 # Seconds after which a folder without that file is left over: from an older version, or a kill at the very start.
 LEFT_OVER = 86_400
+# Seconds in which a page may still load pictures that it is about to replace.
+LOADING = 30
 
 
 @contextlib.contextmanager
@@ -136,6 +140,13 @@ def delete_unused_kept(folder: Path, most: int, age: float) -> None:
             if excess > 0 and time.time() - _last_write(one) > age:
                 shutil.rmtree(one, ignore_errors=True)
                 excess -= sizes[one]
+
+
+def delete_soon(folder: Path) -> None:
+    """Delete a folder of pictures in half a minute, when pages that were loading some of them have them."""
+    timer = threading.Timer(LOADING, shutil.rmtree, [folder], {"ignore_errors": True})
+    timer.daemon = True
+    timer.start()
 
 
 def delete_partial_uploads(folder: Path, age: float) -> None:

@@ -22,41 +22,43 @@ const make = () => {
 };
 const fill = (place, entry) => {
     const [choose, remove] = place.children, image = choose.firstChild;
-    choose.dataset.number = remove.dataset.number = entry.number;
+    choose.dataset.key = remove.dataset.key = entry.key;
     choose.title = entry.title;
     choose.setAttribute("aria-label", entry.ticked ? `${entry.title} (${props.ticked})` : entry.title);
     choose.setAttribute("aria-current", entry.present);
-    if (entry.present) choose.setAttribute("aria-busy", false);
+    choose.setAttribute("aria-busy", entry.key === awaited);
     choose.classList.toggle("ticked", entry.ticked);
     remove.title = props.remove;
     remove.setAttribute("aria-label", `${props.remove}: ${entry.title}`);
     image.hidden = !entry.picture;
     if (entry.picture && image.getAttribute("src") !== entry.picture.url) image.src = entry.picture.url;
 };
-let present = null;
+let present = null, awaited = null;
 const show = () => {  // reuses the buttons: one that is pressed or has the focus must stay
     const entries = props.entries ?? [];
+    if (!entries.some((one) => one.key === awaited && !one.present)) awaited = null;
     while (list.children.length > entries.length) list.lastChild.remove();
     while (list.children.length < entries.length) list.append(make());
     entries.forEach((entry, index) => fill(list.children[index], entry));
-    const now = list.querySelector("[aria-current=true]"), number = now?.dataset.number;
-    if (now && number !== present)
+    const now = list.querySelector("[aria-current=true]"), key = now?.dataset.key;
+    if (now && key !== present)
         list.scrollLeft = now.parentElement.offsetLeft - (list.clientWidth - now.offsetWidth) / 2;
-    present = number;
+    present = key;
 };
 list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    const entry = props.entries.find((one) => one.number === Number(button.dataset.number));
+    const entry = props.entries.find((one) => one.key === button.dataset.key);
     if (button.matches(".remove")) {
         if (entry?.ticked && !window.confirm(props.question)) return;
     } else {  // the server may take seconds to open it
+        awaited = entry && !entry.present ? entry.key : null;
         for (const one of list.querySelectorAll(".choose")) {
             one.setAttribute("aria-current", one === button);
-            one.setAttribute("aria-busy", one === button && entry !== undefined && !entry.present);
+            one.setAttribute("aria-busy", one.dataset.key === awaited);
         }
     }
-    props.value = Number(button.dataset.number);  // of several events gradio handles the last with the first one's data
+    props.value = button.dataset.key;  // of several events gradio handles the last with the first one's data
     if (button.matches(".remove")) list.querySelector("[aria-current=true]")?.focus();
     trigger(button.matches(".remove") ? "delete" : "select");
 });
@@ -92,14 +94,15 @@ class Entry(NamedTuple):
     """A picture of the strip.
 
     Attributes:
-        number: the value of the strip when it is chosen.
+        key: the value of the strip when it is chosen. It stays that of this picture, wherever it moves: before the
+            click is answered, another picture may be gone.
         picture: its file; None leaves its place empty.
         title: its name.
         present: whether it is the present one.
         ticked: whether it has a tick.
     """
 
-    number: int
+    key: str
     picture: Path | None
     title: str
     present: bool
@@ -109,7 +112,7 @@ class Entry(NamedTuple):
 class Strip:
     """Lays the strip out in the page that is being built.
 
-    Its `box` has the events `select` and `delete`, and a number as its value.
+    Its `box` has the events `select` and `delete`, and a key as its value.
 
     Args:
         label: of the strip, for screen readers.

@@ -52,6 +52,30 @@ def test_of_four_colourings_and_of_photographs_the_last_clicked_is_shown(
     expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
 
 
+def test_what_is_clicked_is_shown_even_if_another_photograph_is_removed_first(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    """Places in the strip move while the click waits."""
+    photographs = [photograph]
+    for number in range(3):
+        photographs.append(tmp_path / f"uncle {number}.png")
+        Image.radial_gradient("L").resize((100 + number, 80)).save(photographs[-1])
+    page, other = open_studio(), open_studio()
+    give(page, *photographs)
+    page.get_by_text("4 of 4 coloured").wait_for()
+    coloured(page)
+    give(other, sample_photographs()["astronaut"])
+    page.wait_for_timeout(150)
+    page.evaluate(CLICKS, ["#photographs .remove", [1]])
+    page.evaluate(CLICKS, ["#photographs .choose", [2]])
+    strip = page.locator("#photographs .choose")
+    expect(strip).to_have_count(3)
+    expect(page.locator("#notice")).to_contain_text("uncle 1.png, 101 x 80 pixels")
+    expect(strip.nth(1)).to_have_attribute("aria-current", "true")
+    expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
+    coloured(page)
+
+
 def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ import torch
 
 from cinn_app.errors import CinnError
 from cinn_app.imaging import Frame, lightness_and_ab_to_rgb8, read_preview, read_provenance
-from cinn_app.studio.files import naming
+from cinn_app.studio.files import delete_soon, naming
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.provenance import Provenance
@@ -81,6 +81,11 @@ class AlbumPhotograph(NamedTuple):
     frame: Frame | None = None
     picked: bool = False
     unreadable: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells it from the others of the album."""
+        return f"{self.upload.parent.name}/{self.upload.name}"
 
     @property
     def decided(self) -> bool:
@@ -161,12 +166,11 @@ class Album:
         """Remove all photographs."""
         return self._replace(photographs=(), snapshots=(), reference=None)
 
-    def without(self, number: int) -> "Album":
+    def without(self, upload: Path) -> "Album":
         """Remove a photograph."""
-        upload = self.photographs[number].upload
-        snapshots = tuple(one for one in self.snapshots if one.session.upload != upload)
         return self._replace(
-            photographs=self.photographs[:number] + self.photographs[number + 1 :], snapshots=snapshots
+            photographs=tuple(one for one in self.photographs if one.upload != upload),
+            snapshots=tuple(one for one in self.snapshots if one.session.upload != upload),
         )
 
     def with_snapshot(self, snapshot: Snapshot) -> "Album":
@@ -236,6 +240,10 @@ class Album:
     def find(self, upload: Path) -> AlbumPhotograph | None:
         """Return the photograph with this file, if the album has it."""
         return next((one for one in self.photographs if one.upload == upload), None)
+
+    def number(self, key: Any) -> int | None:
+        """Return the place of the photograph with this key, or None if it is gone."""
+        return next((number for number, one in enumerate(self.photographs) if one.key == key), None)
 
     def wanted(self, one: AlbumPhotograph) -> tuple[Session, Controls] | None:
         """Return the session and the settings that a photograph is to have, or None if it has not been coloured."""
@@ -314,7 +322,7 @@ class Album:
                 shutil.rmtree(upload.parent, ignore_errors=True)
         sessions, kept = _sessions(self), _sessions(changed)
         for folder in sessions.keys() - kept.keys():
-            sessions[folder].delete_files()
+            delete_soon(folder)
         return changed
 
 

@@ -58,13 +58,13 @@ class AlbumPanel:
         upload = session.upload if session else None
         photographs = [
             Entry(
-                number,
+                one.key,
                 one.snapshot.picture if one.snapshot else one.picture,
                 one.upload.name,
                 one.upload == upload,
                 one.decided,
             )
-            for number, one in enumerate(album.photographs)
+            for one in album.photographs
         ]
         waiting = len(album.waiting)
         coloured, left = len(photographs) - waiting, waiting * self.pace

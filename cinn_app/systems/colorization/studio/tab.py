@@ -151,8 +151,11 @@ class ColorizeTab:
         )
         gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
         choosing = [self.pictures.picked, *state]
-        gallery.select(self._choose, choosing, [self.session, gallery, *large, *album], js=PICKED, **hidden)
-        self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden)
+        # Controls that were moved meanwhile may want other colours than those that are chosen or painted again.
+        gallery.select(self._choose, choosing, [self.session, gallery, *large, *album], js=PICKED, **hidden).then(
+            **drawing
+        )
+        self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden).then(**drawing)
         self.steering.connect(self.session, self.albums.album, self.timer, self.seed, drawing)
         self.temperatures.connect(self.variety, drawing)
         self.pictures.connect(self._as_set, state)
@@ -190,7 +193,7 @@ class ColorizeTab:
             return {self.notice: failed([FORGOTTEN])} if kept is None and asked and asked.get("again") else gr.skip()
         uploads = [one.upload for one in kept.album.photographs]
         number = uploads.index(kept.shown) if kept.shown in uploads else 0
-        return self._turn_to(number, None, kept.album, *settings)
+        return self._turn_to(kept.album.photographs[number].key, None, kept.album, *settings)
 
     def _use(self, session: Session | None, album: Album | None) -> None:
         """Keep the album of a page that is open, and that nobody has touched for a while."""
@@ -219,9 +222,10 @@ class ColorizeTab:
                 problems.append(error)
         return {**self.albums.keep(album, present), self.upload: None, self.notice: failed(problems)}
 
-    def _turn_to(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
+    def _turn_to(self, key: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
         """Show another photograph of the album."""
-        if album is None or number not in range(len(album.photographs)):
+        number = album.number(key) if album else None
+        if album is None or number is None:  # removed meanwhile
             return gr.skip()
         album, controls = self._with_drawing(album, present, settings), self._read(present, settings)
         try:
@@ -241,16 +245,18 @@ class ColorizeTab:
                 return album.with_drawing(one.upload, drawn_on(one.reframed(frame), drawn))
         return album
 
-    def _remove(self, number: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
+    def _remove(self, key: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
         """Remove a photograph; the one in view gives way to its neighbour."""
-        if album is None or number not in range(len(album.photographs)):
+        number = album.number(key) if album else None
+        if album is None or number is None:
             return gr.skip()
-        shown = present is not None and album.photographs[number].upload == present.upload
-        album = album.without(number)
+        upload = album.photographs[number].upload
+        album = album.without(upload)
         if not album.photographs:
             return self._show_nothing(album)
-        if shown:
-            return self._turn_to(min(number, len(album.photographs) - 1), None, album, *settings)
+        if present is not None and present.upload == upload:
+            neighbour = album.photographs[min(number, len(album.photographs) - 1)]
+            return self._turn_to(neighbour.key, None, album, *settings)
         return self.albums.show(album, present)
 
     def _clear(self, sure: Any, _present: Session | None, album: Album | None, *_settings: Any) -> Any:
