@@ -96,6 +96,48 @@ def test_a_press_counts_even_if_the_strip_is_shown_anew_beneath_it(
     expect(strip.nth(0)).to_have_attribute("aria-current", "true")
 
 
+def test_a_press_on_the_picture_ends_when_another_photograph_comes_into_view(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    uncle = tmp_path / "uncle.png"
+    Image.radial_gradient("L").resize((100, 80)).save(uncle)
+    page, errors = open_studio(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    give(page, photograph, uncle)
+    expect(page.locator("#photographs .choose")).to_have_count(2)
+    coloured(page)
+    before, notice = page.locator("#stage .badge.before"), page.locator("#notice")
+    page.locator("#stage .board").hover(position={"x": 40, "y": 40})
+    page.mouse.down()
+    expect(before).to_be_visible()
+    page.evaluate(CLICKS, ["#photographs .choose", [1]])
+    expect(notice).to_contain_text("uncle.png, 100 x 80 pixels")
+    expect(before).to_be_hidden()
+    page.mouse.up()
+
+    # A press is a hold after 0.3 s. Here that is called once the other photograph is there.
+    page.evaluate("""() => {
+        const [wait, forget] = [window.setTimeout, window.clearTimeout];
+        window.holds = new Map();
+        window.setTimeout = (work, time, ...rest) => {
+            const number = wait(time === 300 ? () => {} : work, time, ...rest);
+            if (time === 300) holds.set(number, work);
+            return number;
+        };
+        window.clearTimeout = (number) => {
+            holds.delete(number);
+            forget(number);
+        };
+    }""")
+    page.mouse.down()
+    page.evaluate(CLICKS, ["#photographs .choose", [0]])
+    expect(notice).to_contain_text("grandma 1932.jpg, 330 x 240 pixels")
+    page.evaluate("() => holds.forEach((work) => work())")
+    expect(before).to_be_hidden()
+    page.mouse.up()
+    assert not errors
+
+
 def test_a_slider_moved_before_a_choice_counts_even_if_the_visitor_turns_away_before_it_is_drawn(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:

@@ -592,6 +592,11 @@ pair.addEventListener("keydown", (event) => event.key === "Escape" && endPair())
 // --- What the server sends: another picture of the same photograph, another photograph, or hints from a file ---
 
 let received = null;
+const begin = (next) => {  // a press that began on what was there before is of no use
+    scene = next;
+    cancel();
+    setZoom(1);
+};
 const receive = () => {
     const next = props.scene, value = props.value;
     if (!next) return;
@@ -612,9 +617,8 @@ const receive = () => {
             states[next.photograph] = { past: kept(false), future: kept(true).reverse(), present: { snapshot: null } };
         }
         present = states[next.photograph].present = { ...states[next.photograph].present, drawn };
-        [gesture, moving, pointer, restoring] = [null, null, null, null];
-        scene = next;
-        setZoom(1);
+        pointer = restoring = null;
+        begin(next);
         setMode("hint");
     }
     // An answer may be to a change that is not the last one. It belongs to the state in which the same was drawn.
@@ -633,10 +637,7 @@ const receive = () => {
     // A preview comes without a map; the old one stays until the others are drawn.
     const map = next.map ?? (next.photograph === scene.photograph ? scene.map : null);
     sides = next.four.length ? [next.chosen, next.chosen ? 0 : 1] : null;
-    if (next.width !== scene.width || next.height !== scene.height) {  // another part of the picture
-        scene = next;
-        setZoom(1);
-    }
+    if (next.width !== scene.width || next.height !== scene.height) begin(next);  // another part of the picture
     scene = { ...next, map };
     element.style.setProperty("--ratio", scene.width / scene.height);
     picture.src = scene.picture.url;
