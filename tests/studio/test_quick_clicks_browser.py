@@ -30,15 +30,19 @@ def click_quickly(page: Page, other: Page, sample: str, selector: str, *numbers:
     page.evaluate(CLICKS, [selector, numbers])
 
 
+def uncles(folder: Path) -> list[Path]:
+    """Save three photographs, which differ in width."""
+    files = [folder / f"uncle {number}.png" for number in range(3)]
+    for number, file in enumerate(files):
+        Image.radial_gradient("L").resize((100 + number, 80)).save(file)
+    return files
+
+
 def test_of_four_colourings_and_of_photographs_the_last_clicked_is_shown(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:
-    photographs = [photograph]
-    for number in range(3):
-        photographs.append(tmp_path / f"uncle {number}.png")
-        Image.radial_gradient("L").resize((100 + number, 80)).save(photographs[-1])
     page, other = open_studio(), open_studio()
-    give(page, *photographs)
+    give(page, photograph, *uncles(tmp_path))
     expect(page.locator("#photographs .entry")).to_have_count(4)
     four = coloured(page)
 
@@ -56,12 +60,8 @@ def test_what_is_clicked_is_shown_even_if_another_photograph_is_removed_first(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:
     """Places in the strip move while the click waits."""
-    photographs = [photograph]
-    for number in range(3):
-        photographs.append(tmp_path / f"uncle {number}.png")
-        Image.radial_gradient("L").resize((100 + number, 80)).save(photographs[-1])
     page, other = open_studio(), open_studio()
-    give(page, *photographs)
+    give(page, photograph, *uncles(tmp_path))
     page.get_by_text("4 of 4 coloured").wait_for()
     coloured(page)
     give(other, sample_photographs()["astronaut"])

@@ -191,9 +191,8 @@ class ColorizeTab:
             return gr.skip()
         if kept is None or not kept.album.photographs:
             return {self.notice: failed([FORGOTTEN])} if kept is None and asked and asked.get("again") else gr.skip()
-        uploads = [one.upload for one in kept.album.photographs]
-        number = uploads.index(kept.shown) if kept.shown in uploads else 0
-        return self._turn_to(kept.album.photographs[number].key, None, kept.album, *settings)
+        shown = (kept.shown and kept.album.find(kept.shown)) or kept.album.photographs[0]
+        return self._turn_to(shown.key, None, kept.album, *settings)
 
     def _use(self, session: Session | None, album: Album | None) -> None:
         """Keep the album of a page that is open, and that nobody has touched for a while."""
