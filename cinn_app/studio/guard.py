@@ -28,6 +28,7 @@ FULL = later("Too many people are using the studio right now: try again in a min
 TOO_MANY = later("You have too many requests in the queue: wait for the first answers.")
 DELETED = later("Your pictures were deleted because the page was inactive for too long: upload the photograph again.")
 FOREIGN = later("This file was not uploaded to the studio: choose it again.")
+GONE = later("This file is not here any more: make it again, or load the page again.")
 NOT_JSON = later("This request is not JSON: send it in the form that the page uses.")
 DISK_FULL = later("The studio's disk is full: try a smaller file, or contact the administrator.")
 
@@ -65,10 +66,31 @@ class Guard:
             await self.app(scope, receive, send)
 
     async def _download(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Show a file of the studio's. gradio would also fetch addresses of the internet."""
-        if route.startswith("proxy=") or not self._is_own(route[len("file=") :]):
+        """Show a file of the studio's. gradio would also fetch addresses of the internet.
+
+        Headers say the length of a file before it is opened, and it may be deleted in between. So they wait for its
+        first bytes.
+        """
+        path, headers = route[len("file=") :], None
+        if route.startswith("proxy=") or not self._is_own(path):
             raise RefusalError(403, FOREIGN)
-        await self.app(scope, receive, send)
+
+        async def send_once_open(message: Message) -> None:
+            nonlocal headers
+            if message["type"] == "http.response.start":
+                headers = message
+                return
+            if headers:
+                await send(headers)
+                headers = None
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_once_open)
+        except Exception:
+            if Path(path).exists():
+                raise
+            raise RefusalError(404, GONE) from None
 
     async def _compute(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()

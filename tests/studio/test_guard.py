@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import gradio as gr
 import httpx
 import pytest
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cinn_app.studio import clients, guard
 from cinn_app.studio.bodies import Bodies
@@ -27,7 +28,7 @@ from cinn_app.studio.files import (
     new_kept_folder,
     new_results_folder,
 )
-from cinn_app.studio.guard import DELETED, FOREIGN, FULL, TOO_MANY, Guard
+from cinn_app.studio.guard import DELETED, FOREIGN, FULL, GONE, TOO_MANY, Guard
 from cinn_app.studio.lines import Lines
 from cinn_app.studio.refusals import Refusals
 
@@ -51,10 +52,12 @@ class Served:
             file, state = gr.File(), gr.State("", delete_callback=self.seen.append)
             file.upload(self._work, [file, state], state, preprocess=False, api_name="_work")
         self.page, self.clients = page, Clients(page, self.clock)
+        self.after_headers: Callable[[], object] = lambda: None
         guard = Middleware(Guard, folder=folder, clients=self.clients, lines=Lines(self.clients))
+        later = Middleware(self._between_headers_and_body)
         page.launch(
             prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, max_file_size="1mb",
-            app_kwargs={"middleware": [Middleware(Refusals), Middleware(Bodies, max_file=2**20), guard]},
+            app_kwargs={"middleware": [Middleware(Refusals), Middleware(Bodies, max_file=2**20), guard, later]},
         )  # fmt: skip
         self.http = httpx.Client(base_url=page.local_url, timeout=60, trust_env=False)
 
@@ -62,6 +65,17 @@ class Served:
         self.started.release()
         assert self.go_on.acquire(timeout=60)
         return Path(payload["path"]).read_text()
+
+    def _between_headers_and_body(self, app: ASGIApp) -> ASGIApp:
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            async def sending(message: Message) -> None:
+                await send(message)
+                if message["type"] == "http.response.start":
+                    self.after_headers()
+
+            await app(scope, receive, sending)
+
+        return call
 
     def upload(self, text: str, query: str = "") -> Path:
         response = self.http.post(f"gradio_api/upload{query}", files={"files": ("letter.txt", text)})
@@ -110,6 +124,25 @@ def test_only_files_of_the_studio_are_shown(served: Served, tmp_path: Path) -> N
             assert response.status_code in (403, 404), path
             assert "diary" not in response.text and "root:" not in response.text
     assert served.http.get("gradio_api/proxy=https://example.com/").status_code == 403
+
+
+@pytest.mark.parametrize("range_", [{}, {"range": "bytes=2-"}])
+def test_a_file_that_is_deleted_before_its_first_byte_is_said_to_be_gone(
+    served: Served, range_: dict[str, str]
+) -> None:
+    upload = served.upload("Dear Grandma")
+    served.after_headers = upload.unlink
+    response = served.http.get(f"gradio_api/file={upload}", headers=range_)
+    assert (response.status_code, response.text) == (404, GONE)
+
+
+def test_a_file_that_is_deleted_after_its_first_byte_arrives_whole(served: Served) -> None:
+    upload = served.upload("Dear Grandma" * 80_000)
+    with served.http.stream("GET", f"gradio_api/file={upload}") as response:
+        chunks = response.iter_bytes()
+        first = next(chunks)
+        upload.unlink()
+        assert first + b"".join(chunks) == b"Dear Grandma" * 80_000
 
 
 @pytest.mark.parametrize("route", ["queue/join", "run/predict", "api/_work", "call/_work", "stream/0"])
