@@ -20,7 +20,8 @@ from cinn_app.systems.colorization.studio import texts
 from cinn_app.systems.colorization.studio.album import MAX_SNAPSHOTS, Album, AlbumPhotograph, Snapshot, look_at
 from cinn_app.systems.colorization.studio.album_panel import AlbumPanel
 from cinn_app.systems.colorization.studio.archive import Archive
-from cinn_app.systems.colorization.studio.pictures import export, paint
+from cinn_app.systems.colorization.studio.exports import SETTINGS, export_for_programs
+from cinn_app.systems.colorization.studio.pictures import export, export_colours, paint
 from cinn_app.systems.colorization.studio.session import Controls, Reference, Session
 
 CONTROLS = Controls(0.8, 1.0, 0)
@@ -389,9 +390,39 @@ def test_an_archive_has_all_photographs_under_different_names(
         with pictures.open("grandma 1932-coloured-0-4.jpg") as file:
             assert file.read() == export(chosen, 0.5).read_bytes()
     assert {path.name for path in album.folder.iterdir() if path.is_file()} == {
-        "coloured.zip",
-        *(one.picture.name for one in album.photographs),
+        one.picture.name for one in album.photographs
     }
+    assert [path.name for path in last.path.parent.iterdir()] == ["coloured.zip"]
+
+
+def test_downloads_under_way_keep_their_content_when_others_follow(
+    session: Session,
+    album: Album,
+    colorizer: Colorizer,
+    photograph: Path,
+    scan: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cinn_app.studio.files.LOADING", 0.5)
+    steered = session.draw(colorizer, 0.8, 0, Steering(hints=Hints.parse(["50,60=#a04030"])))
+    assert steered.download_name(steered.colourings[0]) == session.download_name(session.colourings[0])
+    for write in (
+        lambda one: export(one, 1.0),
+        lambda one: export_colours(one, 1.0),
+        lambda one: export_for_programs(SETTINGS, one, colorizer, 1.0),
+    ):
+        first = write(session)
+        content = first.read_bytes()
+        second = write(steered)
+        assert first.name == second.name and first.read_bytes() == content != second.read_bytes()
+
+    album = album.with_photographs((look_at(photograph, album.folder),))
+    *_, first = archive(album, colorizer).write()
+    content = first.path.read_bytes()
+    album = album.with_photographs((look_at(scan("b.png", 90), album.folder),))
+    *_, second = archive(album, colorizer).write()
+    assert first.path.read_bytes() == content != second.path.read_bytes()
+    assert soon_gone(first.path.parent) and second.path.exists()
 
 
 def test_an_archive_takes_colours_lent_to_all(

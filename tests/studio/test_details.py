@@ -130,7 +130,8 @@ def test_a_photograph_that_is_gone_has_no_chroma_to_export(
     gone = dataclasses.replace(coloured, upload=tmp_path / "gone.png")
     with pytest.raises(CinnError, match=r"gone\.png has been deleted"):
         export_for_programs(CHROMA, gone, colorizer, 1.0)
-    unwritable = dataclasses.replace(coloured, folder=tmp_path / "no such folder")
+    (tmp_path / "file").touch()
+    unwritable = dataclasses.replace(coloured, folder=tmp_path / "file" / "no folder")
     with pytest.raises(CinnError, match=r"settings\.json cannot be saved"):
         export_for_programs(SETTINGS, unwritable, colorizer, 1.0)
 

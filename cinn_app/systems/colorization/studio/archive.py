@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import NamedTuple
 
 from cinn_app.errors import CinnError
 from cinn_app.files import name_key
+from cinn_app.studio.files import delete_soon
 from cinn_app.systems.colorization.colorizer import Colorizer, Colouring
 from cinn_app.systems.colorization.steering import Steering
 from cinn_app.systems.colorization.studio.album import Album, AlbumPhotograph
@@ -17,7 +20,8 @@ from cinn_app.systems.colorization.studio.session import Controls, Session
 
 __all__ = ["Archive", "Progress"]
 
-NAME = "coloured.zip"
+#: Of the file, and the beginning of the name of its folder.
+NAME, FOLDER = "coloured.zip", "archive-"
 
 
 class Progress(NamedTuple):
@@ -54,41 +58,44 @@ class Archive:
         self._names: set[str] = set()
 
     def write(self) -> Iterator[Progress]:
-        """Write the file, and report after each photograph.
+        """Write the file into a folder of its own, and report after each photograph. Earlier files are deleted soon.
 
         Raises:
             CinnError: if the file cannot be written.
         """
-        folder, photographs = self.album.folder, self.album.photographs
-        path, partial = folder / NAME, folder / f"{NAME}.part"
+        photographs = self.album.photographs
         problems: list[CinnError] = []
+        for earlier in self.album.folder.glob(f"{FOLDER}*"):
+            delete_soon(earlier)
         try:
-            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as file:  # pictures are compressed already
-                for done, photograph in enumerate(photographs, start=1):
-                    try:
-                        self._add(file, photograph)
-                    except CinnError as error:
-                        problems.append(error)
-                    yield Progress(None, done, tuple(problems))
-            if self._names:
-                partial.replace(path)
+            with contextlib.ExitStack() as unless_finished:
+                folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=self.album.folder))
+                unless_finished.callback(shutil.rmtree, folder, ignore_errors=True)
+                path = folder / NAME
+                with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:  # pictures are compressed already
+                    for done, photograph in enumerate(photographs, start=1):
+                        try:
+                            self._add(file, photograph, folder)
+                        except CinnError as error:
+                            problems.append(error)
+                        yield Progress(None, done, tuple(problems))
+                if self._names:
+                    unless_finished.pop_all()
         except OSError as error:
             raise CinnError(
                 "The pictures cannot be written ({reason}): make room on the disk, and try again.",
                 reason=error.strerror,
             ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
         yield Progress(path if self._names else None, len(photographs), tuple(problems))
 
-    def _add(self, file: zipfile.ZipFile, photograph: AlbumPhotograph) -> None:
-        folder, wanted = self.album.folder, self.album.wanted(photograph)
+    def _add(self, file: zipfile.ZipFile, photograph: AlbumPhotograph, folder: Path) -> None:
+        """Add a photograph, by way of a file in a folder."""
+        wanted = self.album.wanted(photograph)
         if wanted:
             session, controls = wanted
             session = session if session.colourings else session.resume()
         else:
-            session = Session.open(photograph.upload, folder, self.colorizer, self.album.reference)
+            session = Session.open(photograph.upload, self.album.folder, self.colorizer, self.album.reference)
             if photograph.frame is not None:
                 session = session.reframed(photograph.frame).resume()
             controls = self.controls._replace(drawn=photograph.drawn or None)

@@ -6,7 +6,7 @@ from pathlib import Path
 from cinn_app.systems.colorization.arrays import save_chroma, save_latents, save_settings
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.studio.likelihood import encode_own_colours
-from cinn_app.systems.colorization.studio.pictures import whole
+from cinn_app.systems.colorization.studio.pictures import download_folder, whole
 from cinn_app.systems.colorization.studio.session import Session
 
 __all__ = ["CHROMA", "LATENTS", "OWN_LATENTS", "SETTINGS", "export_for_programs"]
@@ -24,12 +24,12 @@ def export_for_programs(kind: str, session: Session, colorizer: Colorizer, stren
         CinnError: if the photograph's file has been deleted, or the file cannot be written.
     """
     if kind == OWN_LATENTS:
-        path = session.folder / f"{session.upload.stem}-{kind}.{SUFFIXES[kind]}"
+        path = download_folder(session, (), 1.0) / f"{session.upload.stem}-{kind}.{SUFFIXES[kind]}"
         save_latents(encode_own_colours(session, colorizer), path, 1.0, session.upload)
         return path
     colouring = session.colourings[session.chosen]
     stem = Path(session.download_name(colouring)).stem
-    path = session.folder / f"{stem}-{kind}.{SUFFIXES[kind]}"
+    path = download_folder(session, [colouring], strength) / f"{stem}-{kind}.{SUFFIXES[kind]}"
     if kind == LATENTS:
         encoded = session.encoded or colorizer.encode_photograph(session.large, session.inputs)
         (coded,) = colorizer.encode_chroma(encoded, colouring.ab[None])

@@ -1,5 +1,6 @@
 """The pictures of a session: previews for the screen, and downloads at full resolution."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from cinn_app.systems.colorization.studio.session import Session, read_upload
 
 __all__ = [
     "Told",
+    "download_folder",
     "export",
     "export_colours",
     "fingerprint",
@@ -95,10 +97,8 @@ def export(session: Session, strength: float, suffix: str | None = None, progres
     Raises:
         CinnError: if the photograph's file has been deleted, or the picture cannot be written.
     """
-    folder = session.folder / f"strength-{strength:g}"
-    folder.mkdir(parents=True, exist_ok=True)
     colouring = session.colourings[session.chosen]
-    path = folder / session.download_name(colouring)
+    path = download_folder(session, [colouring], strength) / session.download_name(colouring)
     path = path.with_suffix(suffix) if suffix else path
     save_whole(session, colouring, path, strength, progress)
     return path
@@ -116,7 +116,8 @@ def export_colours(session: Session, strength: float, progress: Told = untold) -
         CinnError: as :func:`export`.
     """
     colouring = session.colourings[session.chosen]
-    path = session.folder / f"{Path(session.download_name(colouring)).stem}-colours-{strength:g}.png"
+    name = f"{Path(session.download_name(colouring)).stem}-colours-{strength:g}.png"
+    path = download_folder(session, [colouring], strength) / name
     photograph = whole(session)
     progress(READ)
     rgb = colouring.on(photograph).render(strength, _part(progress, PAINTED, 0.6))
@@ -160,6 +161,14 @@ def save_preview(path: Path, rgb8: np.ndarray, alpha: np.ndarray | None = None) 
         ImageError: if it cannot be written.
     """
     save_picture(path, rgb8, alpha=alpha, durable=False)
+
+
+def download_folder(session: Session, colourings: Sequence[Colouring], strength: float) -> Path:
+    """Make a folder for files of these colourings only: what a page is loading keeps its content when others follow."""
+    folder = session.folder / f"{fingerprint(session, colourings)}-{strength:g}"
+    with contextlib.suppress(OSError):  # whoever writes a file there says why that is impossible
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def fingerprint(session: Session, colourings: Sequence[Colouring]) -> str:
