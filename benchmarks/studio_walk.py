@@ -274,12 +274,14 @@ class Visitor:
 
     def _of_all(self, seen: dict[str, Any]) -> list[str]:
         with zipfile.ZipFile(io.BytesIO(self._saved("all"))) as archive:
-            pictures = [archive.read(name) for name in archive.namelist()]
-        if len(pictures) != len(seen["strip"]):
-            return [f"{len(pictures)} pictures of {len(seen['strip'])} downloaded"]
+            pictures = {name: archive.read(name) for name in archive.namelist()}
+        titles = [title for title, *_ in seen["strip"]]
+        if len(pictures) != len(titles):
+            notice = self.page.locator("#notice").inner_text()
+            return [f"of {titles} were downloaded {list(pictures)}, and the page says: {notice}"]
         return [
             f"the download of {title} is {apart:.1f} from what the strip shows"
-            for picture, (title, *_, shown) in zip(pictures, seen["strip"], strict=True)
+            for picture, (title, *_, shown) in zip(pictures.values(), seen["strip"], strict=True)
             if (apart := difference(picture, self._picture(shown))) > SAME
         ]
 
