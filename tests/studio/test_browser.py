@@ -194,6 +194,20 @@ def test_the_picture_is_compared_with_the_original_and_with_another_one_and_enla
     shows(page, four, 2)
 
 
+def test_colourings_that_differ_by_no_word_are_compared_each_by_itself(open_studio, photograph: Path) -> None:
+    page = open_studio()
+    page.goto(page.url + "?variety=0.1")
+    give(page, photograph)
+    four = [address.replace("-small.", "-large.") for address in coloured(page)]
+    assert page.locator("#colourings .caption-label").all_inner_texts() == ["best", "another", "another", "another"]
+    page.locator("#compare").click()
+    other = page.locator(".pair img").nth(1)
+    for address in four[1:]:
+        expect(other).to_have_attribute("src", address)
+        page.locator(".pair .other").nth(1).click()
+    expect(other).to_have_attribute("src", four[1])
+
+
 def test_what_is_no_picture_gets_one_sentence_and_the_next_one_is_coloured(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:

@@ -126,5 +126,5 @@ class ResultsPanel:
         except CinnError as error:
             warn(error)
             return gr.skip()
-        names = dict(zip(words(session), four, strict=True))
-        return self.stage.show(session, Pictures(four[session.chosen], four=names))
+        named = list(zip(words(session), four, strict=True))
+        return self.stage.show(session, Pictures(four[session.chosen], four=named))

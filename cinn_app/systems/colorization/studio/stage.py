@@ -5,9 +5,8 @@ pixels of that part of the upright photograph, at any size on the screen. For un
 ``"snapshot"``, the number of the state to return to, and to crop or turn ``"frame"``, what of that part to use.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -88,7 +87,7 @@ class Pictures(NamedTuple):
         snapshot: number of the state in the album, for undo; None for a preview.
         drawn: on the photograph in that state, as the page sends it.
         states: all that are kept of the photograph, for a page that knows none of them.
-        four: files of all colourings by their names, to compare two of them side by side.
+        four: name and file of each colouring, to compare two of them side by side.
     """
 
     picture: Path
@@ -96,7 +95,7 @@ class Pictures(NamedTuple):
     snapshot: int | None = None
     drawn: dict[str, Any] | None = None
     states: States = ()
-    four: Mapping[str, Path] = MappingProxyType({})
+    four: Sequence[tuple[str, Path]] = ()
 
 
 class _Payload(NamedTuple):
@@ -149,7 +148,7 @@ class Stage:
             "picture": served(pictures.picture),
             "gray": served(gray(session)),
             "map": pictures.uncertainty and served(pictures.uncertainty),
-            "four": [{"name": name, "file": served(path)} for name, path in pictures.four.items()],
+            "four": [{"name": name, "file": served(path)} for name, path in pictures.four],
             "chosen": session.chosen,
             "snapshot": pictures.snapshot,
             "drawn": pictures.drawn,
