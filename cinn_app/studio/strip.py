@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -36,7 +36,7 @@ const fill = (place, entry) => {
 let present = null, awaited = null;
 const show = () => {  // reuses the buttons: one that is pressed or has the focus must stay
     const entries = props.entries ?? [];
-    if (!entries.some((one) => one.key === awaited && !one.present)) awaited = null;
+    if (props.answered === awaited || !entries.some((one) => one.key === awaited && !one.present)) awaited = null;
     while (list.children.length > entries.length) list.lastChild.remove();
     while (list.children.length < entries.length) list.append(make());
     entries.forEach((entry, index) => fill(list.children[index], entry));
@@ -53,14 +53,17 @@ list.addEventListener("click", (event) => {
         if (entry?.ticked && !window.confirm(props.question)) return;
     } else {  // the server may take seconds to open it
         awaited = entry && !entry.present ? entry.key : null;
+        props.answered = null;
         for (const one of list.querySelectorAll(".choose")) {
             one.setAttribute("aria-current", one === button);
             one.setAttribute("aria-busy", one.dataset.key === awaited);
         }
     }
-    props.value = button.dataset.key;  // of several events gradio handles the last with the first one's data
-    if (button.matches(".remove")) list.querySelector("[aria-current=true]")?.focus();
-    trigger(button.matches(".remove") ? "delete" : "select");
+    // Of several events gradio handles the last with the first one's data, and a value when it is this one's turn.
+    const name = button.matches(".remove") ? "delete" : "select";
+    props.value = { ...props.value, [name]: button.dataset.key };
+    if (name === "delete") list.querySelector("[aria-current=true]")?.focus();
+    trigger(name);
 });
 watch(["entries"], show);
 show();
@@ -112,7 +115,7 @@ class Entry(NamedTuple):
 class Strip:
     """Lays the strip out in the page that is being built.
 
-    Its `box` has the events `select` and `delete`, and a key as its value.
+    Its `box` has the events `select` and `delete`, and as its value the last key of each, for :meth:`key`.
 
     Args:
         label: of the strip, for screen readers.
@@ -136,10 +139,20 @@ class Strip:
             remove=remove,
             ticked=ticked,
             question=question,
+            answered=None,
         )
 
-    def show(self, entries: Sequence[Entry]) -> gr.HTML:
-        """Replace the pictures."""
-        return gr.HTML(
-            entries=[{**entry._asdict(), "picture": entry.picture and served(entry.picture)} for entry in entries]
-        )
+    @staticmethod
+    def key(value: Any, event: str) -> Any:
+        """Return the key that an event means, from the value of the strip; None without any."""
+        return value.get(event) if isinstance(value, dict) else None
+
+    def show(self, entries: Sequence[Entry], answered: str | None = None) -> gr.HTML:
+        """Replace the pictures.
+
+        Args:
+            entries: the new ones.
+            answered: key of the picture whose choice this answers, if it is not the present one for all that.
+        """
+        shown = [{**entry._asdict(), "picture": entry.picture and served(entry.picture)} for entry in entries]
+        return gr.HTML(entries=shown, answered=answered) if answered else gr.HTML(entries=shown)

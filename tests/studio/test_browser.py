@@ -29,7 +29,7 @@ from playwright.sync_api import expect
 from cinn_app.imaging import rgb_to_lab
 
 #: Each is one that :func:`cinn_app.systems.colorization.differences.name_differences` gives.
-WORDS = {"best", "warmer", "bluer", "greener", "pinker", "bolder", "paler", "another"}
+WORDS = {"best", "warmer", "bluer", "greener", "pinker", "bolder", "paler", "second", "third", "fourth"}
 #: The lower ends of all elements, and how far one has scrolled.
 LOWER_ENDS = "(all) => all.map((one) => one.getBoundingClientRect().bottom + scrollY)"
 #: Adds up how far things move by themselves from now on.
@@ -194,12 +194,12 @@ def test_the_picture_is_compared_with_the_original_and_with_another_one_and_enla
     shows(page, four, 2)
 
 
-def test_colourings_that_differ_by_no_word_are_compared_each_by_itself(open_studio, photograph: Path) -> None:
+def test_colourings_that_differ_by_no_word_have_their_places_as_names_and_are_compared_each_by_itself(open_studio, photograph: Path) -> None:
     page = open_studio()
     page.goto(page.url + "?variety=0.1")
     give(page, photograph)
     four = [address.replace("-small.", "-large.") for address in coloured(page)]
-    assert page.locator("#colourings .caption-label").all_inner_texts() == ["best", "another", "another", "another"]
+    assert page.locator("#colourings .caption-label").all_inner_texts() == ["best", "second", "third", "fourth"]
     page.locator("#compare").click()
     other = page.locator(".pair img").nth(1)
     for address in four[1:]:

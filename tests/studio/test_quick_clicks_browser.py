@@ -169,6 +169,58 @@ def test_a_slider_moved_before_a_choice_counts_even_if_the_visitor_turns_away_be
     expect(page.locator("#tool-axes input[type=range]").first).to_have_value("-1.8")
 
 
+def test_what_is_moved_on_a_photograph_changes_no_other_one_that_is_opened_before_it_is_answered(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    uncle = tmp_path / "uncle.png"
+    Image.radial_gradient("L").resize((100, 80)).save(uncle)
+    page, other = open_studio(), open_studio()
+    give(page, uncle, photograph)
+    page.get_by_text("2 of 2 coloured").wait_for()
+    coloured(page)
+    strip, notice = page.locator("#photographs .choose"), page.locator("#notice")
+    strip.nth(1).click()
+    expect(notice).to_contain_text("330 x 240 pixels")
+    four = coloured(page)
+    strip.nth(0).click()
+    expect(notice).to_contain_text("uncle.png, 100 x 80 pixels")
+    coloured(page)
+    give(other, sample_photographs()["astronaut"])
+    page.wait_for_timeout(150)
+    set_slider(page, "#vividness", 0.1)
+    page.wait_for_timeout(150)
+    set_slider(page, "#vividness", 0.2)  # is sent once the first step has been answered
+    page.evaluate(CLICKS, ["#photographs .choose", [1]])
+    assert page.locator("#stage").evaluate("stage => getComputedStyle(stage).pointerEvents") == "none"
+    expect(notice).to_contain_text("330 x 240 pixels")
+    expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
+    page.get_by_text("2 of 2 coloured").wait_for()
+    page.wait_for_timeout(1500)  # what still comes must change nothing
+    shows(page, four)
+    assert page.locator("#stage").evaluate("stage => getComputedStyle(stage).pointerEvents") == "auto"
+    expect(page.locator("#stage .undo")).to_be_disabled()
+    strip.nth(0).click()
+    expect(notice).to_contain_text("uncle.png, 100 x 80 pixels")
+    coloured(page)
+    expect(page.locator("#vividness input[type=range]").first).to_have_value("0.25")
+
+
+def test_a_photograph_that_waits_is_opened_although_another_one_is_removed_after_the_click(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    page, other = open_studio(), open_studio()
+    give(page, photograph, *uncles(tmp_path))
+    page.get_by_text("4 of 4 coloured").wait_for()
+    coloured(page)
+    give(other, sample_photographs()["astronaut"])
+    page.wait_for_timeout(150)
+    page.evaluate(CLICKS, ["#photographs .choose", [1, 2]])  # the second is sent once the first has been answered
+    page.evaluate(CLICKS, ["#photographs .remove", [3, 1]])
+    expect(page.locator("#photographs .choose")).to_have_count(2)
+    expect(page.locator("#notice")).to_contain_text("uncle 1.png, 101 x 80 pixels")
+    expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
+
+
 def test_of_many_clicked_digits_the_last_two_are_chosen(open_digits, open_studio) -> None:
     page, other = open_digits(), open_studio()
     chosen = page.locator("#grid [data-mark]")

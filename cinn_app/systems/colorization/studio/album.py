@@ -69,6 +69,7 @@ class AlbumPhotograph(NamedTuple):
         picture: a small gray picture of it; None until it has been looked at.
         snapshot: its present state, once it is coloured.
         drawn: what is drawn on it, while its colours are not as that and the controls say; else None.
+        controls: what the controls have been set to since, while it does not look so; else None.
         frame: the part of it that the visitor has chosen since.
         picked: whether the visitor has chosen one of its colourings.
         unreadable: whether it could not be opened when its turn came.
@@ -78,6 +79,7 @@ class AlbumPhotograph(NamedTuple):
     picture: Path | None = None
     snapshot: Snapshot | None = None
     drawn: dict[str, Any] | None = None
+    controls: Controls | None = None
     frame: Frame | None = None
     picked: bool = False
     unreadable: bool = False
@@ -177,10 +179,10 @@ class Album:
         """Make a snapshot the present state of its photograph, with a number of its own unless it is so already."""
         one = self.find(snapshot.session.upload)
         if one and one.snapshot and one.snapshot.state == snapshot.state:
-            return self.changed(one, drawn=None, frame=None)
+            return self.changed(one, drawn=None, controls=None, frame=None)
         count = self.count + 1
         snapshot = dataclasses.replace(snapshot, number=count)
-        album = self.changed(one, snapshot=snapshot, drawn=None, frame=None) if one else self
+        album = self.changed(one, snapshot=snapshot, drawn=None, controls=None, frame=None) if one else self
         # Else the photographs that are coloured in the background would push out the states of the one in view.
         present = {one.snapshot.number for one in album.photographs if one.snapshot}
         snapshots = (*self.snapshots, snapshot)
@@ -198,7 +200,7 @@ class Album:
         one = self.find(snapshot.session.upload) if snapshot else None
         if snapshot is None or one is None:
             raise CinnError("This step is too long ago to be undone.")
-        return self.changed(one, snapshot=snapshot, drawn=None, frame=None)
+        return self.changed(one, snapshot=snapshot, drawn=None, controls=None, frame=None)
 
     def with_drawing(self, upload: Path, drawn: dict[str, Any] | None) -> "Album":
         """Keep what was drawn on a photograph, if it is not in its present state yet."""
@@ -209,6 +211,12 @@ class Album:
         if (known or None) == drawn:
             return self
         return self.changed(one, drawn=drawn or {})
+
+    def with_controls(self, upload: Path, controls: Controls) -> "Album":
+        """Keep what the controls are set to for a photograph, if it has colours that are not in this state yet."""
+        one = self.find(upload)
+        wanted = self.wanted(one) if one else None
+        return self.changed(one, controls=controls) if one and wanted and wanted[1] != controls else self
 
     def noting(self, upload: Path, **facts: bool | Frame | dict[str, Any]) -> "Album":
         """Note one of these facts of a photograph: ``drawn``, ``frame``, ``picked``, ``unreadable``."""
@@ -249,7 +257,7 @@ class Album:
         """Return the session and the settings that a photograph is to have, or None if it has not been coloured."""
         if one.snapshot is None:
             return None
-        session, controls = one.snapshot.session, one.snapshot.controls
+        session, controls = one.snapshot.session, one.controls or one.snapshot.controls
         if self.reference:
             session = dataclasses.replace(session, reference=self.reference)
         if one.frame is not None:
@@ -302,7 +310,7 @@ class Album:
 
     def _waits(self, one: AlbumPhotograph) -> bool:
         wanted = self.wanted(one)
-        if wanted is None or one.drawn is not None or one.frame is not None:
+        if wanted is None or not (one.drawn is one.controls is one.frame is None):
             return True
         session, _ = wanted
         digest = session.wanted_colours.digest if session.wanted_colours else None

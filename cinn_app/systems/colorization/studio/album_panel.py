@@ -53,8 +53,8 @@ class AlbumPanel:
         self.store.keep(album, session.upload if session else None)
         return {self.album: album, self.key: album.key}
 
-    def show(self, album: Album, session: Session | None) -> dict[Any, Any]:
-        """Keep and show an album, with the present photograph marked."""
+    def show(self, album: Album, session: Session | None, answered: str | None = None) -> dict[Any, Any]:
+        """Keep and show an album, with the present photograph marked; `answered` as for :meth:`Strip.show`."""
         upload = session.upload if session else None
         photographs = [
             Entry(
@@ -75,7 +75,7 @@ class AlbumPanel:
             **self.keep(album, session),
             self.shelf: gr.Column(visible=len(photographs) > 1),
             self.count: "<br>".join(count),
-            self.photographs.box: self.photographs.show(photographs),
+            self.photographs.box: self.photographs.show(photographs, answered),
         }
 
     def note_pace(self, seconds: float) -> None:

@@ -21,7 +21,17 @@ from cinn_app.systems.colorization.region import Stroke
 from cinn_app.systems.colorization.studio.pictures import gray
 from cinn_app.systems.colorization.studio.session import Session
 
-__all__ = ["Drawn", "Pictures", "Stage", "States", "drawn_on", "next_frame", "to_payload"]
+__all__ = [
+    "Drawn",
+    "Pictures",
+    "Stage",
+    "States",
+    "drawn_on",
+    "next_frame",
+    "shows",
+    "shows_another",
+    "to_payload",
+]
 
 BOARD = later(
     "The photograph. Arrow keys move a cursor, Enter sets a colour there. Tab goes to the hints; arrow keys move a "
@@ -157,6 +167,16 @@ class Stage:
             "states": [{"snapshot": number, "drawn": drawn} for number, drawn in pictures.states],
         }
         return gr.HTML(scene=scene, **value)
+
+
+def shows(session: Session, payload: Any) -> bool:
+    """Return whether the page showed this photograph when it sent what is drawn."""
+    return isinstance(payload, dict) and payload.get("photograph") == session.folder.name
+
+
+def shows_another(session: Session, payload: Any) -> bool:
+    """Return whether the page showed another photograph, whose controls have nothing to say about this one."""
+    return isinstance(payload, dict) and payload.get("photograph") not in (None, session.folder.name)
 
 
 def drawn_on(session: Session | None, payload: Any) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from cinn_app.studio.files import new_kept_folder, upload_folder
 from cinn_app.studio.gradio_workarounds import cumulative
 from cinn_app.studio.handlers import COMPUTING, QUIET, inform, warn
 from cinn_app.studio.language import later, tr
+from cinn_app.studio.strip import Strip
 from cinn_app.systems.colorization.axes import AXES
 from cinn_app.systems.colorization.colorizer import Colorizer
 from cinn_app.systems.colorization.studio.album import (
@@ -32,7 +33,7 @@ from cinn_app.systems.colorization.studio.archive import Archive
 from cinn_app.systems.colorization.studio.details_panel import DetailsPanel
 from cinn_app.systems.colorization.studio.results_panel import PICKED, ResultsPanel
 from cinn_app.systems.colorization.studio.session import STEPS, VIVIDNESS, ControlRanges, Controls, Session
-from cinn_app.systems.colorization.studio.stage import Stage, drawn_on, next_frame
+from cinn_app.systems.colorization.studio.stage import Stage, drawn_on, next_frame, shows, shows_another
 from cinn_app.systems.colorization.studio.steering_panel import SteeringPanel
 from cinn_app.systems.colorization.studio.temperatures_panel import TemperaturesPanel
 from cinn_app.systems.colorization.studio.texts import HELP, empty, failed, opened
@@ -129,6 +130,7 @@ class ColorizeTab:
             "outputs": [*page, *self.steering.outputs, *self.temperatures.inputs, *large, *album],
             **COMPUTING,
         }
+        each = {**opening, "trigger_mode": "multiple"}  # of several removals the last one is not enough
         hidden: dict[str, Any] = {"show_progress": "hidden", **COMPUTING}
         photographs, board = self.albums.photographs.box, self.stage.board
         for event in (
@@ -136,8 +138,8 @@ class ColorizeTab:
                 self._open_uploads, [self.upload, *state], show_progress_on=[self.empty, gallery], **opening
             ),
             self.sample.click(self._open_sample, [self.sample, *state], show_progress_on=self.sample, **opening),
-            photographs.select(self._turn_to, [photographs, *state], show_progress_on=gallery, **opening),
-            photographs.delete(self._remove, [photographs, *state], show_progress_on=gallery, **opening),
+            photographs.select(self._select, [photographs, *state], show_progress_on=gallery, **opening),
+            photographs.delete(self._remove, [photographs, *state], show_progress_on=gallery, **each),
             board.restore(self._return_to, [board, *state], show_progress_on=gallery, **opening),
             board.frame(self._reframe, [board, *state], show_progress_on=gallery, **opening),
             self.albums.key.find(self._come_back, [self.albums.key, *state], show_progress_on=self.empty, **opening),
@@ -205,7 +207,7 @@ class ColorizeTab:
     def _add(
         self, files: Sequence[Path], present: Session | None, album: Album | None, settings: Sequence[Any]
     ) -> dict[Any, Any]:
-        album = self._with_drawing(album or Album(new_kept_folder()), present, settings)
+        album = self._keeping(album or Album(new_kept_folder()), present, settings)
         problems: list[str | CinnError] = []
         if len(files) > MAX_PHOTOGRAPHS:
             problems.append(tr(TOO_MANY, given=len(files), taken=MAX_PHOTOGRAPHS))
@@ -221,32 +223,42 @@ class ColorizeTab:
                 problems.append(error)
         return {**self.albums.keep(album, present), self.upload: None, self.notice: failed(problems)}
 
+    def _select(self, value: Any, *state: Any) -> Any:
+        """Show the photograph that was chosen in the strip."""
+        return self._turn_to(Strip.key(value, "select"), *state)
+
     def _turn_to(self, key: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
         """Show another photograph of the album."""
         number = album.number(key) if album else None
         if album is None or number is None:  # removed meanwhile
             return gr.skip()
-        album, controls = self._with_drawing(album, present, settings), self._read(present, settings)
+        album, controls = self._keeping(album, present, settings), self._read(present, settings)
         try:
             one = album.turn_to(album.photographs[number].upload, present, controls, self.colorizer)
             return self._show(one, album)
         except CinnError as error:
-            return {**self.albums.show(album, present), self.notice: failed([error.message])}
+            return {**self.albums.show(album, present, key), self.notice: failed([error.message])}
 
-    def _with_drawing(self, album: Album, session: Session | None, settings: Sequence[Any]) -> Album:
-        """Keep what is drawn with the photograph that it was drawn on: another one may have been opened since."""
+    def _keeping(self, album: Album, session: Session | None, settings: Sequence[Any]) -> Album:
+        """Keep what is set and drawn with the photograph that the page showed: another may have been opened since."""
         drawn = settings[3]
-        sessions = [session, *(one.snapshot.session for one in album.photographs if one.snapshot)]
-        for one in sessions:
-            if one and isinstance(drawn, dict) and drawn.get("photograph") == one.folder.name:
+        for one in (session, *(one.snapshot.session for one in album.photographs if one.snapshot)):
+            if one and shows(one, drawn):
                 kept = album.find(one.upload)
-                frame = kept.frame if kept and kept.frame else one.frame
-                return album.with_drawing(one.upload, drawn_on(one.reframed(frame), drawn))
+                one = one.reframed(kept.frame if kept and kept.frame else one.frame)
+                album = album.with_drawing(one.upload, drawn_on(one, drawn))
+                return album.with_controls(one.upload, self._read(one, settings))
         return album
 
-    def _remove(self, key: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
+    def _wanted(self, session: Session, album: Album | None, settings: Sequence[Any]) -> Controls:
+        """Read the controls of a photograph, or what is kept of them where the page showed another one."""
+        kept = album.find(session.upload) if album and shows_another(session, settings[3]) else None
+        wanted = album.wanted(kept) if album and kept else None
+        return wanted[1] if wanted else self._read(session, settings)
+
+    def _remove(self, value: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
         """Remove a photograph; the one in view gives way to its neighbour."""
-        number = album.number(key) if album else None
+        number = album.number(Strip.key(value, "delete")) if album else None
         if album is None or number is None:
             return gr.skip()
         upload = album.photographs[number].upload
@@ -275,7 +287,7 @@ class ColorizeTab:
 
     def _return_to(self, board: Any, present: Session | None, album: Album | None, *_settings: Any) -> Any:
         """Show an earlier state of the photograph in view."""
-        if album is None or present is None or not isinstance(board, dict):
+        if album is None or present is None or not isinstance(board, dict) or shows_another(present, board):
             return gr.skip()
         try:
             album = album.at_snapshot(board.get("snapshot"))
@@ -350,8 +362,11 @@ class ColorizeTab:
         if session is None or album is None:
             yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
             return
-        album = self._with_drawing(album, session, settings)
+        album = self._keeping(album, session, settings)
         kept = self.albums.keep(album, session)
+        if shows_another(session, settings[3]):
+            yield {**kept, self.timer: gr.Timer(active=bool(album.waiting))}
+            return
         controls = self._read(session, settings)
         if not (controls.drawn and controls.drawn["keep"]):  # let go: what is painted next is another part
             session = dataclasses.replace(session, region=None)
@@ -380,14 +395,16 @@ class ColorizeTab:
             warn(error)
             yield kept
 
-    def _as_set(self, session: Session, _album: Album | None, *settings: Any) -> tuple[Session, Controls]:
+    def _as_set(self, session: Session, album: Album | None, *settings: Any) -> tuple[Session, Controls]:
         """Draw what the controls say if that is still to be done, so that a download is what was asked for."""
-        controls = self._read(session, settings)
+        controls = self._wanted(session, album, settings)
         steering = self.steering.constraints(session, controls)
         return session.draw(self.colorizer, controls.temperature, controls.seed, steering), controls
 
     def _choose(self, index: Any, session: Session | None, album: Album | None, *settings: Any) -> Any:
         if session is None or album is None or index not in range(len(session.colourings)):
+            return gr.skip()
+        if shows_another(session, settings[3]):
             return gr.skip()
         session, controls = dataclasses.replace(session, chosen=int(index)), self._read(session, settings)
         try:
@@ -403,9 +420,14 @@ class ColorizeTab:
         if session is None or album is None or not session.colourings:
             yield {self.albums.album: gr.skip()}
             return
+        album = self._keeping(album, session, settings)
+        kept = self.albums.keep(album, session)
+        if shows_another(session, settings[3]):
+            yield {**kept, self.timer: gr.Timer(active=bool(album.waiting))}
+            return
         controls = self._read(session, settings)
         try:
-            yield self.pictures.preview(session, controls.vividness)
+            yield {**kept, **self.pictures.preview(session, controls.vividness)}
             yield self.pictures.four(session, controls.vividness, chosen=False)
             yield self._large(session, album, controls)
         except CinnError as error:

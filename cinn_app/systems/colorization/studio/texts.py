@@ -2,6 +2,7 @@
 
 import base64
 import html
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,9 @@ WORDS = {
     "pinker": later("pinker"),
     BOLDER: later("bolder"),
     PALER: later("paler"),
-    "": later("another"),
 }
+#: Of a colouring of which no such word is true.
+PLACES = (later("first"), later("second"), later("third"), later("fourth"))
 
 
 def empty() -> str:
@@ -102,8 +104,14 @@ def opened(one: Opened) -> gr.HTML:
 
 
 def failed(problems: Sequence[str | CinnError]) -> gr.HTML:
-    """Say below the upload what went wrong, a line each."""
-    return _notice("<br>".join(html.escape(tr(problem)) for problem in problems), "error")
+    """Say below the upload what went wrong, a line each, until it is put away."""
+    lines = "<br>".join(html.escape(tr(problem)) for problem in problems)
+    away = f'<button type="button" aria-label="{tr("Close")}" onclick="this.parentElement.hidden = true">&times;</button>'
+    # The number makes it another text when the same goes wrong again, which has to be seen again.
+    return _notice(f'<div data-number="{next(_numbers)}"><span>{lines}</span>{away}</div>', "error")
+
+
+_numbers = itertools.count()
 
 
 def _notice(text: str, kind: str) -> gr.HTML:
@@ -111,8 +119,9 @@ def _notice(text: str, kind: str) -> gr.HTML:
 
 
 def words(session: Session) -> list[str]:
-    """Say by a word each how the colourings differ."""
-    return [tr(WORDS[word]) for word in name_differences(session.colourings)]
+    """Say by a word each how the colourings differ, or which place it has."""
+    names = name_differences(session.colourings)
+    return [tr(WORDS[name] if name else place) for name, place in zip(names, PLACES, strict=False)]
 
 
 def details(session: Session) -> str:
