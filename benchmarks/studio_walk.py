@@ -49,6 +49,8 @@ const listen = async (stream) => {
         }
     }
 };
+window.said = new Set();
+setInterval(() => document.querySelectorAll(".toast-body, #notice.error").forEach((one) => said.add(one.innerText)), 200);
 window.fetch = async (resource, options) => {
     const answer = await ask(resource, options), address = String(resource.url ?? resource);
     if (address.includes("queue/join") && answer.ok)
@@ -277,8 +279,7 @@ class Visitor:
             pictures = {name: archive.read(name) for name in archive.namelist()}
         titles = [title for title, *_ in seen["strip"]]
         if len(pictures) != len(titles):
-            notice = self.page.locator("#notice").inner_text()
-            return [f"of {titles} were downloaded {list(pictures)}, and the page says: {notice}"]
+            return [f"of {titles} were downloaded {list(pictures)}"]
         return [
             f"the download of {title} is {apart:.1f} from what the strip shows"
             for picture, (title, *_, shown) in zip(pictures.values(), seen["strip"], strict=True)
@@ -349,7 +350,9 @@ def main() -> None:
         for number in range(1, arguments.actions + 1):
             visitor.act()
             if number % EVERY == 0:
+                said = page.evaluate("[...said]")
                 found = visitor.disagreements()
+                found += [f"The page has said: {' | '.join(said)}"] if found and said else []
                 problems += [f"{number}: {one}" for one in found]
                 console.print(f"{number} actions, {len(problems)} disagreements, {len(errors)} errors", style="dim")
                 for one in found:
