@@ -50,7 +50,8 @@ const listen = async (stream) => {
     }
 };
 window.said = new Set();
-setInterval(() => document.querySelectorAll(".toast-body, #notice.error").forEach((one) => said.add(one.innerText)), 200);
+const hear = () => document.querySelectorAll(".toast-body, #notice.error").forEach((one) => said.add(one.innerText));
+setInterval(hear, 200);
 window.fetch = async (resource, options) => {
     const answer = await ask(resource, options), address = String(resource.url ?? resource);
     if (address.includes("queue/join") && answer.ok)

@@ -194,7 +194,9 @@ def test_the_picture_is_compared_with_the_original_and_with_another_one_and_enla
     shows(page, four, 2)
 
 
-def test_colourings_that_differ_by_no_word_have_their_places_as_names_and_are_compared_each_by_itself(open_studio, photograph: Path) -> None:
+def test_colourings_that_differ_by_no_word_have_their_places_as_names_and_are_compared_each_by_itself(
+    open_studio, photograph: Path
+) -> None:
     page = open_studio()
     page.goto(page.url + "?variety=0.1")
     give(page, photograph)
@@ -218,6 +220,12 @@ def test_what_is_no_picture_gets_one_sentence_and_the_next_one_is_coloured(
     expect(page.locator("#notice.error")).to_contain_text("letter.jpg is not a picture")
     assert "/" not in page.locator("#notice").inner_text() and "Traceback" not in page.content()
     expect(page.locator("#results")).to_be_hidden()
+    page.locator("#notice").get_by_role("button", name="Close").click()
+    expect(page.locator("#notice")).to_be_hidden()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#upload button").click()
+    chooser.value.set_files(fake)  # the same sentence is seen again
+    expect(page.locator("#notice.error")).to_be_visible()
 
     give(page, photograph)
     first = coloured(page)

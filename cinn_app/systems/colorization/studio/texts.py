@@ -106,12 +106,13 @@ def opened(one: Opened) -> gr.HTML:
 def failed(problems: Sequence[str | CinnError]) -> gr.HTML:
     """Say below the upload what went wrong, a line each, until it is put away."""
     lines = "<br>".join(html.escape(tr(problem)) for problem in problems)
-    away = f'<button type="button" aria-label="{tr("Close")}" onclick="this.parentElement.hidden = true">&times;</button>'
+    put_away = "this.parentElement.dataset.shown = 0"
+    away = f'<button type="button" aria-label="{tr("Close")}" onclick="{put_away}">&times;</button>'
     # The number makes it another text when the same goes wrong again, which has to be seen again.
-    return _notice(f'<div data-number="{next(_numbers)}"><span>{lines}</span>{away}</div>', "error")
+    return _notice(f'<div data-shown="{next(_numbers)}"><span>{lines}</span>{away}</div>', "error")
 
 
-_numbers = itertools.count()
+_numbers = itertools.count(1)
 
 
 def _notice(text: str, kind: str) -> gr.HTML:
