@@ -30,6 +30,15 @@ def click_quickly(page: Page, other: Page, sample: str, selector: str, *numbers:
     page.evaluate(CLICKS, [selector, numbers])
 
 
+def two_coloured(open_studio, *photographs: Path) -> tuple[Page, Page]:
+    """Colour two photographs in a page, and open one for another visitor."""
+    page, other = open_studio(), open_studio()
+    give(page, *photographs)
+    page.get_by_text("2 of 2 coloured").wait_for()
+    coloured(page)
+    return page, other
+
+
 def uncles(folder: Path) -> list[Path]:
     """Save three photographs, which differ in width."""
     files = [folder / f"uncle {number}.png" for number in range(3)]
@@ -143,10 +152,7 @@ def test_a_slider_moved_before_a_choice_counts_even_if_the_visitor_turns_away_be
 ) -> None:
     uncle = tmp_path / "uncle.png"
     Image.radial_gradient("L").resize((100, 80)).save(uncle)
-    page, other = open_studio(), open_studio()
-    give(page, photograph, uncle)
-    page.get_by_text("2 of 2 coloured").wait_for()
-    coloured(page)
+    page, other = two_coloured(open_studio, photograph, uncle)
     before = page.locator("#photographs .choose img").first.get_attribute("src")
     give(other, sample_photographs()["astronaut"])
     set_slider(page, "#tool-axes", 1.9)
@@ -174,10 +180,7 @@ def test_what_is_moved_on_a_photograph_changes_no_other_one_that_is_opened_befor
 ) -> None:
     uncle = tmp_path / "uncle.png"
     Image.radial_gradient("L").resize((100, 80)).save(uncle)
-    page, other = open_studio(), open_studio()
-    give(page, uncle, photograph)
-    page.get_by_text("2 of 2 coloured").wait_for()
-    coloured(page)
+    page, other = two_coloured(open_studio, uncle, photograph)
     strip, notice = page.locator("#photographs .choose"), page.locator("#notice")
     strip.nth(1).click()
     expect(notice).to_contain_text("330 x 240 pixels")
@@ -219,6 +222,17 @@ def test_a_photograph_that_waits_is_opened_although_all_others_are_removed_after
     expect(page.locator("#photographs .choose")).to_have_count(1)
     expect(page.locator("#notice")).to_contain_text("uncle 1.png, 101 x 80 pixels")
     expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
+
+
+def test_a_slider_that_was_moved_just_before_a_reload_is_where_it_was(open_studio, photograph: Path) -> None:
+    page = open_studio()
+    give(page, photograph)
+    coloured(page)
+    with page.expect_response(lambda response: "queue/join" in response.url):  # the studio has it
+        set_slider(page, "#vividness", 0.1)
+    page.reload()
+    coloured(page)
+    expect(page.locator("#vividness input[type=range]").first).to_have_value("0.15")
 
 
 def test_of_many_clicked_digits_the_last_two_are_chosen(open_digits, open_studio) -> None:
