@@ -285,6 +285,7 @@ def test_the_map_obeys_the_keyboard_and_takes_other_axes(open_digits) -> None:
 def test_the_map_shows_the_own_handwriting_and_keeps_its_place(open_digits) -> None:
     page = open_digits()
     open_panel(page, "Map")
+    expect(page.locator("#here dd").first).to_have_text("0")  # what the panel first shows is there
     page.locator("#map .plane").click(position={"x": 40, "y": 60})
     expect(page.locator("#here dd").first).not_to_have_text("0")
     there = place(page)
