@@ -30,11 +30,11 @@ def click_quickly(page: Page, other: Page, sample: str, selector: str, *numbers:
     page.evaluate(CLICKS, [selector, numbers])
 
 
-def two_coloured(open_studio, *photographs: Path) -> tuple[Page, Page]:
-    """Colour two photographs in a page, and open one for another visitor."""
+def all_coloured(open_studio, *photographs: Path) -> tuple[Page, Page]:
+    """Colour photographs in a page, and open one for another visitor."""
     page, other = open_studio(), open_studio()
     give(page, *photographs)
-    page.get_by_text("2 of 2 coloured").wait_for()
+    page.get_by_text(f"{len(photographs)} of {len(photographs)} coloured").wait_for()
     coloured(page)
     return page, other
 
@@ -69,10 +69,7 @@ def test_what_is_clicked_is_shown_even_if_another_photograph_is_removed_first(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:
     """Places in the strip move while the click waits."""
-    page, other = open_studio(), open_studio()
-    give(page, photograph, *uncles(tmp_path))
-    page.get_by_text("4 of 4 coloured").wait_for()
-    coloured(page)
+    page, other = all_coloured(open_studio, photograph, *uncles(tmp_path))
     give(other, sample_photographs()["astronaut"])
     page.wait_for_timeout(150)
     page.evaluate(CLICKS, ["#photographs .remove", [1]])
@@ -152,7 +149,7 @@ def test_a_slider_moved_before_a_choice_counts_even_if_the_visitor_turns_away_be
 ) -> None:
     uncle = tmp_path / "uncle.png"
     Image.radial_gradient("L").resize((100, 80)).save(uncle)
-    page, other = two_coloured(open_studio, photograph, uncle)
+    page, other = all_coloured(open_studio, photograph, uncle)
     before = page.locator("#photographs .choose img").first.get_attribute("src")
     give(other, sample_photographs()["astronaut"])
     set_slider(page, "#tool-axes", 1.9)
@@ -180,7 +177,7 @@ def test_what_is_moved_on_a_photograph_changes_no_other_one_that_is_opened_befor
 ) -> None:
     uncle = tmp_path / "uncle.png"
     Image.radial_gradient("L").resize((100, 80)).save(uncle)
-    page, other = two_coloured(open_studio, uncle, photograph)
+    page, other = all_coloured(open_studio, uncle, photograph)
     strip, notice = page.locator("#photographs .choose"), page.locator("#notice")
     strip.nth(1).click()
     expect(notice).to_contain_text("330 x 240 pixels")
@@ -193,8 +190,11 @@ def test_what_is_moved_on_a_photograph_changes_no_other_one_that_is_opened_befor
     set_slider(page, "#vividness", 0.1)
     page.wait_for_timeout(150)
     set_slider(page, "#vividness", 0.2)  # is sent once the first step has been answered
-    page.evaluate(CLICKS, ["#photographs .choose", [1]])
-    assert page.locator("#stage").evaluate("stage => getComputedStyle(stage).pointerEvents") == "none"
+    meanwhile = page.locator("#stage").evaluate("""stage => {  // at once: the answer may come at any time
+        document.querySelectorAll("#photographs .choose")[1].click();
+        return getComputedStyle(stage).pointerEvents;
+    }""")
+    assert meanwhile == "none"
     expect(notice).to_contain_text("330 x 240 pixels")
     expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
     page.get_by_text("2 of 2 coloured").wait_for()
@@ -211,10 +211,7 @@ def test_what_is_moved_on_a_photograph_changes_no_other_one_that_is_opened_befor
 def test_a_photograph_that_waits_is_opened_although_all_others_are_removed_after_the_click(
     open_studio, photograph: Path, tmp_path: Path
 ) -> None:
-    page, other = open_studio(), open_studio()
-    give(page, photograph, *uncles(tmp_path))
-    page.get_by_text("4 of 4 coloured").wait_for()
-    coloured(page)
+    page, other = all_coloured(open_studio, photograph, *uncles(tmp_path))
     give(other, sample_photographs()["astronaut"])
     page.wait_for_timeout(150)
     page.evaluate(CLICKS, ["#photographs .choose", [1, 2]])  # the second is sent once the first has been answered

@@ -402,9 +402,9 @@ class ColorizeTab:
         return session.draw(self.colorizer, controls.temperature, controls.seed, steering), controls
 
     def _choose(self, index: Any, session: Session | None, album: Album | None, *settings: Any) -> Any:
-        if session is None or album is None or index not in range(len(session.colourings)):
+        if session is None or album is None or shows_another(session, settings[3]):
             return gr.skip()
-        if shows_another(session, settings[3]):
+        if index not in range(len(session.colourings)):
             return gr.skip()
         session, controls = dataclasses.replace(session, chosen=int(index)), self._read(session, settings)
         try:

@@ -78,8 +78,8 @@ WORDS = {
     BOLDER: later("bolder"),
     PALER: later("paler"),
 }
-#: Of a colouring of which no such word is true.
-PLACES = (later("first"), later("second"), later("third"), later("fourth"))
+#: Of a colouring of which no such word is true; the first one has its word always.
+PLACES = (WORDS[BEST], later("second"), later("third"), later("fourth"))
 
 
 def empty() -> str:
