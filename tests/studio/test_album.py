@@ -115,11 +115,11 @@ def test_a_drawing_waits_on_its_photograph(
     album = album.with_snapshot(Snapshot.of(session, CONTROLS))
     drawn = {"hints": [{"colour": "#102030", "points": [[1, 2]], "radius": 1}], "keep": []}
     for file in files:
-        edited = album.with_drawing(file, drawn)
+        edited = album.with_controls(file, CONTROLS._replace(drawn=drawn))
         assert edited.turn_to(file, None, CONTROLS, colorizer).controls.drawn == drawn
         assert file in [one.upload for one in edited.waiting]  # the strip shows it without, until it is coloured again
-        assert edited.with_drawing(file, None).turn_to(file, None, CONTROLS, colorizer).controls.drawn is None
-    assert album.with_drawing(session.upload, None) is album  # that is its state already
+        assert edited.with_controls(file, CONTROLS).turn_to(file, None, CONTROLS, colorizer).controls.drawn is None
+    assert album.with_controls(session.upload, CONTROLS) is album  # that is its state already
 
 
 def test_colours_lent_to_all_make_photographs_wait_for_them(

@@ -119,6 +119,10 @@ def test_a_photograph_becomes_four_colourings_one_of_which_is_kept(
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
     expect(opener).to_be_focused()
+    opener.click()
+    page.locator(".board").click()  # closes the menu, and is no hint
+    expect(menu).to_be_hidden()
+    expect(page.locator(".palette")).to_be_hidden()
     lightness, layer = ab(saved_as(page, "colours", tmp_path))
     assert np.abs(layer - ab(png)[1]).mean() < 1
     assert np.ptp(lightness) < 2
@@ -183,6 +187,7 @@ def test_the_picture_is_compared_with_the_original_and_with_another_one_and_enla
     page.locator("#compare").click()
     sides = page.locator(".pair img")
     expect(sides.first).to_be_visible()
+    assert page.locator(".pair").bounding_box() == {"x": 0, "y": 0, **page.viewport_size}
     names = page.locator("#colourings .caption-label").all_inner_texts()
     expect(page.locator(".pair .name")).to_have_text(names[:2])
     for side, address in zip(sides.all(), four, strict=False):

@@ -285,10 +285,12 @@ def test_the_map_obeys_the_keyboard_and_takes_other_axes(open_digits) -> None:
 def test_the_map_shows_the_own_handwriting_and_keeps_its_place(open_digits) -> None:
     page = open_digits()
     open_panel(page, "Map")
-    expect(page.locator("#here dd").first).to_have_text("0")  # what the panel first shows is there
-    page.locator("#map .plane").click(position={"x": 40, "y": 60})
-    expect(page.locator("#here dd").first).not_to_have_text("0")
-    there = place(page)
+    page.locator("#map .plane").click(position={"x": 40, "y": 60})  # before the digits of the map are there
+    expect(page.locator("#here dd").first).to_have_text(re.compile("\N{MINUS SIGN}"))
+    page.locator("#map .plane img").wait_for()
+    there, box = place(page), page.locator("#map .plane").bounding_box()
+    marker = page.locator(".marker.here").bounding_box()
+    assert marker["x"] + marker["width"] / 2 == pytest.approx(box["x"] + 40, abs=2)
     expect(page.locator(".marker.yours")).to_have_count(0)
     page.locator("#digits-lead a").click()  # leads to the pad from any panel
     expect(page.locator("#pad canvas")).to_be_in_viewport(ratio=1)

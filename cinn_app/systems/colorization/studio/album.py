@@ -68,8 +68,7 @@ class AlbumPhotograph(NamedTuple):
         upload: its file.
         picture: a small gray picture of it; None until it has been looked at.
         snapshot: its present state, once it is coloured.
-        drawn: what is drawn on it, while its colours are not as that and the controls say; else None.
-        controls: what the controls have been set to since, while it does not look so; else None.
+        controls: what they have been set to since, and what was drawn, while it does not look so; else None.
         frame: the part of it that the visitor has chosen since.
         picked: whether the visitor has chosen one of its colourings.
         unreadable: whether it could not be opened when its turn came.
@@ -78,7 +77,6 @@ class AlbumPhotograph(NamedTuple):
     upload: Path
     picture: Path | None = None
     snapshot: Snapshot | None = None
-    drawn: dict[str, Any] | None = None
     controls: Controls | None = None
     frame: Frame | None = None
     picked: bool = False
@@ -92,7 +90,12 @@ class AlbumPhotograph(NamedTuple):
     @property
     def decided(self) -> bool:
         """Whether the visitor has chosen a colouring, or drawn on it."""
-        return self.picked or bool(self.drawn or (self.snapshot and self.snapshot.controls.drawn))
+        return self.picked or bool(self.settings and self.settings.drawn)
+
+    @property
+    def settings(self) -> Controls | None:
+        """What its controls are set to, as far as that is known."""
+        return self.controls or (self.snapshot.controls if self.snapshot else None)
 
 
 class Opened(NamedTuple):
@@ -179,10 +182,10 @@ class Album:
         """Make a snapshot the present state of its photograph, with a number of its own unless it is so already."""
         one = self.find(snapshot.session.upload)
         if one and one.snapshot and one.snapshot.state == snapshot.state:
-            return self.changed(one, drawn=None, controls=None, frame=None)
+            return self.changed(one, controls=None, frame=None)
         count = self.count + 1
         snapshot = dataclasses.replace(snapshot, number=count)
-        album = self.changed(one, snapshot=snapshot, drawn=None, controls=None, frame=None) if one else self
+        album = self.changed(one, snapshot=snapshot, controls=None, frame=None) if one else self
         # Else the photographs that are coloured in the background would push out the states of the one in view.
         present = {one.snapshot.number for one in album.photographs if one.snapshot}
         snapshots = (*self.snapshots, snapshot)
@@ -200,26 +203,15 @@ class Album:
         one = self.find(snapshot.session.upload) if snapshot else None
         if snapshot is None or one is None:
             raise CinnError("This step is too long ago to be undone.")
-        return self.changed(one, snapshot=snapshot, drawn=None, controls=None, frame=None)
-
-    def with_drawing(self, upload: Path, drawn: dict[str, Any] | None) -> "Album":
-        """Keep what was drawn on a photograph, if it is not in its present state yet."""
-        one = self.find(upload)
-        if one is None:
-            return self
-        known = one.drawn if one.drawn is not None or not one.snapshot else one.snapshot.controls.drawn
-        if (known or None) == drawn:
-            return self
-        return self.changed(one, drawn=drawn or {})
+        return self.changed(one, snapshot=snapshot, controls=None, frame=None)
 
     def with_controls(self, upload: Path, controls: Controls) -> "Album":
-        """Keep what the controls are set to for a photograph, if it has colours that are not in this state yet."""
+        """Keep what the controls are set to for a photograph, unless that is known."""
         one = self.find(upload)
-        wanted = self.wanted(one) if one else None
-        return self.changed(one, controls=controls) if one and wanted and wanted[1] != controls else self
+        return self.changed(one, controls=controls) if one and one.settings != controls else self
 
-    def noting(self, upload: Path, **facts: bool | Frame | dict[str, Any]) -> "Album":
-        """Note one of these facts of a photograph: ``drawn``, ``frame``, ``picked``, ``unreadable``."""
+    def noting(self, upload: Path, **facts: bool | Frame | Controls) -> "Album":
+        """Note facts of a photograph: ``controls``, ``frame``, ``picked``, ``unreadable``."""
         one = self.find(upload)
         return self.changed(one, **facts) if one else self
 
@@ -262,7 +254,7 @@ class Album:
             session = dataclasses.replace(session, reference=self.reference)
         if one.frame is not None:
             session = session.reframed(one.frame)
-        return session, controls if one.drawn is None else controls._replace(drawn=one.drawn or None)
+        return session, controls
 
     def open(self, upload: Path, present: Session | None, controls: Controls, colorizer: Colorizer) -> Opened:
         """Open a photograph; a coloured picture of ours gets the settings that its metadata record.
@@ -300,8 +292,7 @@ class Album:
         opened = self.open(upload, present, controls, colorizer)
         if one and one.frame not in (None, opened.session.frame):
             opened = opened._replace(session=opened.session.reframed(one.frame).resume())
-        drawn = one and one.drawn
-        return opened._replace(controls=opened.controls._replace(drawn=drawn)) if drawn else opened
+        return opened._replace(controls=one.controls) if one and one.controls else opened
 
     def _latest(self, upload: Path) -> Snapshot | None:
         """Return the last state of a photograph, if it has been coloured and that is kept."""
@@ -310,7 +301,7 @@ class Album:
 
     def _waits(self, one: AlbumPhotograph) -> bool:
         wanted = self.wanted(one)
-        if wanted is None or not (one.drawn is one.controls is one.frame is None):
+        if wanted is None or not (one.controls is one.frame is None):
             return True
         session, _ = wanted
         digest = session.wanted_colours.digest if session.wanted_colours else None

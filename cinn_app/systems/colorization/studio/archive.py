@@ -98,7 +98,7 @@ class Archive:
             session = Session.open(photograph.upload, self.album.folder, self.colorizer, self.album.reference)
             if photograph.frame is not None:
                 session = session.reframed(photograph.frame).resume()
-            controls = self.controls._replace(drawn=photograph.drawn or None)
+            controls = photograph.controls or self.controls._replace(drawn=None)
         picture = None
         try:
             colouring = self._colouring(session, controls)

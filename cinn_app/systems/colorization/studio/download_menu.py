@@ -60,7 +60,11 @@ menu.addEventListener("keydown", (event) => {
     event.preventDefault();
     if (goal !== undefined) all.at(goal % all.length).focus();
 });
-document.addEventListener("pointerdown", (event) => element.contains(event.target) || open(false));
+document.addEventListener("pointerdown", (event) => {  // on the picture it does no more than this
+    if (menu.hidden || element.contains(event.target)) return;
+    open(false);
+    event.stopPropagation();
+}, true);
 const state = { ready: false, busy: "", done: 0 };
 const show = () => {  // an answer says only what it changes
     for (const name of Object.keys(state)) state[name] = props[name] ?? state[name];

@@ -56,7 +56,7 @@ SWATCHES = {
 SIGN = """<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.6"
   aria-hidden="true"><path d="{path}"/></svg>"""
 #: Signs that few fonts have. Tools have theirs where the bar is too narrow for words alone.
-ENLARGE, PIPETTE, EYE, HALVES, QUESTION, BRUSH, CROP = (
+ENLARGE, PIPETTE, EYE, HALVES, QUESTION, BRUSH, CROP, WHOLE_PICTURE, ERASER, OPEN_LOCK = (
     SIGN.format(path=path)
     for path in (
         "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
@@ -66,6 +66,9 @@ ENLARGE, PIPETTE, EYE, HALVES, QUESTION, BRUSH, CROP = (
         "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 1 0 0-13M6 6.3a2 2 0 1 1 3 1.7c-.7.4-1 .7-1 1.5M8 11v1.2",
         "M14 2L7.5 8.5M7 8.5c-2.5-.5-3.5 1-3.5 3L2 13c3 1.5 6.5.5 6-3.5z",
         "M4.5 1v10.5H15M1 4.5h10.5V15",
+        "M1.5 2.5h13v11h-13zM5 6h6v4H5z",
+        "M3 10.5l6-6.5 4 3.5-5.5 6H5zM7.5 13.5H14",
+        "M3 7.5h10V14H3zM5 7.5v-3a3 3 0 0 1 5.8-1",
     )
 )
 HERE = Path(__file__).parent
@@ -300,10 +303,10 @@ def _markup() -> str:
     <button type="button" class="to-crop"
       title="{tr("Cut off what does not belong to it, or turn it")}">{CROP}{tr("Crop")}</button>
     <button type="button" class="whole" hidden
-      title="{tr("Put back what is cut off")}">{tr("Whole picture")}</button>
-    <button type="button" class="clear" hidden>{tr("Clear hints")}</button>
+      title="{tr("Put back what is cut off")}">{WHOLE_PICTURE}{tr("Whole picture")}</button>
+    <button type="button" class="clear" hidden>{ERASER}{tr("Clear hints")}</button>
     <button type="button" class="release" hidden
-      title="{tr("Let the kept part change again")}">{tr("Let go")}</button>
+      title="{tr("Let the kept part change again")}">{OPEN_LOCK}{tr("Let go")}</button>
   </div>
   <div data-for="keep" hidden>
     <label>{tr("Brush")}

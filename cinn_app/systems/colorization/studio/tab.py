@@ -151,13 +151,12 @@ class ColorizeTab:
         self.pictures.dice.click(self.steering.again, [self.session, board], [self.session, self.seed], **hidden).then(
             **drawing
         )
-        gr.on([self.seed.submit, self.seed.blur, self.variety.release], **drawing)
+        gr.on([self.seed.submit, self.seed.blur, self.variety.release, self.vividness.release], **drawing)
         choosing = [self.pictures.picked, *state]
-        # Controls that were moved meanwhile may want other colours than those that are chosen or painted again.
+        # Controls that were moved meanwhile may want other colours than those that are chosen.
         gallery.select(self._choose, choosing, [self.session, gallery, *large, *album], js=PICKED, **hidden).then(
             **drawing
         )
-        self.vividness.release(self._repaint, state, [gallery, *large, *album], **hidden).then(**drawing)
         self.steering.connect(self.session, self.albums.album, self.timer, self.seed, drawing)
         self.temperatures.connect(self.variety, drawing)
         self.pictures.connect(self._as_set, state)
@@ -246,7 +245,6 @@ class ColorizeTab:
             if one and shows(one, drawn):
                 kept = album.find(one.upload)
                 one = one.reframed(kept.frame if kept and kept.frame else one.frame)
-                album = album.with_drawing(one.upload, drawn_on(one, drawn))
                 return album.with_controls(one.upload, self._read(one, settings))
         return album
 
@@ -304,9 +302,9 @@ class ColorizeTab:
             return gr.skip()
         try:
             session = present.reframed(next_frame(present, board)).resume()
-            controls, drawn = self._read(present, settings), drawn_on(session, board)
-            album = album.noting(session.upload, frame=session.frame).with_drawing(session.upload, drawn)
-            return self._show(Opened(session, controls._replace(drawn=drawn)), album)
+            controls = self._read(present, settings)._replace(drawn=drawn_on(session, board))
+            album = album.noting(session.upload, frame=session.frame, controls=controls)
+            return self._show(Opened(session, controls), album)
         except CinnError as error:
             warn(error)
             return gr.skip()
@@ -329,13 +327,13 @@ class ColorizeTab:
             self.timer: gr.Timer(active=bool(album.waiting)),
         }
         kept, drawn = album.find(session.upload), controls.drawn
-        if session.colourings and not (kept and kept.drawn is not None):
+        if session.colourings and not (kept and kept.controls):
             four = self.pictures.four(session, controls.vividness)
             return {**update, **four, **self._large(session, album, controls, value=drawn)}
         update |= self.albums.show(album, session)
         if not session.colourings:
             return {**update, **self.pictures.before(session, drawn, album.states(session.upload))}
-        # Something was drawn since, so this is no state to return to.
+        # Something was set or drawn since, so this is no state to return to.
         four = self.pictures.four(session, controls.vividness)
         states = album.states(session.upload)
         return {**update, **four, **self.pictures.large(session, controls, None, states, value=drawn)}
@@ -349,7 +347,7 @@ class ColorizeTab:
         album = album.with_snapshot(Snapshot.of(session, controls))
         wanted = controls.temperature, controls.seed, self.steering.constraints(session, controls), [session.chosen]
         if session.missing(self.colorizer, *wanted):
-            album = album.noting(session.upload, drawn=controls.drawn or {})
+            album = album.noting(session.upload, controls=controls)
         one = album.find(session.upload)
         number = one.snapshot.number if one and one.snapshot else 0
         states = album.states(session.upload) if value else ()  # what is opened brings them; all else is known
@@ -358,7 +356,7 @@ class ColorizeTab:
 
     @cumulative
     def _draw(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[dict[Any, Any]]:
-        """Show four colourings once they are painted; with other constraints, first a preview of the chosen one."""
+        """Show four colourings once they are painted; of the same draw, first a preview of the chosen one."""
         if session is None or album is None:
             yield {self.session: gr.skip()}  # a generator that yields nothing would empty its outputs
             return
@@ -376,7 +374,7 @@ class ColorizeTab:
             preview = session
             if session.has_draw(*draw):
                 preview = session.draw(*draw, steering, [session.chosen])
-                if preview is not session:
+                if preview is not session or album.find(session.upload) in album.waiting:
                     yield {**kept, **self.pictures.preview(preview, controls.vividness)}
             else:
                 yield kept
@@ -413,26 +411,6 @@ class ColorizeTab:
         except CinnError as error:
             warn(error)
             return gr.skip()
-
-    @cumulative
-    def _repaint(self, session: Session | None, album: Album | None, *settings: Any) -> Iterator[dict[Any, Any]]:
-        """Show the same colourings with another vividness, the chosen one first."""
-        if session is None or album is None or not session.colourings:
-            yield {self.albums.album: gr.skip()}
-            return
-        album = self._keeping(album, session, settings)
-        kept = self.albums.keep(album, session)
-        if shows_another(session, settings[3]):
-            yield {**kept, self.timer: gr.Timer(active=bool(album.waiting))}
-            return
-        controls = self._read(session, settings)
-        try:
-            yield {**kept, **self.pictures.preview(session, controls.vividness)}
-            yield self.pictures.four(session, controls.vividness, chosen=False)
-            yield self._large(session, album, controls)
-        except CinnError as error:
-            warn(error)
-            yield {self.albums.album: gr.skip()}
 
     def _colour_next(self, session: Session | None, album: Album | None, *settings: Any) -> Any:
         """Look at new photographs of the album, or colour the next one that has no colours yet."""

@@ -48,8 +48,10 @@ const point = (event) => {{
     const {{ left, top, width, height }} = plane.getBoundingClientRect();
     go({EXTENT} * (2 * (event.clientX - left) / width - 1), {EXTENT} * (1 - 2 * (event.clientY - top) / height));
 }};
+// A click is lost where the map is drawn between press and release. A finger may press to scroll.
 element.addEventListener("click", point);
-element.addEventListener("pointermove", (event) => event.pointerType !== "touch" && event.buttons & 1 && point(event));
+for (const name of ["pointerdown", "pointermove"])
+    element.addEventListener(name, (event) => event.pointerType !== "touch" && event.buttons & 1 && point(event));
 element.addEventListener("keydown", (event) => {{
     const moves = {{ ArrowLeft: [-0.25, 0], ArrowRight: [0.25, 0], ArrowDown: [0, -0.25], ArrowUp: [0, 0.25] }};
     if (!event.target.closest(".plane") || !(event.key in moves || event.key === "Home")) return;
@@ -167,8 +169,10 @@ class MapPanel:
     def show(self, own: Restyled | None, plane: Plane, label: Any, across: Any, up: Any) -> list[Any]:
         """Draw the map, and the digits at its place."""
         try:
-            plane = dataclasses.replace(plane.with_axes(int(across), int(up)), label=int(label))
-            chart = gr.HTML(list(plane.place), **self._chart(plane, own))
+            before, plane = plane, dataclasses.replace(plane.with_axes(int(across), int(up)), label=int(label))
+            # The page may have moved the marker meanwhile, and says so next.
+            moved: dict[str, Any] = {"value": list(plane.place)} if plane.place != before.place else {}
+            chart = gr.HTML(**moved, **self._chart(plane, own))
             return [plane, plane.across, plane.up, chart, self._write(plane)]
         except CinnError as error:
             warn(error)
