@@ -344,7 +344,7 @@ def limit_connections(page: gr.Blocks, protocol: type[asyncio.Protocol]) -> None
 class _BoundedParser(route_utils.GradioMultiPartParser):
     """Reads uploads with bounds for all but the files themselves; gradio keeps whole fields in memory.
 
-    No upstream issue found.
+    Browsers send a quotation mark in a file's name as %22, which gradio would keep. No upstream issues found.
     """
 
     #: Files of one upload, each of which is open until all are there; bytes of a field, of which a page sends none.
@@ -358,6 +358,12 @@ class _BoundedParser(route_utils.GradioMultiPartParser):
         if part.file is None and len(part.data) + end - start > self.MAX_FIELD:
             raise MultiPartException("A field exceeded its maximum allowed size.")
         super().on_part_data(data, start, end)
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        file = self._current_part.file
+        if file and file.filename:
+            file.filename = file.filename.replace("%22", '"')  # which gradio leaves out
 
 
 route_utils.GradioMultiPartParser = _BoundedParser  # type: ignore[misc]

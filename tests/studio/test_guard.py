@@ -347,6 +347,11 @@ def test_an_upload_of_long_fields_or_of_too_many_files_is_refused(served: Served
     assert many.status_code == 400 and "Too many files" in many.text
 
 
+def test_quotation_marks_in_names_are_left_out(served: Served) -> None:
+    quoted = served.http.post("gradio_api/upload", files={"files": ('uncle "Bob".txt', b"x")})  # is sent as %22
+    assert Path(quoted.json()[0]).name == "uncle Bob.txt"
+
+
 def test_a_file_over_the_limit_is_refused_and_the_next_is_accepted(served: Served) -> None:
     with contextlib.suppress(httpx.WriteError):  # refused before all of it was there
         large = served.http.post("gradio_api/upload", files={"files": ("large.txt", b"x" * 2_000_000)})
