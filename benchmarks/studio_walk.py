@@ -253,9 +253,9 @@ class Visitor:
 
     def disagreements(self) -> list[str]:
         """Come to rest, and compare what is seen with the downloads, and with the page after a reload."""
-        if self.page.locator(".pair:visible").count():
-            self.click("#stage .pair .back")
         seen = self.rest()
+        if self.page.locator(".pair:visible").count():  # it may have come late
+            self.click("#stage .pair .back")
         if seen is None:
             return [f"no rest: {self.page.evaluate(SEEN)}"]
         if not seen["shown"]:

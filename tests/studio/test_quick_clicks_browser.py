@@ -9,7 +9,17 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from colour_page import coloured, give, pixels, saved_as, set_slider, shows  # after the check that it is there
+from colour_page import (
+    coloured,
+    give,
+    marks,
+    pixels,
+    point,
+    saved_as,
+    set_slider,
+    shows,
+    want,
+)  # after the check that it is there
 from playwright.sync_api import Page, expect
 
 from cinn_app.imaging import sample_photographs
@@ -219,6 +229,36 @@ def test_a_photograph_that_waits_is_opened_although_all_others_are_removed_after
     expect(page.locator("#photographs .choose")).to_have_count(1)
     expect(page.locator("#notice")).to_contain_text("uncle 1.png, 101 x 80 pixels")
     expect(page.locator("#photographs [aria-busy=true]")).to_have_count(0)
+
+
+def test_hints_stay_on_their_things_where_a_turn_is_undone_and_another_photograph_is_opened_first(
+    open_studio, photograph: Path, tmp_path: Path
+) -> None:
+    page, _ = all_coloured(open_studio, photograph, *uncles(tmp_path))
+    four = coloured(page)
+    point(page, 0.9, 0.8)
+    want(page, "#b3262c")
+    four, there = coloured(page, four), marks(page)
+    page.locator(".to-crop").click()
+    page.locator(".turn").last.click()
+    four = coloured(page, four)
+    ((_, x, y),), ((_, *turned),) = there, marks(page)
+    assert turned == [239 - y, x]
+    late = []
+    page.route("**/queue/join*", lambda route: route.continue_() if late else late.append(route))
+    page.keyboard.press("Control+z")
+    page.evaluate(CLICKS, ["#photographs .choose", [1]])
+    expect(page.locator("#notice")).to_contain_text("uncle 0.png, 100 x 80 pixels")
+    coloured(page, four)
+    page.get_by_text("4 of 4 coloured").wait_for()
+    with zipfile.ZipFile(saved_as(page, "all", tmp_path)) as archive:
+        assert len(archive.namelist()) == 4
+    late[0].continue_()
+    page.wait_for_timeout(1000)
+    page.locator("#photographs .choose").first.click()
+    expect(page.locator("#notice")).to_contain_text("330 x 240 pixels")
+    coloured(page)
+    assert marks(page) == there
 
 
 def test_a_slider_that_was_moved_just_before_a_reload_is_where_it_was(open_studio, photograph: Path) -> None:

@@ -233,9 +233,10 @@ class Album:
                 album = album.changed(one, picture=picture)
         return album, problems
 
-    def states(self, upload: Path) -> list[tuple[int, dict[str, Any] | None]]:
-        """Return number and drawing of each state of a photograph that is kept."""
-        return [(one.number, one.controls.drawn) for one in self.snapshots if one.session.upload == upload]
+    def states(self, upload: Path) -> list[tuple[int, dict[str, Any] | None, Frame]]:
+        """Return number, drawing and frame of each state of a photograph that is kept."""
+        states = (one for one in self.snapshots if one.session.upload == upload)
+        return [(one.number, one.controls.drawn, one.session.frame) for one in states]
 
     def find(self, upload: Path) -> AlbumPhotograph | None:
         """Return the photograph with this file, if the album has it."""

@@ -75,9 +75,7 @@ class ResultsPanel:
             self.gallery: None,
             **self.menu.enable(False),
             **self.details.clear(),
-            self.stage.board: self.stage.show(
-                session, Pictures(gray(session), drawn=drawn, states=states), value=drawn
-            ),
+            self.stage.board: self.stage.show(session, Pictures(gray(session), drawn=drawn, states=states), True),
         }
 
     def four(self, session: Session, strength: float, chosen: bool = True) -> dict[Any, Any]:
@@ -98,7 +96,7 @@ class ResultsPanel:
         return {self.stage.board: self.stage.show(session, Pictures(paint(session, session.chosen, strength)))}
 
     def large(
-        self, session: Session, controls: Controls, snapshot: int | None, states: States = (), **value: Any
+        self, session: Session, controls: Controls, snapshot: int | None, states: States = (), opened: bool = False
     ) -> dict[Any, Any]:
         """Show the chosen colouring large.
 
@@ -106,14 +104,14 @@ class ResultsPanel:
             session: with four colourings.
             controls: their settings.
             snapshot, states: see :class:`Pictures`.
-            value: as for :meth:`Stage.show`.
+            opened: as for :meth:`Stage.show`.
         """
         picture = paint(session, session.chosen, controls.vividness, large=True)
         pictures = Pictures(picture, uncertainty_map(session), snapshot, controls.drawn, states)
         return {
             **self.menu.enable(True),
             **self.details.expect(session, controls.vividness),
-            self.stage.board: self.stage.show(session, pictures, **value),
+            self.stage.board: self.stage.show(session, pictures, opened),
         }
 
     def _compare(self, session: Session | None, album: Any, *state: Any) -> Any:

@@ -9,10 +9,10 @@ const SVG = "http://www.w3.org/2000/svg";
 const HOLD = 300, SLACK = 6, MAX_ZOOM = 8;  // milliseconds; pixels of the screen; times
 let scene = null, drawn = NOTHING, mode = "hint", over = null, before = false, picking = false;
 let gesture = null, moving = null, wanted = null, pointer = null, zoom = { scale: 1, x: 0, y: 0 };
-// Of each photograph: the states before and after the present one, {drawn, snapshot}. A state has the number of a
-// snapshot once the server has drawn it.
+// Of each photograph: the states before and after the present one, {drawn, part, snapshot}. A state has the number of a
+// snapshot once the server has drawn it. `part` says of which part of the picture its pixels are.
 let cut = {};  // shares that are to be cut off
-let states = {}, present = { drawn: NOTHING, snapshot: null }, restoring = null;
+let states = {}, present = { drawn: NOTHING, part: null, snapshot: null }, restoring = null;
 
 const side = () => Math.max(scene.width, scene.height);
 const within = (value, size) => Math.min(Math.max(Math.floor(value), 0), size - 1);
@@ -29,6 +29,33 @@ const radius = () => Math.round(side() * (mode === "keep" ? brush.value / 100 : 
 const anchor = (hint) => hint.points?.[0] ?? [hint.runs[0][0] % scene.width, Math.floor(hint.runs[0][0] / scene.width)];
 const moved = (hint, [right, down]) => hint.points
     ? { ...hint, points: hint.points.map(([x, y]) => inside([x + right, y + down])) } : hint;
+
+// --- Parts of the picture in the file, as the server has them: turned first, then cut ---
+
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+// First column and row of a part, and the size of the whole turned picture, [height, width].
+const extent = ({ turns, cut }) => {
+    const [height, width] = turns % 2 ? scene.whole.toReversed() : scene.whole;
+    return { start: [Math.round(cut.left * width), Math.round(cut.top * height)], size: [height, width] };
+};
+const inWhole = ([x, y], part) => {
+    let { start, size: [height, width] } = extent(part);
+    [x, y] = [x + start[0], y + start[1]];
+    for (let turn = 0; turn < part.turns; turn++) [x, y, height, width] = [y, width - 1 - x, width, height];
+    return [x, y];
+};
+const inView = ([x, y]) => {
+    let [height, width] = scene.whole;
+    for (let turn = 0; turn < scene.part.turns; turn++) [x, y, height, width] = [height - 1 - y, x, width, height];
+    const [left, top] = extent(scene.part).start;
+    return [x - left, y - top];
+};
+// What is drawn in a state, on the part in view: hints, as far as they are on it.
+const onView = ({ drawn, part }) => same(part, scene.part) ? drawn : { keep: [], hints: drawn.hints.flatMap((hint) => {
+    const points = (hint.points ?? []).map((at) => inView(inWhole(at, part)))
+        .filter(([x, y]) => x >= 0 && x < scene.width && y >= 0 && y < scene.height);
+    return points.length ? [{ ...hint, points }] : [];
+}) };
 
 // --- What is shown ---
 
@@ -155,6 +182,7 @@ const zoomBy = (factor, at) => {
 
 // What is drawn, in pixels of which part of which photograph.
 const drawing = () => ({ ...drawn, photograph: scene.photograph, part: scene.part });
+const stated = (value) => [value?.hints ?? [], value?.keep ?? [], value?.photograph, value?.part];
 const send = () => {
     props.value = drawing();
     trigger("input");
@@ -164,7 +192,7 @@ const change = (next) => {
     history.past.push(present);
     history.future = [];
     drawn = next;
-    history.present = present = { drawn, snapshot: null };
+    history.present = present = { drawn, part: scene.part, snapshot: null };
     restoring = null;
     show();
     send();
@@ -174,8 +202,10 @@ const step = (from, to) => {
     if (!history[from].length) return;
     closePalette();
     history[to].push(present);
-    history.present = present = history[from].pop();
-    drawn = present.drawn;
+    present = history[from].pop();
+    drawn = onView(present);
+    if (present.snapshot === null) present = { drawn, part: scene.part, snapshot: null };
+    history.present = present;
     show();
     if (present.snapshot === null) return send();
     restoring = present.snapshot;
@@ -607,8 +637,9 @@ const receive = () => {
     if (another || (next.picture.url === next.gray.url && !repeated)) {  // or it is opened anew
         // What was drawn while the server was opening another photograph waits here to be coloured.
         const known = another ? states[next.photograph]?.present : null;
-        unsent = known?.snapshot === null && JSON.stringify(known.drawn) !== JSON.stringify(next.drawn ?? NOTHING);
-        drawn = unsent ? known.drawn : next.drawn ?? NOTHING;
+        scene = next;
+        unsent = known?.snapshot === null && !same(onView(known), next.drawn ?? NOTHING);
+        drawn = unsent ? onView(known) : next.drawn ?? NOTHING;
         if (!another || !states[next.photograph]) {
             // A page that was loaded again learns what it knew before.
             const kept = (later) => next.states.filter(({ snapshot }) => snapshot !== next.snapshot
@@ -616,28 +647,31 @@ const receive = () => {
                 .map((state) => ({ ...state, drawn: state.drawn ?? NOTHING }));
             states[next.photograph] = { past: kept(false), future: kept(true).reverse(), present: { snapshot: null } };
         }
-        present = states[next.photograph].present = { ...states[next.photograph].present, drawn };
+        present = states[next.photograph].present = { ...states[next.photograph].present, drawn, part: next.part };
         pointer = restoring = null;
         begin(next);
         setMode("hint");
+    } else if (!same(next.part, scene.part)) {
+        begin(next);
+        drawn = onView(present);
     }
     // An answer may be to a change that is not the last one. It belongs to the state in which the same was drawn.
-    const history = states[next.photograph], text = JSON.stringify(next.drawn ?? NOTHING);
+    const history = states[next.photograph], answered = next.drawn ?? NOTHING;
     const every = [present, ...history.past.toReversed(), ...history.future];
     if (next.snapshot !== null && !every.some((state) => state.snapshot === next.snapshot)) {
-        const awaited = every.find((state) => state.snapshot === null && JSON.stringify(state.drawn) === text);
+        const awaited = every.find(({ snapshot, ...state }) => snapshot === null
+            && same([state.drawn, state.part], [answered, next.part]));
         if (awaited) awaited.snapshot = next.snapshot;
-        else if (restoring === null && JSON.stringify(drawn) === text) {  // a setting, another draw or a choice
+        else if (restoring === null && same(drawn, answered)) {  // a setting, another draw or a choice
             history.past.push(present);
             history.future = [];
-            history.present = present = { drawn, snapshot: next.snapshot };
+            history.present = present = { drawn, part: next.part, snapshot: next.snapshot };
         }
     }
     if (next.snapshot === restoring) restoring = null;
     // A preview comes without a map; the old one stays until the others are drawn.
     const map = next.map ?? (next.photograph === scene.photograph ? scene.map : null);
     sides = next.four.length ? [next.chosen, next.chosen ? 0 : 1] : null;
-    if (next.width !== scene.width || next.height !== scene.height) begin(next);  // another part of the picture
     scene = { ...next, map };
     element.style.setProperty("--ratio", scene.width / scene.height);
     picture.src = scene.picture.url;
@@ -649,7 +683,7 @@ const receive = () => {
     showPair();
     // What the server has set may be older than what is drawn, which other events send along.
     if (unsent) send();
-    else if (value?.photograph !== scene.photograph) props.value = drawing();
+    else if (!same(stated(value), stated(drawing()))) props.value = drawing();
 };
 watch(["scene", "value"], receive);
 setMode("hint");

@@ -87,8 +87,8 @@ class Drawn(NamedTuple):
     strokes: tuple[Stroke, ...] = ()
 
 
-#: Numbers of snapshots, and what was drawn in them, as the page sends it.
-States = Sequence[tuple[int, dict[str, Any] | None]]
+#: Numbers of snapshots, what was drawn in them, as the page sends it, and on which part of the picture.
+States = Sequence[tuple[int, dict[str, Any] | None, Frame]]
 
 
 class Pictures(NamedTuple):
@@ -145,19 +145,21 @@ class Stage:
             raise CinnError(DAMAGED) from error
         return Drawn(Hints(hints).on(size) if hints else None, strokes)
 
-    def show(self, session: Session, pictures: Pictures, **value: Any) -> gr.HTML:
+    def show(self, session: Session, pictures: Pictures, opened: bool = False) -> gr.HTML:
         """Show a picture of a session. What is drawn stays, unless the photograph is another one or opened anew.
 
         Args:
             session: its folder identifies the photograph.
             pictures: to show.
-            value: ``value=...`` replaces what the server has been sent last, which the page does not know yet.
+            opened: whether the page does not know yet what is drawn, which the next events send back.
         """
         height, width = session.size
+        value: dict[str, Any] = {"value": {**(pictures.drawn or {}), **_part(session)}} if opened else {}
         scene = {
-            "photograph": session.folder.name,
+            **_part(session),
             "width": width,
             "height": height,
+            "whole": session.whole_size,
             "picture": served(pictures.picture),
             "gray": served(gray(session)),
             "map": pictures.uncertainty and served(pictures.uncertainty),
@@ -165,11 +167,22 @@ class Stage:
             "chosen": session.chosen,
             "snapshot": pictures.snapshot,
             "drawn": pictures.drawn,
-            "part": {"turns": session.frame.turns, "cut": session.frame.cut._asdict()},
             "cropped": session.frame.cut != WHOLE.cut,
-            "states": [{"snapshot": number, "drawn": drawn} for number, drawn in pictures.states],
+            "states": [
+                {"snapshot": number, "drawn": drawn, "part": _frame_payload(frame)}
+                for number, drawn, frame in pictures.states
+            ],
         }
         return gr.HTML(scene=scene, **value)
+
+
+def _part(session: Session) -> dict[str, Any]:
+    """Say on which part of which photograph something is drawn."""
+    return {"photograph": session.folder.name, "part": _frame_payload(session.frame)}
+
+
+def _frame_payload(frame: Frame) -> dict[str, Any]:
+    return {"turns": frame.turns, "cut": frame.cut._asdict()}
 
 
 def shows(session: Session, payload: Any) -> bool:

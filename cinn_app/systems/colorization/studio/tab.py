@@ -284,11 +284,13 @@ class ColorizeTab:
         }
 
     def _return_to(self, board: Any, present: Session | None, album: Album | None, *_settings: Any) -> Any:
-        """Show an earlier state of the photograph in view."""
-        if album is None or present is None or not isinstance(board, dict) or shows_another(present, board):
+        """Return to an earlier state of a photograph, and show it unless another one has been opened since."""
+        if album is None or present is None or not isinstance(board, dict):
             return gr.skip()
         try:
             album = album.at_snapshot(board.get("snapshot"))
+            if shows_another(present, board):
+                return {**self.albums.show(album, present), self.timer: gr.Timer(active=bool(album.waiting))}
             controls = self._read(present, _settings)
             return self._show(album.turn_to(present.upload, present, controls, self.colorizer), album)
         except CinnError as error:
@@ -329,16 +331,16 @@ class ColorizeTab:
         kept, drawn = album.find(session.upload), controls.drawn
         if session.colourings and not (kept and kept.controls):
             four = self.pictures.four(session, controls.vividness)
-            return {**update, **four, **self._large(session, album, controls, value=drawn)}
+            return {**update, **four, **self._large(session, album, controls, opened=True)}
         update |= self.albums.show(album, session)
         if not session.colourings:
             return {**update, **self.pictures.before(session, drawn, album.states(session.upload))}
         # Something was set or drawn since, so this is no state to return to.
         four = self.pictures.four(session, controls.vividness)
         states = album.states(session.upload)
-        return {**update, **four, **self.pictures.large(session, controls, None, states, value=drawn)}
+        return {**update, **four, **self.pictures.large(session, controls, None, states, True)}
 
-    def _large(self, session: Session, album: Album, controls: Controls, **value: Any) -> dict[Any, Any]:
+    def _large(self, session: Session, album: Album, controls: Controls, opened: bool = False) -> dict[Any, Any]:
         """Show the chosen colouring large, and keep the present state in the album.
 
         The controls may have been moved since it was drawn. Then it waits to be drawn again, also if the visitor turns
@@ -350,8 +352,8 @@ class ColorizeTab:
             album = album.noting(session.upload, controls=controls)
         one = album.find(session.upload)
         number = one.snapshot.number if one and one.snapshot else 0
-        states = album.states(session.upload) if value else ()  # what is opened brings them; all else is known
-        large = self.pictures.large(session, controls, number, states, **value)
+        states = album.states(session.upload) if opened else ()  # what is opened brings them; all else is known
+        large = self.pictures.large(session, controls, number, states, opened)
         return {**large, **self.albums.show(album, session)}
 
     @cumulative
