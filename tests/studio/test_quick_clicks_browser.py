@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-from colour_page import (
+from colour_page import (  # after the check that it is there
     coloured,
     give,
     marks,
@@ -19,7 +19,7 @@ from colour_page import (
     set_slider,
     shows,
     want,
-)  # after the check that it is there
+)
 from playwright.sync_api import Page, expect
 
 from cinn_app.imaging import sample_photographs

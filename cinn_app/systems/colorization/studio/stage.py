@@ -176,15 +176,6 @@ class Stage:
         return gr.HTML(scene=scene, **value)
 
 
-def _part(session: Session) -> dict[str, Any]:
-    """Say on which part of which photograph something is drawn."""
-    return {"photograph": session.folder.name, "part": _frame_payload(session.frame)}
-
-
-def _frame_payload(frame: Frame) -> dict[str, Any]:
-    return {"turns": frame.turns, "cut": frame.cut._asdict()}
-
-
 def shows(session: Session, payload: Any) -> bool:
     """Return whether the page showed this photograph when it sent what is drawn."""
     return isinstance(payload, dict) and payload.get("photograph") == session.folder.name
@@ -225,6 +216,15 @@ def next_frame(session: Session, payload: dict[str, Any]) -> Frame:
     if not all(0 <= share < 1 for share in cut) or cut.top + cut.bottom >= 1 or cut.left + cut.right >= 1:
         raise CinnError("Nothing of the photograph is left: crop less.")
     return frame
+
+
+def _part(session: Session) -> dict[str, Any]:
+    """Say on which part of which photograph something is drawn."""
+    return {"photograph": session.folder.name, "part": _frame_payload(session.frame)}
+
+
+def _frame_payload(frame: Frame) -> dict[str, Any]:
+    return {"turns": frame.turns, "cut": frame.cut._asdict()}
 
 
 def _frame(payload: Any) -> Frame:

@@ -283,7 +283,7 @@ class ColorizeTab:
             **self.albums.show(album, None),
         }
 
-    def _return_to(self, board: Any, present: Session | None, album: Album | None, *_settings: Any) -> Any:
+    def _return_to(self, board: Any, present: Session | None, album: Album | None, *settings: Any) -> Any:
         """Return to an earlier state of a photograph, and show it unless another one has been opened since."""
         if album is None or present is None or not isinstance(board, dict):
             return gr.skip()
@@ -291,7 +291,7 @@ class ColorizeTab:
             album = album.at_snapshot(board.get("snapshot"))
             if shows_another(present, board):
                 return {**self.albums.show(album, present), self.timer: gr.Timer(active=bool(album.waiting))}
-            controls = self._read(present, _settings)
+            controls = self._read(present, settings)
             return self._show(album.turn_to(present.upload, present, controls, self.colorizer), album)
         except CinnError as error:
             warn(error)
